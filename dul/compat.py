@@ -1,0 +1,89 @@
+"""The only tests of the Python version and of what the platform offers."""
+import errno
+import os
+import socket
+import struct
+import sys
+import time
+
+PY2 = sys.version_info[0] == 2
+WINDOWS = os.name == "nt"
+
+if PY2:
+    import SocketServer as socketserver
+else:
+    import socketserver
+
+# The clock of every deadline: seconds that never go back. Python 2.7 has no time.monotonic, but the elapsed time of
+# os.times() counts from boot on POSIX (in steps of 10 ms), and time.clock() from its first call on Windows.
+if hasattr(time, "monotonic"):
+    monotonic = time.monotonic
+elif WINDOWS:
+    monotonic = time.clock
+else:
+    def monotonic():
+        """Seconds since some fixed moment in the past."""
+        return os.times()[4]
+
+# Where struct timeval is two C longs, the kernel's own timeouts save a poll() before each recv() and send().
+KERNEL_TIMEOUTS = sys.platform.startswith("linux") and struct.calcsize("l") == 8
+
+INTERRUPTED = (errno.EINTR,)
+TIMED_OUT = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ETIMEDOUT)
+OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+def as_bytes(text):
+    """The bytes of ASCII text; bytes stay what they are."""
+    return text if isinstance(text, bytes) else text.encode("ascii")
+
+
+def as_native(data):
+    """The native string of bytes that are known to be ASCII."""
+    return data if isinstance(data, str) else data.decode("ascii")
+
+
+def escaped(data):
+    """What a peer or a user wrote, fit for a log line and a terminal.
+
+    Everything but printable ASCII comes out as ``\\xNN``, and a backslash doubled, so that nothing can pass for an escape.
+
+    :param data: bytes, or text (then escaped by code point)
+    """
+    codes = bytearray(data) if isinstance(data, bytes) else [ord(character) for character in data]
+    return "".join([_escape(code) for code in codes])
+
+
+def _escape(code):
+    if code == 0x5C:
+        return "\\\\"
+    if 0x20 <= code < 0x7F:
+        return chr(code)
+    return "\\x%02x" % code if code < 0x100 else "\\u%04x" % code
+
+
+def set_timeouts(sock, receive, send):
+    """Bound each recv and each send of a blocking socket.
+
+    :param receive: seconds, or None for no bound
+    :param send: seconds, or None for no bound
+    """
+    if KERNEL_TIMEOUTS:
+        set_receive_timeout(sock, receive)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(send))
+    else:
+        sock.settimeout(receive)
+
+
+def set_receive_timeout(sock, seconds):
+    """Bound each recv of a blocking socket; without kernel timeouts, each send too."""
+    if KERNEL_TIMEOUTS:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(seconds))
+    else:
+        sock.settimeout(seconds)
+
+
+def _timeval(seconds):
+    if seconds is None:
+        return struct.pack("ll", 0, 0)
+    return struct.pack("ll", int(seconds), int(seconds % 1 * 1000000) or 1)
