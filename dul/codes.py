@@ -57,6 +57,7 @@ LARGEST_RQ = 1024 * 1024      # PDU-length of an A-ASSOCIATE-RQ; a limit of ours
 LARGEST_COMMAND_SET = 64 * 1024   # reassembled; a limit of ours
 MOST_CONTEXTS = 128           # odd presentation context IDs from 1 to 255 (PS3.8 9.3.2.2)
 AE_TITLE_LENGTH = 16          # PS3.8 9.3.2, PS3.5 6.2
+UID_LENGTH = 64               # characters at most (PS3.5 9)
 
 PROTOCOL_VERSION = 0x0001     # only bit 0 is tested (PS3.8 9.3.2)
 

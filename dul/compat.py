@@ -46,7 +46,7 @@ def as_native(data):
 def escaped(data):
     """What a peer or a user wrote, fit for a log line and a terminal.
 
-    Everything but printable ASCII comes out as ``\\xNN``, and a backslash doubled, so that nothing can pass for an escape.
+    Everything but printable ASCII comes out as ``\\xNN``, and a backslash doubled, so that nothing passes for an escape.
 
     :param data: bytes, or text (then escaped by code point)
     """
@@ -62,28 +62,57 @@ def _escape(code):
     return "\\x%02x" % code if code < 0x100 else "\\u%04x" % code
 
 
-def set_timeouts(sock, receive, send):
-    """Bound each recv and each send of a blocking socket.
-
-    :param receive: seconds, or None for no bound
-    :param send: seconds, or None for no bound
-    """
-    if KERNEL_TIMEOUTS:
-        set_receive_timeout(sock, receive)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(send))
-    else:
-        sock.settimeout(receive)
-
-
 def set_receive_timeout(sock, seconds):
-    """Bound each recv of a blocking socket; without kernel timeouts, each send too."""
+    """Bound each recv of a blocking socket; None for no bound. Without kernel timeouts it bounds each send too."""
     if KERNEL_TIMEOUTS:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(seconds))
     else:
         sock.settimeout(seconds)
 
 
+def set_send_timeout(sock, seconds):
+    """Bound each send of a blocking socket, where the kernel does that by itself."""
+    if KERNEL_TIMEOUTS:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(seconds))
+
+
 def _timeval(seconds):
     if seconds is None:
         return struct.pack("ll", 0, 0)
     return struct.pack("ll", int(seconds), int(seconds % 1 * 1000000) or 1)
+
+
+def socket_pair():
+    """Two connected sockets; Windows has no socketpair() on Python 2.7."""
+    if hasattr(socket, "socketpair"):
+        return socket.socketpair()
+    listener = socket.socket()
+    try:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(1)
+        one = socket.create_connection(listener.getsockname())
+        other, address = listener.accept()
+        if address != one.getsockname():
+            raise socket.error("another process connected first")
+        return one, other
+    finally:
+        listener.close()
+
+
+def closing_wakes_accept(listener):
+    """Stop listening. Whether that woke the threads in accept(), as it does on Linux."""
+    try:
+        listener.shutdown(socket.SHUT_RDWR)
+        return True
+    except (socket.error, ValueError):
+        return False
+
+
+def raise_file_limit():
+    """Raise the soft limit of open files to the hard one, where there is such a thing."""
+    try:
+        import resource
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (ImportError, ValueError, OSError, AttributeError):
+        pass

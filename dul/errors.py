@@ -2,11 +2,18 @@
 
 Each is told in one sentence, ``str(error)``, that the log, the callback of an embedding program and the tests share.
 """
-from dul.codes import ABORT_BY_USER, ABORT_INVALID_PARAMETER, REJECT_REASONS, REJECT_RESULTS, REJECT_SOURCES
+from dul.codes import (
+    ABORT_BY_USER, ABORT_INVALID_PARAMETER, ABORT_REASONS, ABORT_SOURCES, ABORT_UNEXPECTED_PDU, REJECT_REASONS,
+    REJECT_RESULTS, REJECT_SOURCES)
 
 
 class PeerError(Exception):
-    """Something that a peer, or the network, did. Never raised for a fault of our own."""
+    """Something that a peer, or the network, did. Never raised for a fault of our own.
+
+    :cvar expected: whether it is ordinary, so that nobody need be warned of it
+    """
+
+    expected = False
 
 
 class InvalidPDU(PeerError):
@@ -29,10 +36,11 @@ class InvalidPDU(PeerError):
         self.found = found
         self.due = due
         self.abort = abort
-        self.data = b""     # as much of the PDU as was read, for the hex dump at debug
+        self.data = b""         # as much of the PDU as was read, for the hex dump at debug
+        self.foreign = None     # what the peer speaks instead, in one sentence, where that is known
 
     def __str__(self):
-        return "%s: %s at byte %d is %s, due: %s (%s)" % (
+        return self.foreign or "%s: %s at byte %d is %s, due: %s (%s)" % (
             self.pdu, self.field, self.offset, self.found, self.due, self.section)
 
 
@@ -66,16 +74,60 @@ class Expired(PeerError):
 
     :param option: the option that set it, as ``-ta``
     :param seconds: how long it was
+    :param state: in which State
+    :param progress: how much of what had come, as ``22 of 205 bytes of A-ASSOCIATE-RQ``, or an empty string
     """
 
-    def __init__(self, option="", seconds=0):
-        Exception.__init__(self, option, seconds)
-        self.option = option
-        self.seconds = seconds
+    abort = ABORT_BY_USER
+
+    def __init__(self, option="", seconds=0, state=None, progress=""):
+        Exception.__init__(self, option, seconds, state, progress)
+
+    def __str__(self):
+        option, seconds, state, progress = self.args
+        return "timeout: %s in %d s (%s) in %s (%s)" % (
+            progress or "nothing", seconds, option, state, getattr(state, "meaning", ""))
 
 
 class ConnectionLost(PeerError):
     """The transport connection is gone (Evt17): an orderly end (EOF), a reset, or a peer that no longer reads."""
+
+    state = None
+    progress = ""
+
+    def __str__(self):
+        where = " in %s (%s)" % (self.state, self.state.meaning) if self.state else ""
+        return self.args[0] + where + (", after " + self.progress if self.progress else "")
+
+
+class Stopped(PeerError):
+    """Not the peer's doing: this server, or the program that it is part of, ends the association (Evt15)."""
+
+    abort = ABORT_BY_USER
+    expected = True
+
+
+class Aborted(PeerError):
+    """The peer's A-ABORT (Evt16)."""
+
+    def __init__(self, source, reason):
+        Exception.__init__(self, source, reason)
+
+    def __str__(self):
+        return "A-ABORT from the peer: " + abort_words(*self.args)
+
+
+class UnexpectedPDU(PeerError):
+    """A PDU that the state has no use for: where PS3.8 Table 9-10 has AA-1, AA-7 or AA-8 though the PDU may be sound."""
+
+    abort = ABORT_UNEXPECTED_PDU
+
+    def __init__(self, pdu, state):
+        Exception.__init__(self, pdu, state)
+
+    def __str__(self):
+        pdu, state = self.args
+        return "%s in %s (%s) (PS3.8 9.2.3)" % (pdu, state, state.meaning)
 
 
 def reject_words(reject):
@@ -84,3 +136,11 @@ def reject_words(reject):
     return "result %d: %s, source %d: %s, reason %d: %s" % (
         result, REJECT_RESULTS.get(result, "reserved"), source, REJECT_SOURCES.get(source, "reserved"),
         reason, REJECT_REASONS.get((source, reason), "reserved"))
+
+
+def abort_words(source, reason):
+    """Source and reason of an A-ABORT in the standard's words."""
+    words = "source %d: %s" % (source, ABORT_SOURCES.get(source, "reserved"))
+    if source == ABORT_BY_USER[0]:
+        return words
+    return words + ", reason %d: %s" % (reason, ABORT_REASONS.get(reason, "reserved"))

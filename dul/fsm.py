@@ -35,20 +35,20 @@ class Action(object):
     """One of the 28 actions of PS3.8 Tables 9-6 to 9-9.
 
     :param next_states: one state, or two where the action itself finds out which (AE-6 and AR-8 alone)
-    :param artim: START, STOP, or None where the action leaves the ARTIM timer alone; where there are two next
-        states, a pair
-    :param content: whether it uses what stands in the PDU received, which must then be read and decoded first
+    :param artim: for each next state START, STOP, or None where the action leaves the ARTIM timer alone
+    :param needs: how much of the PDU received it needs: HEADER (it is carried out before the rest arrives), WHOLE (all
+        of it has arrived), CONTENT (it is decoded, too); None for actions that no PDU leads to
     """
 
-    __slots__ = ("name", "meaning", "next_states", "artim", "content", "effect")
+    __slots__ = ("name", "next_states", "artim", "needs", "effect", "meaning")
 
-    def __init__(self, name, meaning, next_states, artim=None, content=False):
+    def __init__(self, name, next_states, artim, needs, meaning):
         self.name = name
-        self.meaning = meaning
         self.next_states = next_states
-        self.artim = artim if isinstance(artim, tuple) else (artim,) * len(next_states)
-        self.content = content
+        self.artim = artim
+        self.needs = needs
         self.effect = name.lower().replace("-", "_")    # the method of Association that carries it out
+        self.meaning = meaning
 
     def __repr__(self):
         return self.name
@@ -92,71 +92,87 @@ EVENTS = (Evt1, Evt2, Evt3, Evt4, Evt5, Evt6, Evt7, Evt8, Evt9, Evt10, Evt11, Ev
           Evt18, Evt19)
 
 START, STOP = "start", "stop"
+HEADER, WHOLE, CONTENT = "header", "whole", "content"
 
-AE_1 = Action("AE-1", "open the transport connection", (Sta4,))
-AE_2 = Action("AE-2", "send A-ASSOCIATE-RQ", (Sta5,))
-AE_3 = Action("AE-3", "confirm the association to the user", (Sta6,), content=True)
-AE_4 = Action("AE-4", "confirm the rejection to the user, close", (Sta1,), content=True)
-AE_5 = Action("AE-5", "accept the transport connection", (Sta2,), START)
-AE_6 = Action("AE-6", "acceptable: indicate the association to the user; if not: send A-ASSOCIATE-RJ",
-              (Sta3, Sta13), (STOP, START), content=True)
-AE_7 = Action("AE-7", "send A-ASSOCIATE-AC", (Sta6,))
-AE_8 = Action("AE-8", "send A-ASSOCIATE-RJ", (Sta13,), START)
-DT_1 = Action("DT-1", "send P-DATA-TF", (Sta6,))
-DT_2 = Action("DT-2", "hand the P-DATA to the user", (Sta6,), content=True)
-AR_1 = Action("AR-1", "send A-RELEASE-RQ", (Sta7,))
-AR_2 = Action("AR-2", "indicate the release to the user", (Sta8,))
-AR_3 = Action("AR-3", "confirm the release to the user, close", (Sta1,))
-AR_4 = Action("AR-4", "send A-RELEASE-RP", (Sta13,), START)
-AR_5 = Action("AR-5", "stop ARTIM", (Sta1,), STOP)
-AR_6 = Action("AR-6", "hand the P-DATA to the user", (Sta7,), content=True)
-AR_7 = Action("AR-7", "send P-DATA-TF", (Sta8,))
-AR_8 = Action("AR-8", "indicate the release collision to the user", (Sta9, Sta10))
-AR_9 = Action("AR-9", "send A-RELEASE-RP", (Sta11,))
-AR_10 = Action("AR-10", "confirm the release to the user", (Sta12,))
-AA_1 = Action("AA-1", "send A-ABORT (service-user)", (Sta13,), START)
-AA_2 = Action("AA-2", "close the transport connection", (Sta1,), STOP)
-AA_3 = Action("AA-3", "indicate the abort to the user, close", (Sta1,), content=True)
-AA_4 = Action("AA-4", "indicate the loss of the connection to the user", (Sta1,))
-AA_5 = Action("AA-5", "stop ARTIM", (Sta1,), STOP)
-AA_6 = Action("AA-6", "ignore the PDU", (Sta13,))
-AA_7 = Action("AA-7", "send A-ABORT", (Sta13,))
-AA_8 = Action("AA-8", "send A-ABORT (service-provider), indicate it to the user", (Sta13,), START)
-ACTIONS = (AE_1, AE_2, AE_3, AE_4, AE_5, AE_6, AE_7, AE_8, DT_1, DT_2, AR_1, AR_2, AR_3, AR_4, AR_5, AR_6, AR_7, AR_8,
-           AR_9, AR_10, AA_1, AA_2, AA_3, AA_4, AA_5, AA_6, AA_7, AA_8)
+# PS3.8 Tables 9-6 to 9-9: action, next state, what becomes of the ARTIM timer, how much of the PDU it needs, effect.
+ACTION_LINES = """
+AE-1   Sta4        -           -        open the transport connection
+AE-2   Sta5        -           -        send A-ASSOCIATE-RQ
+AE-3   Sta6        -           content  confirm the association to the user
+AE-4   Sta1        -           content  confirm the rejection to the user, close
+AE-5   Sta2        start       -        accept the transport connection
+AE-6   Sta3/Sta13  stop/start  content  acceptable: indicate the association to the user; if not: send A-ASSOCIATE-RJ
+AE-7   Sta6        -           -        send A-ASSOCIATE-AC
+AE-8   Sta13       start       -        send A-ASSOCIATE-RJ
+DT-1   Sta6        -           -        send P-DATA-TF
+DT-2   Sta6        -           content  hand the P-DATA to the user
+AR-1   Sta7        -           -        send A-RELEASE-RQ
+AR-2   Sta8        -           whole    indicate the release to the user
+AR-3   Sta1        -           whole    confirm the release to the user, close
+AR-4   Sta13       start       -        send A-RELEASE-RP
+AR-5   Sta1        stop        -        stop ARTIM
+AR-6   Sta7        -           content  hand the P-DATA to the user
+AR-7   Sta8        -           -        send P-DATA-TF
+AR-8   Sta9/Sta10  -           whole    indicate the release collision to the user
+AR-9   Sta11       -           -        send A-RELEASE-RP
+AR-10  Sta12       -           whole    confirm the release to the user
+AA-1   Sta13       start       header   send A-ABORT (service-user)
+AA-2   Sta1        stop        content  close the transport connection
+AA-3   Sta1        -           content  indicate the abort to the user, close
+AA-4   Sta1        -           -        indicate the loss of the connection to the user
+AA-5   Sta1        stop        -        stop ARTIM
+AA-6   Sta13       -           whole    ignore the PDU
+AA-7   Sta13       -           header   send A-ABORT
+AA-8   Sta13       start       header   send A-ABORT (service-provider), indicate it to the user
+"""
 
-# PS3.8 Table 9-10, a row an event, in the order of its columns.
-TABLE = {
-    Evt1: {Sta1: AE_1},
-    Evt2: {Sta4: AE_2},
-    Evt3: {Sta2: AA_1, Sta3: AA_8, Sta5: AE_3, Sta6: AA_8, Sta7: AA_8, Sta8: AA_8, Sta9: AA_8, Sta10: AA_8,
-           Sta11: AA_8, Sta12: AA_8, Sta13: AA_6},
-    Evt4: {Sta2: AA_1, Sta3: AA_8, Sta5: AE_4, Sta6: AA_8, Sta7: AA_8, Sta8: AA_8, Sta9: AA_8, Sta10: AA_8,
-           Sta11: AA_8, Sta12: AA_8, Sta13: AA_6},
-    Evt5: {Sta1: AE_5},
-    Evt6: {Sta2: AE_6, Sta3: AA_8, Sta5: AA_8, Sta6: AA_8, Sta7: AA_8, Sta8: AA_8, Sta9: AA_8, Sta10: AA_8,
-           Sta11: AA_8, Sta12: AA_8, Sta13: AA_7},
-    Evt7: {Sta3: AE_7},
-    Evt8: {Sta3: AE_8},
-    Evt9: {Sta6: DT_1, Sta8: AR_7},
-    Evt10: {Sta2: AA_1, Sta3: AA_8, Sta5: AA_8, Sta6: DT_2, Sta7: AR_6, Sta8: AA_8, Sta9: AA_8, Sta10: AA_8,
-            Sta11: AA_8, Sta12: AA_8, Sta13: AA_6},
-    Evt11: {Sta6: AR_1},
-    Evt12: {Sta2: AA_1, Sta3: AA_8, Sta5: AA_8, Sta6: AR_2, Sta7: AR_8, Sta8: AA_8, Sta9: AA_8, Sta10: AA_8,
-            Sta11: AA_8, Sta12: AA_8, Sta13: AA_6},
-    Evt13: {Sta2: AA_1, Sta3: AA_8, Sta5: AA_8, Sta6: AA_8, Sta7: AR_3, Sta8: AA_8, Sta9: AA_8, Sta10: AR_10,
-            Sta11: AR_3, Sta12: AA_8, Sta13: AA_6},
-    Evt14: {Sta8: AR_4, Sta9: AR_9, Sta12: AR_4},
-    Evt15: {Sta3: AA_1, Sta4: AA_2, Sta5: AA_1, Sta6: AA_1, Sta7: AA_1, Sta8: AA_1, Sta9: AA_1, Sta10: AA_1,
-            Sta11: AA_1, Sta12: AA_1},
-    Evt16: {Sta2: AA_2, Sta3: AA_3, Sta5: AA_3, Sta6: AA_3, Sta7: AA_3, Sta8: AA_3, Sta9: AA_3, Sta10: AA_3,
-            Sta11: AA_3, Sta12: AA_3, Sta13: AA_2},
-    Evt17: {Sta2: AA_5, Sta3: AA_4, Sta4: AA_4, Sta5: AA_4, Sta6: AA_4, Sta7: AA_4, Sta8: AA_4, Sta9: AA_4,
-            Sta10: AA_4, Sta11: AA_4, Sta12: AA_4, Sta13: AR_5},
-    Evt18: {Sta2: AA_2, Sta13: AA_2},
-    Evt19: {Sta2: AA_1, Sta3: AA_8, Sta5: AA_8, Sta6: AA_8, Sta7: AA_8, Sta8: AA_8, Sta9: AA_8, Sta10: AA_8,
-            Sta11: AA_8, Sta12: AA_8, Sta13: AA_7},
-}
+# PS3.8 Table 9-10, laid out as in the standard. A dot is a blank cell.
+TABLE_LINES = """
+       Sta1  Sta2  Sta3  Sta4  Sta5  Sta6  Sta7  Sta8  Sta9  Sta10 Sta11 Sta12 Sta13
+Evt1   AE-1  .     .     .     .     .     .     .     .     .     .     .     .
+Evt2   .     .     .     AE-2  .     .     .     .     .     .     .     .     .
+Evt3   .     AA-1  AA-8  .     AE-3  AA-8  AA-8  AA-8  AA-8  AA-8  AA-8  AA-8  AA-6
+Evt4   .     AA-1  AA-8  .     AE-4  AA-8  AA-8  AA-8  AA-8  AA-8  AA-8  AA-8  AA-6
+Evt5   AE-5  .     .     .     .     .     .     .     .     .     .     .     .
+Evt6   .     AE-6  AA-8  .     AA-8  AA-8  AA-8  AA-8  AA-8  AA-8  AA-8  AA-8  AA-7
+Evt7   .     .     AE-7  .     .     .     .     .     .     .     .     .     .
+Evt8   .     .     AE-8  .     .     .     .     .     .     .     .     .     .
+Evt9   .     .     .     .     .     DT-1  .     AR-7  .     .     .     .     .
+Evt10  .     AA-1  AA-8  .     AA-8  DT-2  AR-6  AA-8  AA-8  AA-8  AA-8  AA-8  AA-6
+Evt11  .     .     .     .     .     AR-1  .     .     .     .     .     .     .
+Evt12  .     AA-1  AA-8  .     AA-8  AR-2  AR-8  AA-8  AA-8  AA-8  AA-8  AA-8  AA-6
+Evt13  .     AA-1  AA-8  .     AA-8  AA-8  AR-3  AA-8  AA-8  AR-10 AR-3  AA-8  AA-6
+Evt14  .     .     .     .     .     .     .     AR-4  AR-9  .     .     AR-4  .
+Evt15  .     .     AA-1  AA-2  AA-1  AA-1  AA-1  AA-1  AA-1  AA-1  AA-1  AA-1  .
+Evt16  .     AA-2  AA-3  .     AA-3  AA-3  AA-3  AA-3  AA-3  AA-3  AA-3  AA-3  AA-2
+Evt17  .     AA-5  AA-4  AA-4  AA-4  AA-4  AA-4  AA-4  AA-4  AA-4  AA-4  AA-4  AR-5
+Evt18  .     AA-2  .     .     .     .     .     .     .     .     .     .     AA-2
+Evt19  .     AA-1  AA-8  .     AA-8  AA-8  AA-8  AA-8  AA-8  AA-8  AA-8  AA-8  AA-7
+"""
+
+
+def read_actions(lines, states):
+    """The actions of ACTION_LINES by name."""
+    words = {word: word for word in (START, STOP, HEADER, WHOLE, CONTENT)}
+    actions = {}
+    for line in lines.strip().splitlines():
+        name, following, timer, needs, meaning = line.split(None, 4)
+        following = tuple([states[state] for state in following.split("/")])
+        timer = tuple([words.get(word) for word in timer.split("/")])
+        actions[name] = Action(name, following, timer * (len(following) // len(timer)), words.get(needs), meaning)
+    return actions
+
+
+def read_table(lines, states, events, actions):
+    """{event: {state: action}} of TABLE_LINES; blank cells are absent."""
+    rows = [line.split() for line in lines.strip().splitlines()]
+    return {events[row[0]]: {states[state]: actions[name] for state, name in zip(rows[0], row[1:]) if name != "."}
+            for row in rows[1:]}
+
+
+STATES_BY_NAME = {state.name: state for state in STATES}
+ACTIONS = read_actions(ACTION_LINES, STATES_BY_NAME)
+TABLE = read_table(TABLE_LINES, STATES_BY_NAME, {event.name: event for event in EVENTS}, ACTIONS)
 
 
 class Undefined(Exception):

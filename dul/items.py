@@ -15,8 +15,7 @@ from dul.errors import InvalidPDU
 
 ITEM_HEADER = struct.Struct(">BxH")     # Item-type, Item-length
 UINT16 = struct.Struct(">H")
-UINT32 = struct.Struct(">I")
-TWO_UINT16 = struct.Struct(">HH")
+NUMBERS = {"byte": struct.Struct("B"), "uint16": UINT16, "uint32": struct.Struct(">I")}
 
 
 class Value(object):
@@ -65,46 +64,66 @@ def unpadded(data):
 class Fields(object):
     """Reads the fields of one item's body in turn, never past its end."""
 
-    __slots__ = ("pdu", "data", "offset", "end", "item", "section")
+    __slots__ = ("pdu", "data", "start", "offset", "end", "item", "section")
 
     def __init__(self, pdu, data, start, end, item, section):
         self.pdu = pdu
         self.data = data
-        self.offset = start
+        self.start = self.offset = start
         self.end = end
         self.item = item
         self.section = section
 
-    def invalid(self, offset, field, found, due):
-        """The InvalidPDU that tells of one of these fields."""
-        return InvalidPDU(self.pdu, offset, "%s of %s" % (field, self.item), self.section, found, due)
+    def read(self, name, kind):
+        """The next field; see SubItem for the kinds.
 
-    def take(self, length, field):
+        :raises InvalidPDU: where it does not fit what is left of the item
+        """
+        if kind in NUMBERS:
+            number = NUMBERS[kind]
+            return number.unpack(self.take(number.size, name))[0]
+        if kind == "byte-2":
+            return ord(self.data[self.start - 3:self.start - 2])
+        if kind == "rest":
+            return self.take(self.end - self.offset, name)
+        length = UINT16.unpack(self.take(2, name + "-length"))[0]
+        if length > self.end - self.offset:
+            raise self.invalid(self.offset - 2, name + "-length", "%d" % length,
+                               "at most %d" % (self.end - self.offset))
+        if kind == "counted-uids":
+            listed = Fields(self.pdu, self.data, self.offset, self.offset + length, self.item, self.section)
+            self.offset += length
+            return listed.until_end(name)
+        data = self.take(length, name)
+        return unpadded(data) if kind == "counted-uid" else data
+
+    def until_end(self, name):
+        """Counted UIDs up to the end."""
+        uids = []
+        while self.offset < self.end:
+            uids.append(self.read(name, "counted-uid"))
+        return uids
+
+    def take(self, length, name):
         """The next bytes, as many as ``length``."""
-        if length > self.end - self.offset:
-            raise self.invalid(self.offset, field, "cut off: %d bytes are left" % (self.end - self.offset), "%d" % length)
-        start, self.offset = self.offset, self.offset + length
-        return self.data[start:self.offset]
-
-    def number(self, field):
-        """An unsigned integer of one byte."""
-        return ord(self.take(1, field))
-
-    def counted(self, field):
-        """The bytes that a 2-byte length announces."""
-        length = UINT16.unpack(self.take(2, field + "-length"))[0]
-        if length > self.end - self.offset:
-            raise self.invalid(self.offset - 2, field + "-length", "%d" % length, "at most %d" % (self.end - self.offset))
-        return self.take(length, field)
-
-    def rest(self):
-        """All that is left."""
-        return self.take(self.end - self.offset, "")
+        left = self.end - self.offset
+        if length > left:
+            raise self.invalid(self.offset, name, "cut off: %d bytes are left" % left, "%d" % length)
+        self.offset += length
+        return self.data[self.offset - length:self.offset]
 
     def finish(self):
-        """Nothing may be left."""
+        """Nothing may be left.
+
+        :raises InvalidPDU: where something is
+        """
         if self.offset != self.end:
-            raise self.invalid(self.offset, "end", "%d bytes further" % (self.end - self.offset), "here")
+            raise self.invalid(self.start - 2, "Item-length", "%d" % (self.end - self.start),
+                               "%d" % (self.offset - self.start))
+
+    def invalid(self, offset, name, found, due):
+        """The InvalidPDU that tells of one of these fields."""
+        return InvalidPDU(self.pdu, offset, "%s of %s" % (name, self.item), self.section, found, due)
 
 
 def each_item(pdu, data, offset, end, container, section):
@@ -241,143 +260,118 @@ class UserInformation(Item):
         return cls(decode_items(SUB_ITEMS, pdu, data, start, end, "User Information", "9.3.2.3"))
 
 
-class MaximumLength(Item):
-    """51H (PS3.8 D.1): the longest PDU-length of a P-DATA-TF that the sender takes, in bytes; 0: no limit."""
+class SubItem(Item):
+    """A user information sub-item: its ``layout`` names the fields of its body as the standard does, and their kinds.
 
-    __slots__ = ("length",)
-    item_type = MAXIMUM_LENGTH
+    The kinds: ``byte``, ``uint16`` and ``uint32`` (big endian), ``counted`` (a 2-byte length and as many bytes),
+    ``counted-uid``, ``counted-uids`` (a 2-byte length and as many bytes of counted UIDs), ``uid`` and ``rest`` (all
+    that is left), and ``byte-2``, the second byte of the item.
+    """
+
+    __slots__ = ()
+    name_of_item = ""
+    section = ""
+    layout = ""
+
+    @classmethod
+    def fields(cls):
+        """(name in the standard, kind) of each field."""
+        return [field.split(":") for field in cls.layout.split()]
 
     def body(self):
-        """Bytes 5-8 Maximum-length-received."""
-        return UINT32.pack(self.length)
+        """The fields, back to back."""
+        return b"".join([_field_bytes(kind, getattr(self, slot))
+                         for slot, (_, kind) in zip(self.__slots__, self.fields())])
 
     @classmethod
     def decode(cls, pdu, data, start, end):
-        """From the body of the item."""
-        if end - start != 4:
-            raise InvalidPDU(pdu, start - 2, "Item-length of Maximum Length", "D.1.1", "%d" % (end - start), "4")
-        return cls(UINT32.unpack_from(data, start)[0])
+        """From the body of the item.
 
-
-class ImplementationClassUID(Item):
-    """52H (PS3.7 D.3.3.2)."""
-
-    __slots__ = ("uid",)
-    item_type = IMPLEMENTATION_CLASS_UID
-
-    def body(self):
-        """Bytes 5-xxx: the UID."""
-        return self.uid
-
-    @classmethod
-    def decode(cls, pdu, data, start, end):
-        """From the body of the item."""
-        return cls(unpadded(data[start:end]))
-
-
-class AsynchronousOperationsWindow(Item):
-    """53H (PS3.7 D.3.3.3): how many operations may be outstanding each way; 0: no limit."""
-
-    __slots__ = ("invoked", "performed")
-    item_type = ASYNCHRONOUS_OPERATIONS_WINDOW
-
-    def body(self):
-        """Bytes 5-6 invoked, 7-8 performed."""
-        return TWO_UINT16.pack(self.invoked, self.performed)
-
-    @classmethod
-    def decode(cls, pdu, data, start, end):
-        """From the body of the item."""
-        if end - start != 4:
-            raise InvalidPDU(pdu, start - 2, "Item-length of Asynchronous Operations Window", "PS3.7 D.3.3.3",
-                             "%d" % (end - start), "4")
-        return cls(*TWO_UINT16.unpack_from(data, start))
-
-
-class RoleSelection(Item):
-    """54H (PS3.7 D.3.3.4): the roles proposed for one SOP class, 0 or 1 each."""
-
-    __slots__ = ("sop_class", "scu_role", "scp_role")
-    item_type = ROLE_SELECTION
-
-    def body(self):
-        """Bytes 5-6 UID-length, the UID, SCU role, SCP role."""
-        return _counted(self.sop_class) + struct.pack("BB", self.scu_role, self.scp_role)
-
-    @classmethod
-    def decode(cls, pdu, data, start, end):
-        """From the body of the item."""
-        fields = Fields(pdu, data, start, end, "SCP/SCU Role Selection", "PS3.7 D.3.3.4")
-        item = cls(unpadded(fields.counted("UID")), fields.number("SCU-role"), fields.number("SCP-role"))
+        :raises InvalidPDU: where the fields do not fill it exactly
+        """
+        if cls.layout.endswith(":uid"):     # one field: the common case needs no reader
+            return cls(unpadded(data[start:end]))
+        fields = Fields(pdu, data, start, end, cls.name_of_item, cls.section)
+        item = cls(*[fields.read(name, kind) for name, kind in cls.fields()])
         fields.finish()
         return item
 
 
-class ImplementationVersionName(Item):
-    """55H (PS3.7 D.3.3.2.3): 1 to 16 characters of ISO 646."""
+class MaximumLength(SubItem):
+    """51H: the longest PDU-length of a P-DATA-TF that the sender takes, in bytes; 0: no limit."""
+
+    __slots__ = ("length",)
+    item_type = MAXIMUM_LENGTH
+    name_of_item, section = "Maximum Length", "D.1.1"
+    layout = "Maximum-length-received:uint32"
+
+
+class ImplementationClassUID(SubItem):
+    """52H."""
+
+    __slots__ = ("uid",)
+    item_type = IMPLEMENTATION_CLASS_UID
+    name_of_item, section = "Implementation Class UID", "PS3.7 D.3.3.2"
+    layout = "Implementation-class-uid:uid"
+
+
+class AsynchronousOperationsWindow(SubItem):
+    """53H: how many operations may be outstanding each way; 0: no limit."""
+
+    __slots__ = ("invoked", "performed")
+    item_type = ASYNCHRONOUS_OPERATIONS_WINDOW
+    name_of_item, section = "Asynchronous Operations Window", "PS3.7 D.3.3.3"
+    layout = "Maximum-number-operations-invoked:uint16 Maximum-number-operations-performed:uint16"
+
+
+class RoleSelection(SubItem):
+    """54H: the roles proposed for one SOP class, 0 or 1 each."""
+
+    __slots__ = ("sop_class", "scu_role", "scp_role")
+    item_type = ROLE_SELECTION
+    name_of_item, section = "SCP/SCU Role Selection", "PS3.7 D.3.3.4"
+    layout = "SOP-class-UID:counted-uid SCU-role:byte SCP-role:byte"
+
+
+class ImplementationVersionName(SubItem):
+    """55H: 1 to 16 characters of ISO 646."""
 
     __slots__ = ("name",)
     item_type = IMPLEMENTATION_VERSION_NAME
-
-    def body(self):
-        """Bytes 5-xxx: the name."""
-        return self.name
-
-    @classmethod
-    def decode(cls, pdu, data, start, end):
-        """From the body of the item."""
-        return cls(unpadded(data[start:end]))
+    name_of_item, section = "Implementation Version Name", "PS3.7 D.3.3.2"
+    layout = "Implementation-version-name:uid"
 
 
-class ExtendedNegotiation(Item):
-    """56H (PS3.7 D.3.3.5): information that one service class defines for itself."""
+class ExtendedNegotiation(SubItem):
+    """56H: information that one service class defines for itself."""
 
     __slots__ = ("sop_class", "information")
     item_type = EXTENDED_NEGOTIATION
-
-    def body(self):
-        """Bytes 5-6 SOP-class-UID-length, the UID, the information."""
-        return _counted(self.sop_class) + self.information
-
-    @classmethod
-    def decode(cls, pdu, data, start, end):
-        """From the body of the item."""
-        fields = Fields(pdu, data, start, end, "SOP Class Extended Negotiation", "PS3.7 D.3.3.5")
-        return cls(unpadded(fields.counted("SOP-class-UID")), fields.rest())
+    name_of_item, section = "SOP Class Extended Negotiation", "PS3.7 D.3.3.5"
+    layout = "SOP-class-UID:counted-uid Service-class-application-information:rest"
 
 
-class CommonExtendedNegotiation(Item):
-    """57H (PS3.7 D.3.3.6): a SOP class, its service class, and the general SOP classes that it is related to."""
+class CommonExtendedNegotiation(SubItem):
+    """57H: a SOP class, its service class, and the general SOP classes that it is related to.
 
-    __slots__ = ("version", "sop_class", "service_class", "related")
+    :ivar reserved: what follows them, kept for later versions of the sub-item
+    :ivar version: byte 2 of the item, which is reserved in all others
+    """
+
+    __slots__ = ("sop_class", "service_class", "related", "reserved", "version")
     item_type = COMMON_EXTENDED_NEGOTIATION
-
-    def body(self):
-        """Two counted UIDs and the counted list of counted UIDs."""
-        related = b"".join([_counted(uid) for uid in self.related])
-        return _counted(self.sop_class) + _counted(self.service_class) + _counted(related)
+    name_of_item, section = "SOP Class Common Extended Negotiation", "PS3.7 D.3.3.6"
+    layout = ("SOP-class-UID:counted-uid Service-class-UID:counted-uid "
+              "Related-general-sop-class-UID:counted-uids Reserved:rest Sub-item-version:byte-2")
 
     def encode(self):
-        """The whole item; its byte 2 is the sub-item's version, not reserved."""
+        """The whole item; its byte 2 is the version."""
         body = self.body()
         return struct.pack(">BBH", self.item_type, self.version, len(body)) + body
 
-    @classmethod
-    def decode(cls, pdu, data, start, end):
-        """From the body of the item; what follows the list is reserved for later versions."""
-        fields = Fields(pdu, data, start, end, "SOP Class Common Extended Negotiation", "PS3.7 D.3.3.6")
-        sop_class = unpadded(fields.counted("SOP-class-UID"))
-        service_class = unpadded(fields.counted("Service-class-UID"))
-        length = len(fields.counted("Related-general-sop-class-identification"))
-        listed = Fields(pdu, data, fields.offset - length, fields.offset, fields.item, "PS3.7 D.3.3.6")
-        related = []
-        while listed.offset < listed.end:
-            related.append(unpadded(listed.counted("Related-general-sop-class-UID")))
-        return cls(ord(data[start - 3:start - 2]), sop_class, service_class, related)
 
-
-class UserIdentityRQ(Item):
-    """58H (PS3.7 D.3.3.7.1). The fields hold secrets: they are never logged.
+class UserIdentityRQ(SubItem):
+    """58H. The two fields hold secrets: they are never logged, and not in the ``repr``.
 
     :ivar identity_type: 1 user name, 2 with passcode, 3 Kerberos, 4 SAML, 5 JSON Web Token
     :ivar positive_response_requested: 0 or 1
@@ -385,45 +379,24 @@ class UserIdentityRQ(Item):
 
     __slots__ = ("identity_type", "positive_response_requested", "primary", "secondary")
     item_type = USER_IDENTITY_RQ
-
-    def body(self):
-        """Byte 5 type, 6 positive response requested, then two counted fields."""
-        return (struct.pack("BB", self.identity_type, self.positive_response_requested)
-                + _counted(self.primary) + _counted(self.secondary))
+    name_of_item, section = "User Identity", "PS3.7 D.3.3.7"
+    layout = ("User-Identity-Type:byte Positive-response-requested:byte "
+              "Primary-field:counted Secondary-field:counted")
 
     def __repr__(self):
         return "UserIdentityRQ(identity_type=%r)" % self.identity_type
 
-    @classmethod
-    def decode(cls, pdu, data, start, end):
-        """From the body of the item."""
-        fields = Fields(pdu, data, start, end, "User Identity", "PS3.7 D.3.3.7")
-        item = cls(fields.number("User-Identity-Type"), fields.number("Positive-response-requested"),
-                   fields.counted("Primary-field"), fields.counted("Secondary-field"))
-        fields.finish()
-        return item
 
-
-class UserIdentityAC(Item):
-    """59H (PS3.7 D.3.3.7.2). The response may be a secret: it is never logged."""
+class UserIdentityAC(SubItem):
+    """59H. The response may be a secret: it is never logged, and not in the ``repr``."""
 
     __slots__ = ("response",)
     item_type = USER_IDENTITY_AC
-
-    def body(self):
-        """The counted server response."""
-        return _counted(self.response)
+    name_of_item, section = "User Identity", "PS3.7 D.3.3.7"
+    layout = "Server-response:counted"
 
     def __repr__(self):
         return "UserIdentityAC()"
-
-    @classmethod
-    def decode(cls, pdu, data, start, end):
-        """From the body of the item."""
-        fields = Fields(pdu, data, start, end, "User Identity", "PS3.7 D.3.3.7")
-        item = cls(fields.counted("Server-response"))
-        fields.finish()
-        return item
 
 
 SUB_ITEMS = {item.item_type: item for item in (
@@ -446,3 +419,13 @@ def _uid_item(item_type, uid):
 
 def _counted(data):
     return UINT16.pack(len(data)) + data
+
+
+def _field_bytes(kind, value):
+    if kind in NUMBERS:
+        return NUMBERS[kind].pack(value)
+    if kind == "counted-uids":
+        return _counted(b"".join([_counted(uid) for uid in value]))
+    if kind == "byte-2":
+        return b""
+    return _counted(value) if kind.startswith("counted") else value

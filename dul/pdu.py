@@ -7,8 +7,8 @@ import struct
 
 from dul.codes import (
     A_ABORT, A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ, A_RELEASE_RP, A_RELEASE_RQ, ABORT_UNRECOGNIZED_PDU,
-    COMMAND_FRAGMENT, FIXED_LENGTH, HEADER_LENGTH, LARGEST_RQ, LAST_FRAGMENT, P_DATA_TF, PDU_NAMES, PDU_SECTIONS,
-    PDV_OVERHEAD, SHORT_LENGTH)
+    COMMAND_FRAGMENT, FIXED_LENGTH, HEADER_LENGTH, LARGEST_RQ, LAST_FRAGMENT, MOST_CONTEXTS, P_DATA_TF, PDU_NAMES,
+    PDU_SECTIONS, PDV_OVERHEAD, SHORT_LENGTH)
 from dul.errors import InvalidPDU
 from dul.items import (
     ApplicationContext, PresentationContextAC, PresentationContextRQ, UserInformation, Value, decode_items)
@@ -131,6 +131,18 @@ class AAssociateRQ(_AAssociate):
     pdu_type = A_ASSOCIATE_RQ
     known_items = {item.item_type: item for item in (ApplicationContext, PresentationContextRQ, UserInformation)}
     context = PresentationContextRQ
+
+    @classmethod
+    def decode(cls, data):
+        """From the bytes of a whole PDU.
+
+        :raises InvalidPDU: where a length or a count is wrong
+        """
+        request = super(AAssociateRQ, cls).decode(data)
+        if len(request.presentation_contexts) > MOST_CONTEXTS:
+            raise InvalidPDU(cls.name(), HEADER_LENGTH + FIXED_LENGTH, "number of Presentation Context items (20H)",
+                             "9.3.2", "%d" % len(request.presentation_contexts), "at most %d" % MOST_CONTEXTS)
+        return request
 
 
 class AAssociateAC(_AAssociate):

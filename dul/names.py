@@ -1,0 +1,41 @@
+"""The names of UIDs, for people: the few that matter for Verification, and pydicom's where it is installed.
+
+pydicom is imported only when the first name is asked for that this table has not.
+"""
+from dul.codes import UID_NAMES
+from dul.compat import escaped
+
+
+def uid_name(uid):
+    """``Verification SOP Class``; for a UID without a known name the UID itself, escaped.
+
+    :param uid: bytes without padding
+    """
+    text = escaped(uid)
+    return UID_NAMES.get(text) or _pydicom_name(text) or text
+
+
+def named_uid(uid):
+    """``=Verification SOP Class``, or the plain UID: as DCMTK's dumps have it."""
+    name, text = uid_name(uid), escaped(uid)
+    return text if name == text else "=" + name
+
+
+def _pydicom_name(text):
+    if not text.startswith("1.2.840.10008."):
+        return None
+    try:
+        from pydicom.uid import UID
+        return escaped(str(UID(text).name))
+    except Exception:  # a package that this program does not need must not be able to stop it
+        return None
+
+
+def data_set_lines(command_set):
+    """pydicom's dump of a command set, a list of lines; None where pydicom is not installed or cannot read it."""
+    try:
+        from io import BytesIO
+        from pydicom.filereader import read_dataset
+        return [escaped(line) for line in str(read_dataset(BytesIO(command_set), True, True)).splitlines()]
+    except Exception:  # as above
+        return None

@@ -1,0 +1,89 @@
+"""The PDU reader: one PDU after another from a stream of bytes, judged by its header before the rest is read."""
+from dul.codes import HEADER_LENGTH, PDU_NAMES
+from dul.errors import ConnectionLost
+from dul.pdu import PDU_HEADER
+
+FIRST_READ = 4096       # bytes: more than a usual A-ASSOCIATE-RQ, so that a PDU mostly comes in one recv
+NEXT_READ = 16384       # bytes: nothing more is allocated before it has arrived
+
+
+class PDUReader(object):
+    """Cuts a stream into PDUs.
+
+    :param receive: called with a number of bytes, returns that many at most, ``b""`` at the end of the stream; its
+        exceptions pass through
+    """
+
+    __slots__ = ("receive", "buffer", "received", "pdu_type", "length")
+
+    def __init__(self, receive):
+        self.receive = receive
+        self.buffer = b""
+        self.received = 0           # bytes of the PDU at hand that are here; the next three tell how far it came
+        self.pdu_type = None
+        self.length = None
+
+    def header(self):
+        """(PDU-type, PDU-length) of the next PDU; what was not taken of the last one is thrown away first.
+
+        :raises ConnectionLost: at the end of the stream
+        """
+        if self.length is not None:
+            self.skip()
+        buffer = self.buffer
+        while len(buffer) < HEADER_LENGTH:
+            self.received = len(buffer)
+            data = self.receive(FIRST_READ)
+            if not data:
+                raise ConnectionLost("connection closed by the peer")
+            self.buffer = buffer = buffer + data if buffer else data
+        self.pdu_type, self.length = header = PDU_HEADER.unpack_from(buffer)
+        return header
+
+    def pdu(self):
+        """The whole PDU whose header was read last.
+
+        :raises ConnectionLost: where the stream ends before it
+        """
+        buffer, total = self.buffer, HEADER_LENGTH + self.length
+        if len(buffer) == total:
+            self.buffer, self.length = b"", None
+            return buffer
+        if len(buffer) < total:
+            buffer = self._gather(total)
+        self.length = None
+        self.buffer = bytes(buffer[total:])
+        return bytes(buffer[:total])
+
+    def _gather(self, total):
+        gathered = bytearray(self.buffer)
+        while len(gathered) < total:
+            self.received = len(gathered)
+            data = self.receive(min(NEXT_READ, total - len(gathered)))
+            if not data:
+                raise ConnectionLost("connection closed by the peer")
+            gathered += data
+        return gathered
+
+    def skip(self):
+        """Throw away the PDU whose header was read last, as it arrives; nothing of it is kept.
+
+        :raises ConnectionLost: where the stream ends before it
+        """
+        left = HEADER_LENGTH + self.length - len(self.buffer)
+        self.buffer = self.buffer[HEADER_LENGTH + self.length:]
+        while left > 0:
+            self.received = HEADER_LENGTH + self.length - left
+            data = self.receive(NEXT_READ)
+            if not data:
+                raise ConnectionLost("connection closed by the peer")
+            self.buffer = data[left:]
+            left -= len(data)
+        self.length = None
+
+    def progress(self):
+        """How far the PDU at hand came: ``22 of 205 bytes of A-ASSOCIATE-RQ``, or an empty string for nothing of it."""
+        if self.length is None:
+            return "%d of the %d bytes of a PDU header" % (self.received, HEADER_LENGTH) if self.received else ""
+        return "%d of %d bytes of %s" % (max(self.received, HEADER_LENGTH), HEADER_LENGTH + self.length,
+                                         PDU_NAMES.get(self.pdu_type, "PDU %02XH" % self.pdu_type))
