@@ -1,6 +1,8 @@
 """The only tests of the Python version and of what the platform offers."""
 import errno
 import os
+import select
+import signal
 import socket
 import struct
 import sys
@@ -46,7 +48,7 @@ def as_native(data):
 def escaped(data):
     """What a peer or a user wrote, fit for a log line and a terminal.
 
-    Everything but printable ASCII comes out as ``\\xNN``, and a backslash doubled, so that nothing passes for an escape.
+    Everything but printable ASCII comes out as ``\\xNN``, and a backslash doubled: nothing passes for an escape.
 
     :param data: bytes, or text (then escaped by code point)
     """
@@ -116,3 +118,50 @@ def raise_file_limit():
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     except (ImportError, ValueError, OSError, AttributeError):
         pass
+
+
+# Only there does nothing wake a blocking recv when a signal comes: seconds until one looks.
+SIGNAL_PAUSE = 0.5 if WINDOWS and PY2 else None
+
+
+def wake_on_signal(sock):
+    """Have the interpreter write to this non-blocking socket when a signal comes, whichever thread receives it."""
+    try:
+        signal.set_wakeup_fd(sock.fileno())
+    except ValueError:      # Windows with Python 2.7 takes no sockets
+        pass
+
+
+class Stderr(object):
+    """Standard error as a log wants it: never blocks, never raises. Lines that nobody takes are dropped and counted.
+
+    A full pipe or a stopped terminal is waited for once, PATIENCE seconds; after that, lines are dropped until there is
+    room again.
+    """
+
+    PATIENCE = 0.25
+    LONGEST = 4096      # bytes: a pipe that has room takes as many at once
+
+    def __init__(self, number=2):
+        self.number = number
+        self.dropped = 0
+
+    def write(self, text):
+        """Write one line."""
+        data = text if isinstance(text, bytes) else text.encode("ascii", "backslashreplace")
+        try:
+            if self._has_room():
+                if self.dropped:
+                    data = b"W: lines were dropped here: standard error took no more\n" + data
+                    self.dropped = 0
+                os.write(self.number, data[:self.LONGEST - 1] + b"\n" if len(data) > self.LONGEST else data)
+                return
+        except (OSError, ValueError, select.error):
+            pass
+        self.dropped += 1
+
+    def _has_room(self):
+        return WINDOWS or bool(select.select([], [self.number], [], 0 if self.dropped else self.PATIENCE)[1])
+
+    def flush(self):
+        """Nothing is held back."""

@@ -196,8 +196,8 @@ def to_pdus(context_id, command, maximum_length):
     most = len(command)
     if maximum_length:
         if maximum_length < MINIMUM_MAXIMUM_LENGTH:
-            raise MessageError("A-ASSOCIATE-RQ: Maximum-length-received is %d, due: 0 or at least %d, or nothing can be "
-                               "answered (PS3.8 D.1)" % (maximum_length, MINIMUM_MAXIMUM_LENGTH))
+            raise MessageError("A-ASSOCIATE-RQ: Maximum-length-received is %d, due: 0 or at least %d, or nothing can "
+                               "be answered (PS3.8 D.1)" % (maximum_length, MINIMUM_MAXIMUM_LENGTH))
         most = (maximum_length - PDV_OVERHEAD) // 2 * 2
     pdus = []
     for start in range(0, len(command), most):

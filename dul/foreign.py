@@ -1,4 +1,4 @@
-"""What a peer speaks that does not speak DICOM, told from its first bytes. Pure: for our own user, never for the peer."""
+"""What a peer speaks that does not speak DICOM, told from its first bytes: for our own user, never for the peer. Pure."""
 import struct
 
 from dul.compat import escaped
@@ -6,7 +6,8 @@ from dul.compat import escaped
 SHOWN = 80              # bytes of a request line or banner that are shown at most
 TLS_VERSIONS = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
 SERVER_NAME, SUPPORTED_VERSIONS = 0, 43     # TLS extensions (RFC 6066, RFC 8446)
-HTTP_METHODS = (b"GET ", b"HEAD ", b"POST ", b"PUT ", b"OPTIONS ", b"DELETE ", b"CONNECT ", b"TRACE ", b"PATCH ", b"PRI ")
+HTTP_METHODS = (
+    b"GET ", b"HEAD ", b"POST ", b"PUT ", b"OPTIONS ", b"DELETE ", b"CONNECT ", b"TRACE ", b"PATCH ", b"PRI ")
 PROXY_V2 = b"\r\n\r\n\0\r\nQUIT\n"
 
 
@@ -26,7 +27,8 @@ def _tls(data):
     if data[:2] == b"\x16\x03":
         offered, server_name = client_hello(data)
         return "TLS ClientHello (%s offered%s): the peer speaks DICOM over TLS, this port does not" % (
-            TLS_VERSIONS.get(offered, "version %04XH" % offered), ", SNI %s" % escaped(server_name) if server_name else "")
+            TLS_VERSIONS.get(offered, "version %04XH" % offered),
+            ", SNI %s" % escaped(server_name[:SHOWN]) if server_name else "")
     if data[2:5] in (b"\x01\0\x02", b"\x01\x03\0", b"\x01\x03\x01") and data[:1] >= b"\x80":
         return "SSL 2 ClientHello: the peer speaks DICOM over TLS, this port does not"
     return None
@@ -56,7 +58,7 @@ def client_hello(data):
 def _http(data):
     if not data.startswith(HTTP_METHODS):
         return None
-    return "HTTP request (%s): the peer is a browser, a web client or a health check, not a DICOM application" % _line(data)
+    return "HTTP request (%s): the peer is a browser, a web client or a health check" % _line(data)
 
 
 def _hl7(data):
@@ -66,7 +68,7 @@ def _hl7(data):
 
 
 def _ssh(data):
-    return "SSH (%s): the peer is an SSH client, not a DICOM application" % _line(data) if data[:4] == b"SSH-" else None
+    return "SSH (%s): the peer is an SSH client" % _line(data) if data[:4] == b"SSH-" else None
 
 
 def _smb(data):
@@ -84,10 +86,9 @@ def _rdp(data):
 
 def _proxy(data):
     if data.startswith(PROXY_V2):
-        return "PROXY protocol version 2: a load balancer announces its client, which DICOM does not know; switch it off there"
+        return "PROXY protocol version 2: a load balancer announces its client; switch that off there"
     if data.startswith(b"PROXY "):
-        return "PROXY protocol version 1 (%s): a load balancer announces its client, which DICOM does not know; " \
-            "switch it off there" % _line(data)
+        return "PROXY protocol version 1 (%s): a load balancer announces its client; switch that off there" % _line(data)
     return None
 
 

@@ -154,11 +154,15 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     # ---- socketserver's own interface
 
     def serve_forever(self, poll_interval=None):
-        """Serve until shutdown() is called, by another thread or a signal handler. ``poll_interval`` is not used."""
+        """Serve until shutdown() or request_stop() is called, by another thread or a signal handler.
+
+        :param poll_interval: seconds after which to look whether it was, on systems where nothing wakes a thread that
+            waits; None elsewhere
+        """
         try:
             while not self.stopping:
                 self.start_threads()
-                pause = PRESSURE_PAUSE if self.short_of_threads else None
+                pause = PRESSURE_PAUSE if self.short_of_threads else poll_interval
                 if self.steward is not None:
                     pause = self.steward.tick(self) or pause
                 self.sleep(pause)

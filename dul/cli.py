@@ -1,0 +1,170 @@
+"""``echoscp [options] port``: logging set-up, signals, and ``main()``."""
+import errno
+import os
+import signal
+import socket
+import sys
+
+from dul.codes import VERSION
+from dul.compat import SIGNAL_PAUSE, WINDOWS, Stderr, raise_file_limit, wake_on_signal
+from dul.options import LEVELS, UsageError, help_text, parse, transfer_syntaxes
+from dul.report import CRITICAL, DEBUG, LOGGER, Report
+from dul.server import EchoServer
+from dul.systemd import handed_over, notify
+
+PROGRAM = "echoscp.py"
+LINE_FORMAT = "%(levelname).1s: %(message)s"
+FAILURE, REFUSED = 1, 2         # exit statuses
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+SILENT = CRITICAL + 1
+
+
+class Handler(object):
+    """Sets up the logger; called when the first line is due, or at once where an option says more than the default."""
+
+    def __init__(self, chosen):
+        self.level = None
+        self.config = chosen.get("--log-config")
+        for option, level in (("--quiet", SILENT), ("--verbose", "INFO"), ("--debug", "DEBUG")):
+            if option in chosen:
+                self.level = level
+        if "--log-level" in chosen:
+            self.level = chosen["--log-level"].upper()
+
+    def __call__(self):
+        import logging
+        logging.raiseExceptions = False     # what cannot be logged is lost, and nothing else
+        logger = logging.getLogger(LOGGER)
+        if self.config is None:
+            handler = logging.StreamHandler(Stderr())
+            handler.setFormatter(logging.Formatter(LINE_FORMAT))
+            logger.addHandler(handler)
+            logger.propagate = False
+            logger.setLevel(self.level or logging.WARNING)
+            return
+        from logging.config import fileConfig
+        fileConfig(self.config, disable_existing_loggers=False)
+        if self.level is not None:
+            logger.setLevel(self.level)
+
+
+def main(arguments=None):
+    """Run the program. Does not return: it ends by ``sys.exit()`` or by the signal that stopped it.
+
+    :param arguments: list of strings; ``sys.argv`` without the program's name where it is None
+    """
+    fill_standard_files()
+    try:
+        chosen = parse(sys.argv[1:] if arguments is None else arguments)
+        if "--help" in chosen:
+            sys.exit(say(1, help_text()))
+        if "--version" in chosen:
+            sys.exit(say(1, "%s %s\n" % (PROGRAM, VERSION)))
+        set_up = Handler(chosen)
+        report = Report(prepare=set_up)
+        if set_up.config is not None:
+            try_config(set_up, report)
+        elif set_up.level is not None:
+            set_up()
+            report.prepare = None
+        try:
+            listener = handed_over(os.environ)
+        except ValueError as error:
+            raise UsageError(str(error))
+        if listener is not None and listener.getsockname()[1] != chosen["port"]:
+            raise UsageError("port %d is not the port of the socket handed over (LISTEN_FDS), which is %d" % (
+                chosen["port"], listener.getsockname()[1]))
+    except UsageError as error:
+        say(2, "%s: %s\n" % (PROGRAM, error))
+        sys.exit(REFUSED)
+    run(chosen, report, listener)
+
+
+def try_config(set_up, report):
+    """Apply the logging configuration.
+
+    :raises UsageError: where it is missing or broken
+    """
+    report.prepare = None
+    try:
+        with open(set_up.config):
+            pass
+        set_up()
+    except Exception as error:  # whatever is wrong in it: ConfigParser, import, attribute and file errors
+        reason = " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())
+        raise UsageError("option -lc: '%s' cannot be used: %s" % (set_up.config, reason))
+
+
+def run(chosen, report, listener):
+    """Listen, serve until a signal comes, and end by it."""
+    raise_file_limit()
+    port = chosen["port"]
+    given = {"ae_title": chosen.get("--aetitle"), "timeout": chosen.get("--timeout"),
+             "acse_timeout": chosen.get("--acse-timeout"), "dimse_timeout": chosen.get("--dimse-timeout"),
+             "maximum_length": chosen.get("--max-pdu"), "transfer_syntaxes": transfer_syntaxes(chosen)}
+    report.lines(["$%s v%s" % (PROGRAM, VERSION), ""])
+    try:
+        server = EchoServer(port, listener=listener, report=report,
+                            **{name: value for name, value in given.items() if value is not None})
+    except (socket.error, OSError) as error:
+        report.log(CRITICAL, "cannot listen on port %d: %s%s" % (
+            port, error.strerror or error, ADVICE.get(error.errno, "")))
+        sys.exit(FAILURE)
+    report.lines(["Listening on port %d (%s) as %s" % (
+        port, "IPv6 and IPv4" if server.socket.family != socket.AF_INET else "IPv4", server.settings.ae_title)])
+    received = []
+    catch_signals(server, received)
+    notify(os.environ, "READY=1")
+    server.serve_forever(SIGNAL_PAUSE)
+    notify(os.environ, "STOPPING=1")
+    report.lines([report.summary()])
+    server.server_close()
+    end_by(received[0])
+
+
+ADVICE = {errno.EACCES: "; ports below 1024 need privileges", errno.EPERM: "; ports below 1024 need privileges",
+          errno.EADDRINUSE: "; another program listens there"}
+
+
+def catch_signals(server, received):
+    """Stop the server at the first signal; the second one finds the system's own handling, and kills at once."""
+    caught = []
+
+    def handle(number, _):
+        received.append(number)
+        for each in caught:
+            signal.signal(each, signal.SIG_DFL)
+        server.request_stop()
+
+    for name in SIGNALS:
+        number = getattr(signal, name, None)    # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:    # nohup's wish is respected
+            caught.append(number)
+            signal.signal(number, handle)
+    wake_on_signal(server.ringer)
+
+
+def end_by(number):
+    """End as a process that this signal ended, as shells and service managers expect."""
+    if WINDOWS:
+        sys.exit(128 + number)
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+def fill_standard_files():
+    """Open what of standard input, output and error is closed, or the next socket would be taken for it."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def say(number, text):
+    """Write to standard output or error. Returns the exit status: of a failure, where nobody can read it."""
+    try:
+        os.write(number, text.encode("ascii", "backslashreplace"))
+        return 0
+    except OSError:
+        return FAILURE

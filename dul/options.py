@@ -1,0 +1,196 @@
+"""The command line: one table of options, which is also the help, and one loop that reads by it.
+
+Neither getopt nor argparse can express these options exactly: both cluster or abbreviate them, and ``-x=`` is a name.
+"""
+from dul.compat import as_native, escaped
+from dul.settings import (
+    IMPLICIT_ONLY, PREFER_BIG, PREFER_LITTLE, PREFER_LOCAL, check_maximum_length, check_seconds, check_title)
+
+USAGE = "echoscp [options] port"
+
+# A group, then its options: short form, long form, name of the value (if it takes one), meaning.
+OPTION_LINES = """
+General
+  -h    --help                         print this help text and exit
+        --version                      print the version and exit
+Logging
+  -q    --quiet                        quiet mode, prints no warnings or errors
+  -v    --verbose                      verbose mode, prints processing details
+  -d    --debug                        debug mode, prints debugging information
+  -ll   --log-level        [l]evel     one of critical, error, warning, info,
+                                       debug: prints messages of level l or
+                                       higher (default: warning)
+  -lc   --log-config       [f]ilename  use python logging config file f for the
+                                       logger
+Application Entity Titles
+  -aet  --aetitle          [a]etitle   set my AE title (default: ECHOSCP)
+Miscellaneous DICOM
+  -to   --timeout          [s]econds   timeout for connection requests
+                                       (default: unlimited)
+  -ta   --acse-timeout     [s]econds   timeout for ACSE messages (default: 30)
+  -td   --dimse-timeout    [s]econds   timeout for DIMSE messages
+                                       (default: unlimited)
+  -pdu  --max-pdu          [n]umber    set maximum receive PDU bytes to n bytes
+                                       (default: 16384; 0: unlimited)
+Preferred Transfer Syntaxes
+  -x=   --prefer-uncompr               prefer explicit VR local byte order
+                                       (default)
+  -xe   --prefer-little                prefer explicit VR little endian
+                                       transfer syntax
+  -xb   --prefer-big                   prefer explicit VR big endian transfer
+                                       syntax
+  -xi   --implicit                     accept implicit VR little endian transfer
+                                       syntax only
+"""
+LEVELS = ("critical", "error", "warning", "info", "debug")
+LARGEST_PORT = 65535
+LONGEST_NUMBER = 10     # digits: as many as the largest of all has
+
+# Options of one group contradict each other; for the others, the last one wins.
+LEVEL_OPTIONS = ("--quiet", "--verbose", "--debug", "--log-level")
+SYNTAX_OPTIONS = {"--prefer-uncompr": PREFER_LOCAL, "--prefer-little": PREFER_LITTLE, "--prefer-big": PREFER_BIG,
+                  "--implicit": IMPLICIT_ONLY}
+
+
+class UsageError(Exception):
+    """A command line that is refused, and why."""
+
+
+def read_options(lines):
+    """({spelling: long form} of all options, long forms of those that take a value)."""
+    spellings, with_value = {}, set()
+    for words in [line.split() for line in lines.splitlines() if line[:12].strip()[:1] == "-"]:
+        names = [word for word in words[:2] if word.startswith("-")]
+        spellings.update({name: names[-1] for name in names})
+        if words[len(names)].startswith("["):
+            with_value.add(names[-1])
+    return spellings, with_value
+
+
+def parse(arguments):
+    """What a command line asks for: {long form: value} (True where the option takes none), and ``port``.
+
+    :param arguments: list of native strings, without the program's name
+    :raises UsageError: with the one line that the user gets
+    """
+    spellings, with_value = read_options(OPTION_LINES)
+    chosen, ports, rest = {}, [], list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        name, equals, value = argument, "", None
+        if argument not in spellings and argument.startswith("--"):
+            name, equals, value = argument.partition("=")
+        if name in spellings:
+            option = spellings[name]
+            if option not in with_value:
+                if equals:
+                    raise UsageError("option %s takes no value, it was given %s" % (name, quoted(value)))
+                value = True
+            elif not equals:
+                if not rest or rest[0] in spellings:
+                    raise UsageError("option %s needs a value: %s" % (name, due(option)))
+                value = rest.pop(0)
+            chosen[option] = value if value is True else checked(option, name, value)
+            contradict(chosen, option, name)
+            if option in ("--help", "--version"):
+                return chosen
+        elif argument.startswith("-") and argument != "-":
+            raise UsageError("unknown option %s%s" % (quoted(argument), hint(argument, spellings, with_value)))
+        else:
+            ports.append(argument)
+    if len(ports) != 1:
+        raise UsageError("one port is needed (1 to %d), %s" % (
+            LARGEST_PORT, "%d were given: %s" % (len(ports), " ".join([quoted(port) for port in ports]))
+            if ports else "none was given; --help shows the options"))
+    chosen["port"] = number(ports[0])
+    if chosen["port"] is None or not 1 <= chosen["port"] <= LARGEST_PORT:
+        raise UsageError("port %s is not allowed: 1 to %d" % (quoted(ports[0]), LARGEST_PORT))
+    return chosen
+
+
+def checked(option, name, text):
+    """The value of an option.
+
+    :raises UsageError: where it is out of its range
+    """
+    value = text if option in ("--log-level", "--log-config", "--aetitle") else number(text)
+    try:
+        if value is None or text == "":
+            raise ValueError(due(option))
+        if option == "--aetitle":
+            return check_title(value)
+        if option == "--max-pdu":
+            return check_maximum_length(value)
+        if option.endswith("timeout"):
+            return check_seconds(value)
+        if option == "--log-level" and value not in LEVELS:
+            raise ValueError(due(option))
+        return value
+    except ValueError as error:
+        raise UsageError("option %s: %s is not allowed: %s" % (name, quoted(text), error))
+
+
+def due(option):
+    """What would be right, found by asking the check for a value that never is."""
+    if option == "--log-level":
+        return "one of " + ", ".join(LEVELS)
+    if option == "--log-config":
+        return "the name of a logging configuration file"
+    try:
+        if option == "--aetitle":
+            check_title("")
+        elif option == "--max-pdu":
+            check_maximum_length(-1)
+        else:
+            check_seconds(-1)
+    except ValueError as error:
+        return str(error)
+
+
+def number(text):
+    """The number that plain decimal digits are; None for anything else, however close."""
+    if not text or text.strip("0123456789"):
+        return None
+    digits = text.lstrip("0") or "0"
+    return int(digits[:LONGEST_NUMBER + 1])
+
+
+def contradict(chosen, option, name):
+    """:raises UsageError: where another member of the option's group was chosen, too."""
+    for group in (LEVEL_OPTIONS, SYNTAX_OPTIONS):
+        if option in group:
+            for other in group:
+                if other in chosen and other != option:
+                    raise UsageError("option %s contradicts %s: one of %s" % (name, other, ", ".join(sorted(group))))
+
+
+def hint(argument, spellings, with_value):
+    """The nearest spelling, as a question, or nothing."""
+    name, equals, value = argument.partition("=")
+    if equals and spellings.get(name) in with_value:
+        return "; did you mean '%s %s'?" % (name, escaped(value))
+    for candidate in (argument.lower(), "-" + argument, argument[1:], name):
+        if candidate in spellings:
+            return "; did you mean %s?" % candidate
+    import difflib
+    near = difflib.get_close_matches(argument, sorted(spellings), 1, 0.6)
+    return "; did you mean %s?" % near[0] if near else "; --help shows the options"
+
+
+def quoted(text):
+    """What the user typed, on one line whatever it holds."""
+    return "'%s'" % escaped(text)
+
+
+def help_text():
+    """The help: the table itself."""
+    return "usage: %s\n\nA DICOM Verification (C-ECHO) SCP: answers C-ECHO requests on a TCP port.\n%s" % (
+        USAGE, OPTION_LINES.replace("\nGeneral", "\nGeneral", 1))
+
+
+def transfer_syntaxes(chosen):
+    """The acceptor's order of transfer syntaxes."""
+    for option, order in SYNTAX_OPTIONS.items():
+        if option in chosen:
+            return order
+    return PREFER_LOCAL

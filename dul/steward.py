@@ -1,0 +1,5 @@
+"""Placeholder."""
+
+
+class Steward(object):
+    """To come."""
