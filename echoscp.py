@@ -1,4 +1,4 @@
-"""echoscp 1.0.0: a DICOM Verification (C-ECHO) SCP in one file, for any CPython from 2.7 on, with nothing installed.
+"""echoscp 1.0.0: a DICOM Verification (C-ECHO) SCP in one file, for any Python from 2.7 on, nothing installed.
 
     python echoscp.py 11112             answer C-ECHO on port 11112
     python echoscp.py --help            all options
@@ -45,6 +45,7 @@ import time
 
 PY2 = sys.version_info[0] == 2
 WINDOWS = os.name == "nt"
+ONE_THREAD_AT_A_TIME = getattr(sys, "_is_gil_enabled", lambda: True)()     # not so in free-threaded builds
 
 if PY2:
     import SocketServer as socketserver
@@ -514,7 +515,7 @@ class Aborted(PeerError):
 
 
 class UnexpectedPDU(PeerError):
-    """A PDU that the state has no use for: where PS3.8 Table 9-10 has AA-1, AA-7 or AA-8 though the PDU may be sound."""
+    """A PDU that may be sound, in a state where PS3.8 Table 9-10 has AA-1, AA-7 or AA-8 for it."""
 
     abort = ABORT_UNEXPECTED_PDU
 
@@ -2195,7 +2196,7 @@ def _value(element, value):
 
 
 # =====================================================================================================================
-# dul/foreign.py: What a peer speaks that does not speak DICOM, told from its first bytes: for our own user, never for the peer. Pure.
+# dul/foreign.py: What a peer speaks that does not speak DICOM, told from its first bytes: for our user, never for the peer. Pure.
 # =====================================================================================================================
 
 SHOWN = 80              # bytes of a request line or banner that are shown at most
@@ -2283,7 +2284,8 @@ def _proxy(data):
     if data.startswith(PROXY_V2):
         return "PROXY protocol version 2: a load balancer announces its client; switch that off there"
     if data.startswith(b"PROXY "):
-        return "PROXY protocol version 1 (%s): a load balancer announces its client; switch that off there" % _line(data)
+        return "PROXY protocol version 1 (%s): a load balancer announces its client; switch that off there" % _line(
+            data)
     return None
 
 
@@ -2295,8 +2297,8 @@ def _line(data):
 # =====================================================================================================================
 # dul/report.py: What happens, told three ways: log lines in the manual's words, notices to an embedding program, and the sums.
 #
-# The logger is ``echoscp``. logging is imported when a line is due and not before: a server that nobody talks to, or
-# that all peers talk to as they should, writes none.
+# The logger is ``echoscp``. logging is imported when the server listens already, and before it serves: then a line can
+# be logged even when no file can be opened any more.
 # =====================================================================================================================
 
 LOGGER = "echoscp"
@@ -2354,12 +2356,10 @@ class Report(object):
     """Tells what happens in a server.
 
     :param on_event: called with each Notice, in the association's thread; what it raises is logged
-    :param prepare: called once, before the first line is logged, to set logging up
     """
 
-    def __init__(self, on_event=None, prepare=None):
+    def __init__(self, on_event=None):
         self.on_event = on_event
-        self.prepare = prepare
         self.lock = threading.Lock()
         self.sums = {}          # {kind: how often}, of associations that are over
         self.slowest = 0.0      # seconds from a C-ECHO-RQ to its response, measured at debug alone
@@ -2472,6 +2472,12 @@ class Report(object):
 
     # ---- how it is told
 
+    @staticmethod
+    def begin():
+        """Get ready, before the first association."""
+        import logging
+        logging.getLogger(LOGGER)
+
     def ended(self, kind, words, a, error, level=WARNING, sentence=None):
         """An association goes wrong: the manual's line, then one line that says why."""
         a.outcome = EXPIRED if isinstance(error, Expired) else kind
@@ -2510,9 +2516,6 @@ class Report(object):
         """
         if not enabled(level):
             return
-        if self.prepare:
-            prepare, self.prepare = self.prepare, None
-            prepare()
         import logging
         extra = {"peer": "-", "association": "-", "calling": "-", "called": "-"}
         if a is not None:
@@ -2524,14 +2527,14 @@ class Report(object):
     def summary(self):
         """The sum of it, in one line."""
         sums = self.sums.get
-        return ("%d connections, at most %d at once; %d echoes, the slowest %.1f ms; %d released, %d rejected, %d aborted "
-                "here, %d aborted by the peer, %d lost, %d timed out, %d without a byte" % (
+        return ("%d connections, at most %d at once; %d echoes, the slowest %.1f ms; %d released, %d rejected, "
+                "%d aborted here, %d aborted by the peer, %d lost, %d timed out, %d without a byte" % (
                     self.number, self.most, sums(ECHOED, 0), self.slowest * 1000, sums(RELEASED, 0), sums(REJECTED, 0),
                     sums(ABORTING, 0), sums(ABORTED, 0), sums(LOST, 0), sums(EXPIRED, 0), sums(BARE, 0)))
 
 
 # =====================================================================================================================
-# dul/association.py: One association, from accept to close: it owns the socket, the state and the ARTIM timer, and runs the table's actions.
+# dul/association.py: One association, from accept to close: it owns the socket, the state and ARTIM, and runs the table's actions.
 #
 # The thread that runs it turns what comes from the peer into events; PS3.8 Table 9-10 (fsm) says which action that is;
 # the method of the action's name carries it out. What the service user does (accept, answer an echo, agree to a
@@ -2540,7 +2543,8 @@ class Report(object):
 
 SEND_LIMIT = 30         # seconds that a send may take where -ta is 0
 NAMES_SHOWN = 4         # proposed services or transfer syntaxes that a line names at most
-BUSY_MASK = 63          # every 64th echo tells the server that there is work
+BUSY_MASK = 63          # every 64th association and every 64th echo tells the server that there is work
+STOPPED = "this server stops"
 
 EVENT_OF_PDU = {A_ASSOCIATE_AC: Evt3, A_ASSOCIATE_RJ: Evt4, A_ASSOCIATE_RQ: Evt6, P_DATA_TF: Evt10,
                 A_RELEASE_RQ: Evt12, A_RELEASE_RP: Evt13, A_ABORT: Evt16}
@@ -2557,9 +2561,9 @@ class Association(object):
         may be established; if so, ``leave()`` follows), ``busy()`` (called now and then while echoes are answered)
     """
 
-    __slots__ = ("transport", "reader", "machine", "settings", "report", "host", "address", "_peer", "number", "calling",
-                 "called", "request", "contexts", "maximum_length", "assembler", "clock", "admitted", "verbose", "debug",
-                 "outcome", "echoes", "slowest", "began", "wish")
+    __slots__ = ("transport", "reader", "machine", "settings", "report", "host", "address", "_peer", "number",
+                 "calling", "called", "request", "contexts", "maximum_length", "assembler", "clock", "admitted",
+                 "verbose", "debug", "outcome", "echoes", "slowest", "began", "wish", "evicted")
 
     def __init__(self, sock, address, settings, report, host):
         self.transport = Transport(sock, settings.acse_timeout or SEND_LIMIT)
@@ -2578,6 +2582,7 @@ class Association(object):
         self.assembler = Assembler()
         self.clock = ("", 0)            # the option and the seconds of the deadline that runs
         self.admitted = self.verbose = self.debug = False
+        self.evicted = False            # the server needed its place
         self.outcome = LOST
         self.echoes = 0
         self.slowest = 0.0              # seconds, measured at debug alone
@@ -2600,6 +2605,8 @@ class Association(object):
         """Serve the association until its socket is closed. Nothing that the peer does raises anything."""
         try:
             self.report.connected(self)
+            if not self.number & BUSY_MASK:
+                self.host.busy()
             event, what = Evt5, None
             while True:
                 try:
@@ -2608,7 +2615,10 @@ class Association(object):
                         self.grant()
                     if self.machine.over:
                         return
-                    event, what = self.next_event()
+                    if self.host.stopping and self.machine.allows(Evt15):
+                        event, what = Evt15, Stopped(STOPPED)
+                    else:
+                        event, what = self.next_event()
                 except ConnectionLost as error:
                     event, what = self.connection_lost(error)
                 except Expired:
@@ -2686,7 +2696,7 @@ class Association(object):
     def connection_lost(self, error):
         """The event that the end of the stream is: ours, where the server stops."""
         if self.host.stopping and self.machine.allows(Evt15):
-            return Evt15, Stopped("this server stops")
+            return Evt15, Stopped(STOPPED)
         error.state, error.progress = self.machine.state, self.reader.progress()
         error.expected = self.host.stopping or not self.machine.allows(Evt15) and self.outcome != LOST
         return Evt17, error
@@ -2928,11 +2938,128 @@ def _some(uids):
 
 
 # =====================================================================================================================
-# dul/steward.py: Placeholder.
+# dul/steward.py: Keeps the handler threads of a busy server on one processor.
+#
+# Python runs one thread at a time. When the threads that take turns sit on different processors, each turn is handed over
+# between processors, which costs more than an echo: on one processor, sixteen clients get three times as many answers.
+# That must do no harm, so it is done only while there is much to do and only where the other programs have room on the
+# other processors; it ends as soon as one of them wants this processor, and with the load.
+#
+# Linux alone has all that this needs; elsewhere there is no steward, nor in a program that embeds EchoServer.
 # =====================================================================================================================
 
+FIRST_LOOK = 0.05       # seconds from the first sign of work until the first decision
+LOOK = 0.25             # seconds between decisions while there is work
+QUIET_LOOKS = 4         # looks without work after which it sleeps again
+BUSY = 0.3              # of a processor: what this process uses when it is worth binding
+QUIET = 0.03            # of a processor: what it uses when there is no work
+INTRUSION = 0.2         # of our processor: what other programs may use of it
+FIRST_PAUSE, LONGEST_PAUSE = 2.0, 64.0  # seconds until binding is tried again after it had to be given up
+
+
+def find_steward():
+    """A Steward where this system has what it needs and there is more than one processor to choose from; else None."""
+    if not ONE_THREAD_AT_A_TIME:
+        return None
+    try:
+        processors = os.sched_getaffinity(0)
+        with open("/proc/stat") as stat:
+            stat.readline()
+        os.listdir("/proc/self/task")
+        return Steward(processors) if len(processors) > 1 else None
+    except (AttributeError, EnvironmentError):
+        return None
+
+
 class Steward(object):
-    """To come."""
+    """Decides on which processors the threads of this process may run.
+
+    :param processors: the set of processor numbers that the process may use
+    """
+
+    def __init__(self, processors):
+        self.processors = processors
+        self.called = False     # somebody says that there is work; see EchoServer.busy()
+        self.awake = False      # it looks at the load
+        self.bound = None       # the processor that the threads are bound to
+        self.pause = FIRST_PAUSE
+        self.not_before = 0.0   # when binding may be tried again
+        self.quiet = 0
+        self.next_look = 0.0
+        self.last = None        # (moment, seconds that this process used, {processor: seconds that it was busy})
+
+    def tick(self):
+        """Look at the load, when it is time to, and act on it.
+
+        To be called by the thread that starts all others, whenever it wakes.
+
+        :returns: seconds until it wants to be called again; None: when there is work again
+        """
+        now = monotonic()
+        if not self.called:
+            return None
+        if not self.awake:
+            self.awake, self.last, self.next_look = True, measure(self.processors), now + FIRST_LOOK
+        if now >= self.next_look:
+            self.look(now)
+            self.next_look = now + LOOK
+        return max(0.001, self.next_look - now) if self.awake else None
+
+    def look(self, now):
+        """Decide."""
+        before, self.last = self.last, measure(self.processors)
+        elapsed = self.last[0] - before[0]
+        if elapsed <= 0:
+            return
+        ours = (self.last[1] - before[1]) / elapsed
+        busy = {cpu: (self.last[2][cpu] - before[2][cpu]) / elapsed for cpu in self.processors}
+        self.quiet = self.quiet + 1 if ours < QUIET else 0
+        if self.quiet >= QUIET_LOOKS:
+            self.bind(None)
+            self.awake = self.called = False
+        elif self.bound is not None:
+            self.stay_or_go(now, ours, busy)
+        elif ours > BUSY and now >= self.not_before and sum(busy.values()) - ours < len(busy) - 1:
+            self.bind(min(busy, key=busy.get))
+
+    def stay_or_go(self, now, ours, busy):
+        """Bound: move, or give it up, where other programs use this processor too."""
+        if busy[self.bound] - ours <= INTRUSION:
+            self.pause = max(FIRST_PAUSE, self.pause / 2)
+            return
+        others = {cpu: share for cpu, share in busy.items() if cpu != self.bound}
+        calmest = min(others, key=others.get)
+        if others[calmest] <= INTRUSION:
+            self.bind(calmest)
+            return
+        self.bind(None)
+        self.not_before, self.pause = now + self.pause, min(LONGEST_PAUSE, self.pause * 2)
+
+    def bind(self, processor):
+        """Let the threads of this process run on one processor only, or on all again (None)."""
+        if processor == self.bound:
+            return
+        mask = self.processors if processor is None else {processor}
+        for task in os.listdir("/proc/self/task"):
+            try:
+                os.sched_setaffinity(int(task), mask)
+            except EnvironmentError:    # the thread has ended
+                pass
+        self.bound = processor
+
+
+def measure(processors):
+    """(moment, seconds of processor time that this process has used, {processor: seconds that it has been busy})."""
+    ticks = float(os.sysconf("SC_CLK_TCK"))
+    busy = {}
+    with open("/proc/stat") as stat:
+        for line in stat:
+            words = line.split()
+            if words[0][:3] == "cpu" and words[0][3:].isdigit() and int(words[0][3:]) in processors:
+                # user, nice, system, idle, iowait, irq, softirq, steal (proc(5)): all but idle and iowait
+                busy[int(words[0][3:])] = sum([int(word) for word in words[1:4] + words[6:9]]) / ticks
+    used = os.times()
+    return monotonic(), used[0] + used[1], busy
 
 
 # =====================================================================================================================
@@ -3016,7 +3143,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         happens in; it must be quick
     :param listener: a socket that listens already, in place of ``host`` and ``port``
     :param report: a Report, in place of ``on_event``
-    :param steward: an object whose ``tick(server)`` is called while there is work, see Steward; None: nobody
+    :param steward: a Steward, which binds the threads of this process to a processor while that helps; None: nobody
     :param settings: what Settings takes: ``ae_title``, ``timeout``, ``acse_timeout``, ``dimse_timeout``,
         ``maximum_length``, ``transfer_syntaxes``
     :raises socket.error: where the address cannot be had
@@ -3037,11 +3164,10 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         self.established = 0        # those that count towards max_associations
         self.idle = 0               # handler threads that accept, or are being started to
         self.threads = 0
-        self.stopping = False
+        self.serving = self.stopping = False
         self.rung = False
         self.pressure_told = None
         self.short_of_threads = False
-        self.echoes_seen = 0        # in steps; see busy()
         self.finished = threading.Event()
         self.thread = None
         self.bell, self.ringer = socket_pair()
@@ -3063,7 +3189,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         return {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}.get(host, host), port
 
     def start(self):
-        """Serve, in threads of its own. Returns the server."""
+        """Serve, in threads of its own, once. Returns the server."""
         self.thread = threading.Thread(target=self.serve_forever, name="echoscp")
         self.thread.daemon = True
         self.thread.start()
@@ -3088,12 +3214,14 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         :param poll_interval: seconds after which to look whether it was, on systems where nothing wakes a thread that
             waits; None elsewhere
         """
+        self.serving = True
         try:
+            self.report.begin()
             while not self.stopping:
                 self.start_threads()
                 pause = PRESSURE_PAUSE if self.short_of_threads else poll_interval
                 if self.steward is not None:
-                    pause = self.steward.tick(self) or pause
+                    pause = self.steward.tick() or pause
                 self.sleep(pause)
         finally:
             self.stopping = True
@@ -3105,6 +3233,8 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         self.request_stop()
         if self.thread is not None:
             self.thread.join()
+        elif self.serving:
+            self.finished.wait()
 
     def request_stop(self):
         """Make serve_forever() end; does not wait, takes no lock, and may be called by a signal handler."""
@@ -3121,13 +3251,18 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
 
     def handle_error(self, request, client_address):
         """A fault of ours in a handler thread: one line, and the traceback at debug."""
-        self.report.fault("internal error in the association with %s" % (client_address[0],))
-        request.close()
+        try:
+            self.report.fault("internal error in the association with %s" % (client_address[0],))
+        except Exception:  # out of memory for that, too: the thread goes on
+            pass
+        finally:
+            request.close()
 
     # ---- handler threads
 
     def work(self):
         """What a handler thread does: association after association."""
+        idle = True
         try:
             while True:
                 connection = self.accept()
@@ -3135,20 +3270,22 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
                     return
                 with self.lock:
                     self.idle -= 1
+                    idle = False
                     scarce = self.idle < 1
                 if scarce:
                     self.ring()
                 self.process_request_thread(*connection)
                 with self.lock:
                     if self.idle >= IDLE_THREADS:
-                        self.idle += 1      # taken back below
                         return
                     self.idle += 1
+                    idle = True
         finally:
             with self.lock:
-                self.idle -= 1
+                self.idle -= idle
                 self.threads -= 1
-                self.departed.notify_all()
+                if self.stopping:
+                    self.departed.notify_all()
 
     def accept(self):
         """The next (socket, address); None when the server stops."""
@@ -3173,14 +3310,15 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         """Start handler threads until enough are idle."""
         while not self.stopping:
             with self.lock:
-                missing = SPARE_THREADS - self.idle
-                if missing <= 0 or self.threads >= self.max_associations + IDLE_THREADS:
+                full = self.threads >= self.max_associations + IDLE_THREADS
+                if full or self.idle >= SPARE_THREADS:
                     self.short_of_threads = False
-                    return
+                    break
                 self.idle += 1
                 self.threads += 1
-            before = threading.stack_size(STACK_SIZE)
+            before = threading.stack_size()
             try:
+                threading.stack_size(STACK_SIZE)
                 thread = threading.Thread(target=self.work)
                 thread.daemon = True
                 thread.start()
@@ -3193,6 +3331,18 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
                 return
             finally:
                 threading.stack_size(before)
+        if full and not self.idle:
+            self.make_room()
+
+    def make_room(self):
+        """End the connection that has been silent for longest, so that silent peers cannot keep the others out."""
+        with self.lock:
+            silent = [each for each in self.associations if not each.admitted and not each.evicted]
+        if silent:
+            oldest = min(silent, key=lambda each: each.number)
+            oldest.evicted = True
+            oldest.transport.interrupt()
+            self.tell_pressure("too many connections without an association, the oldest are closed")
 
     def tell_pressure(self, what):
         """Log that the system has no room for more: once a minute, not once a connection."""
@@ -3253,9 +3403,9 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
             self.established -= 1
 
     def busy(self):
-        """Called now and then while echoes are answered, so that the steward knows of it."""
-        self.echoes_seen += 1
-        if self.steward is not None and not self.steward.awake:
+        """Called at every so many-th association and echo, so that the steward knows that there is work."""
+        if self.steward is not None and not self.steward.called:
+            self.steward.called = True
             self.ring()
 
     # ---- the bell
@@ -3492,7 +3642,8 @@ def contradict(chosen, option, name):
         if option in group:
             for other in group:
                 if other in chosen and other != option:
-                    raise UsageError("option %s contradicts %s: one of %s" % (name, other, ", ".join(sorted(group))))
+                    raise UsageError("options %s and %s contradict each other: one of %s is allowed" % (
+                        other, name, ", ".join(each for each in sorted(group))))
 
 
 def hint(argument, spellings, with_value):
@@ -3516,7 +3667,7 @@ def quoted(text):
 def help_text():
     """The help: the table itself."""
     return "usage: %s\n\nA DICOM Verification (C-ECHO) SCP: answers C-ECHO requests on a TCP port.\n%s" % (
-        USAGE, OPTION_LINES.replace("\nGeneral", "\nGeneral", 1))
+        USAGE, OPTION_LINES)
 
 
 def transfer_syntaxes(chosen):
@@ -3538,33 +3689,44 @@ SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 SILENT = CRITICAL + 1
 
 
-class Handler(object):
-    """Sets up the logger; called when the first line is due, or at once where an option says more than the default."""
+def log_level(chosen):
+    """The level that the command line asks for; None for the default."""
+    for option, level in (("--quiet", SILENT), ("--verbose", "INFO"), ("--debug", "DEBUG")):
+        if option in chosen:
+            return level
+    return chosen["--log-level"].upper() if "--log-level" in chosen else None
 
-    def __init__(self, chosen):
-        self.level = None
-        self.config = chosen.get("--log-config")
-        for option, level in (("--quiet", SILENT), ("--verbose", "INFO"), ("--debug", "DEBUG")):
-            if option in chosen:
-                self.level = level
-        if "--log-level" in chosen:
-            self.level = chosen["--log-level"].upper()
 
-    def __call__(self):
-        import logging
-        logging.raiseExceptions = False     # what cannot be logged is lost, and nothing else
-        logger = logging.getLogger(LOGGER)
-        if self.config is None:
-            handler = logging.StreamHandler(Stderr())
-            handler.setFormatter(logging.Formatter(LINE_FORMAT))
-            logger.addHandler(handler)
-            logger.propagate = False
-            logger.setLevel(self.level or logging.WARNING)
-            return
-        from logging.config import fileConfig
-        fileConfig(self.config, disable_existing_loggers=False)
-        if self.level is not None:
-            logger.setLevel(self.level)
+def log_to_standard_error(level):
+    """Set up the logger as the manual shows its lines. May be called twice."""
+    import logging
+    logging.raiseExceptions = False     # what cannot be logged is lost, and nothing else
+    logger = logging.getLogger(LOGGER)
+    if not logger.handlers:
+        handler = logging.StreamHandler(Stderr())
+        handler.setFormatter(logging.Formatter(LINE_FORMAT))
+        logger.addHandler(handler)
+    logger.propagate = False
+    logger.setLevel(level or logging.WARNING)
+
+
+def log_by_file(name, level):
+    """Set up the logger by a configuration file.
+
+    :raises UsageError: where it is missing or broken
+    """
+    import logging
+    from logging.config import fileConfig
+    logging.raiseExceptions = False
+    try:
+        with open(name):
+            pass
+        fileConfig(name, disable_existing_loggers=False)
+    except Exception as error:  # whatever is wrong in it: ConfigParser, import, attribute and file errors
+        reason = " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())
+        raise UsageError("option -lc: %s cannot be used: %s" % (quoted(name), escaped(reason)))
+    if level is not None:
+        logging.getLogger(LOGGER).setLevel(level)
 
 
 def main(arguments=None):
@@ -3579,13 +3741,10 @@ def main(arguments=None):
             sys.exit(say(1, help_text()))
         if "--version" in chosen:
             sys.exit(say(1, "%s %s\n" % (PROGRAM, VERSION)))
-        set_up = Handler(chosen)
-        report = Report(prepare=set_up)
-        if set_up.config is not None:
-            try_config(set_up, report)
-        elif set_up.level is not None:
-            set_up()
-            report.prepare = None
+        if "--log-config" in chosen:
+            log_by_file(chosen["--log-config"], log_level(chosen))
+        elif log_level(chosen) is not None:
+            log_to_standard_error(log_level(chosen))
         try:
             listener = handed_over(os.environ)
         except ValueError as error:
@@ -3596,41 +3755,28 @@ def main(arguments=None):
     except UsageError as error:
         say(2, "%s: %s\n" % (PROGRAM, error))
         sys.exit(REFUSED)
-    run(chosen, report, listener)
+    run(chosen, listener)
 
 
-def try_config(set_up, report):
-    """Apply the logging configuration.
-
-    :raises UsageError: where it is missing or broken
-    """
-    report.prepare = None
-    try:
-        with open(set_up.config):
-            pass
-        set_up()
-    except Exception as error:  # whatever is wrong in it: ConfigParser, import, attribute and file errors
-        reason = " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())
-        raise UsageError("option -lc: '%s' cannot be used: %s" % (set_up.config, reason))
-
-
-def run(chosen, report, listener):
+def run(chosen, listener):
     """Listen, serve until a signal comes, and end by it."""
     raise_file_limit()
-    port = chosen["port"]
+    port, report = chosen["port"], Report()
     given = {"ae_title": chosen.get("--aetitle"), "timeout": chosen.get("--timeout"),
              "acse_timeout": chosen.get("--acse-timeout"), "dimse_timeout": chosen.get("--dimse-timeout"),
              "maximum_length": chosen.get("--max-pdu"), "transfer_syntaxes": transfer_syntaxes(chosen)}
     report.lines(["$%s v%s" % (PROGRAM, VERSION), ""])
     try:
-        server = EchoServer(port, listener=listener, report=report,
+        server = EchoServer(port, listener=listener, report=report, steward=find_steward(),
                             **{name: value for name, value in given.items() if value is not None})
     except (socket.error, OSError) as error:
+        log_unless_set_up(chosen)
         report.log(CRITICAL, "cannot listen on port %d: %s%s" % (
             port, error.strerror or error, ADVICE.get(error.errno, "")))
         sys.exit(FAILURE)
     report.lines(["Listening on port %d (%s) as %s" % (
         port, "IPv6 and IPv4" if server.socket.family != socket.AF_INET else "IPv4", server.settings.ae_title)])
+    log_unless_set_up(chosen)
     received = []
     catch_signals(server, received)
     notify(os.environ, "READY=1")
@@ -3639,6 +3785,12 @@ def run(chosen, report, listener):
     report.lines([report.summary()])
     server.server_close()
     end_by(received[0])
+
+
+def log_unless_set_up(chosen):
+    """The default set-up, which waits until the server listens: logging takes longer to import than most."""
+    if "--log-config" not in chosen and log_level(chosen) is None:
+        log_to_standard_error(None)
 
 
 ADVICE = {errno.EACCES: "; ports below 1024 need privileges", errno.EPERM: "; ports below 1024 need privileges",

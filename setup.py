@@ -18,7 +18,7 @@ MODULES = ("compat", "codes", "errors", "settings", "items", "pdu", "fsm", "acse
            "names", "dump", "foreign", "report", "association", "steward", "server", "systemd", "options", "cli")
 
 HEADER = '''\
-"""echoscp {version}: a DICOM Verification (C-ECHO) SCP in one file, for any CPython from 2.7 on, with nothing installed.
+"""echoscp {version}: a DICOM Verification (C-ECHO) SCP in one file, for any Python from 2.7 on, nothing installed.
 
     python echoscp.py 11112             answer C-ECHO on port 11112
     python echoscp.py --help            all options

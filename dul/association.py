@@ -1,4 +1,4 @@
-"""One association, from accept to close: it owns the socket, the state and the ARTIM timer, and runs the table's actions.
+"""One association, from accept to close: it owns the socket, the state and ARTIM, and runs the table's actions.
 
 The thread that runs it turns what comes from the peer into events; PS3.8 Table 9-10 (fsm) says which action that is;
 the method of the action's name carries it out. What the service user does (accept, answer an echo, agree to a
@@ -25,7 +25,8 @@ from dul.transport import Transport
 
 SEND_LIMIT = 30         # seconds that a send may take where -ta is 0
 NAMES_SHOWN = 4         # proposed services or transfer syntaxes that a line names at most
-BUSY_MASK = 63          # every 64th echo tells the server that there is work
+BUSY_MASK = 63          # every 64th association and every 64th echo tells the server that there is work
+STOPPED = "this server stops"
 
 EVENT_OF_PDU = {A_ASSOCIATE_AC: Evt3, A_ASSOCIATE_RJ: Evt4, A_ASSOCIATE_RQ: Evt6, P_DATA_TF: Evt10,
                 A_RELEASE_RQ: Evt12, A_RELEASE_RP: Evt13, A_ABORT: Evt16}
@@ -42,9 +43,9 @@ class Association(object):
         may be established; if so, ``leave()`` follows), ``busy()`` (called now and then while echoes are answered)
     """
 
-    __slots__ = ("transport", "reader", "machine", "settings", "report", "host", "address", "_peer", "number", "calling",
-                 "called", "request", "contexts", "maximum_length", "assembler", "clock", "admitted", "verbose", "debug",
-                 "outcome", "echoes", "slowest", "began", "wish")
+    __slots__ = ("transport", "reader", "machine", "settings", "report", "host", "address", "_peer", "number",
+                 "calling", "called", "request", "contexts", "maximum_length", "assembler", "clock", "admitted",
+                 "verbose", "debug", "outcome", "echoes", "slowest", "began", "wish", "evicted")
 
     def __init__(self, sock, address, settings, report, host):
         self.transport = Transport(sock, settings.acse_timeout or SEND_LIMIT)
@@ -63,6 +64,7 @@ class Association(object):
         self.assembler = Assembler()
         self.clock = ("", 0)            # the option and the seconds of the deadline that runs
         self.admitted = self.verbose = self.debug = False
+        self.evicted = False            # the server needed its place
         self.outcome = LOST
         self.echoes = 0
         self.slowest = 0.0              # seconds, measured at debug alone
@@ -85,6 +87,8 @@ class Association(object):
         """Serve the association until its socket is closed. Nothing that the peer does raises anything."""
         try:
             self.report.connected(self)
+            if not self.number & BUSY_MASK:
+                self.host.busy()
             event, what = Evt5, None
             while True:
                 try:
@@ -93,7 +97,10 @@ class Association(object):
                         self.grant()
                     if self.machine.over:
                         return
-                    event, what = self.next_event()
+                    if self.host.stopping and self.machine.allows(Evt15):
+                        event, what = Evt15, Stopped(STOPPED)
+                    else:
+                        event, what = self.next_event()
                 except ConnectionLost as error:
                     event, what = self.connection_lost(error)
                 except Expired:
@@ -171,7 +178,7 @@ class Association(object):
     def connection_lost(self, error):
         """The event that the end of the stream is: ours, where the server stops."""
         if self.host.stopping and self.machine.allows(Evt15):
-            return Evt15, Stopped("this server stops")
+            return Evt15, Stopped(STOPPED)
         error.state, error.progress = self.machine.state, self.reader.progress()
         error.expected = self.host.stopping or not self.machine.allows(Evt15) and self.outcome != LOST
         return Evt17, error

@@ -6,10 +6,11 @@ import socket
 import sys
 
 from dul.codes import VERSION
-from dul.compat import SIGNAL_PAUSE, WINDOWS, Stderr, raise_file_limit, wake_on_signal
-from dul.options import LEVELS, UsageError, help_text, parse, transfer_syntaxes
-from dul.report import CRITICAL, DEBUG, LOGGER, Report
+from dul.compat import SIGNAL_PAUSE, WINDOWS, Stderr, escaped, raise_file_limit, wake_on_signal
+from dul.options import UsageError, help_text, parse, quoted, transfer_syntaxes
+from dul.report import CRITICAL, LOGGER, Report
 from dul.server import EchoServer
+from dul.steward import find_steward
 from dul.systemd import handed_over, notify
 
 PROGRAM = "echoscp.py"
@@ -19,33 +20,44 @@ SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 SILENT = CRITICAL + 1
 
 
-class Handler(object):
-    """Sets up the logger; called when the first line is due, or at once where an option says more than the default."""
+def log_level(chosen):
+    """The level that the command line asks for; None for the default."""
+    for option, level in (("--quiet", SILENT), ("--verbose", "INFO"), ("--debug", "DEBUG")):
+        if option in chosen:
+            return level
+    return chosen["--log-level"].upper() if "--log-level" in chosen else None
 
-    def __init__(self, chosen):
-        self.level = None
-        self.config = chosen.get("--log-config")
-        for option, level in (("--quiet", SILENT), ("--verbose", "INFO"), ("--debug", "DEBUG")):
-            if option in chosen:
-                self.level = level
-        if "--log-level" in chosen:
-            self.level = chosen["--log-level"].upper()
 
-    def __call__(self):
-        import logging
-        logging.raiseExceptions = False     # what cannot be logged is lost, and nothing else
-        logger = logging.getLogger(LOGGER)
-        if self.config is None:
-            handler = logging.StreamHandler(Stderr())
-            handler.setFormatter(logging.Formatter(LINE_FORMAT))
-            logger.addHandler(handler)
-            logger.propagate = False
-            logger.setLevel(self.level or logging.WARNING)
-            return
-        from logging.config import fileConfig
-        fileConfig(self.config, disable_existing_loggers=False)
-        if self.level is not None:
-            logger.setLevel(self.level)
+def log_to_standard_error(level):
+    """Set up the logger as the manual shows its lines. May be called twice."""
+    import logging
+    logging.raiseExceptions = False     # what cannot be logged is lost, and nothing else
+    logger = logging.getLogger(LOGGER)
+    if not logger.handlers:
+        handler = logging.StreamHandler(Stderr())
+        handler.setFormatter(logging.Formatter(LINE_FORMAT))
+        logger.addHandler(handler)
+    logger.propagate = False
+    logger.setLevel(level or logging.WARNING)
+
+
+def log_by_file(name, level):
+    """Set up the logger by a configuration file.
+
+    :raises UsageError: where it is missing or broken
+    """
+    import logging
+    from logging.config import fileConfig
+    logging.raiseExceptions = False
+    try:
+        with open(name):
+            pass
+        fileConfig(name, disable_existing_loggers=False)
+    except Exception as error:  # whatever is wrong in it: ConfigParser, import, attribute and file errors
+        reason = " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())
+        raise UsageError("option -lc: %s cannot be used: %s" % (quoted(name), escaped(reason)))
+    if level is not None:
+        logging.getLogger(LOGGER).setLevel(level)
 
 
 def main(arguments=None):
@@ -60,13 +72,10 @@ def main(arguments=None):
             sys.exit(say(1, help_text()))
         if "--version" in chosen:
             sys.exit(say(1, "%s %s\n" % (PROGRAM, VERSION)))
-        set_up = Handler(chosen)
-        report = Report(prepare=set_up)
-        if set_up.config is not None:
-            try_config(set_up, report)
-        elif set_up.level is not None:
-            set_up()
-            report.prepare = None
+        if "--log-config" in chosen:
+            log_by_file(chosen["--log-config"], log_level(chosen))
+        elif log_level(chosen) is not None:
+            log_to_standard_error(log_level(chosen))
         try:
             listener = handed_over(os.environ)
         except ValueError as error:
@@ -77,41 +86,28 @@ def main(arguments=None):
     except UsageError as error:
         say(2, "%s: %s\n" % (PROGRAM, error))
         sys.exit(REFUSED)
-    run(chosen, report, listener)
+    run(chosen, listener)
 
 
-def try_config(set_up, report):
-    """Apply the logging configuration.
-
-    :raises UsageError: where it is missing or broken
-    """
-    report.prepare = None
-    try:
-        with open(set_up.config):
-            pass
-        set_up()
-    except Exception as error:  # whatever is wrong in it: ConfigParser, import, attribute and file errors
-        reason = " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())
-        raise UsageError("option -lc: '%s' cannot be used: %s" % (set_up.config, reason))
-
-
-def run(chosen, report, listener):
+def run(chosen, listener):
     """Listen, serve until a signal comes, and end by it."""
     raise_file_limit()
-    port = chosen["port"]
+    port, report = chosen["port"], Report()
     given = {"ae_title": chosen.get("--aetitle"), "timeout": chosen.get("--timeout"),
              "acse_timeout": chosen.get("--acse-timeout"), "dimse_timeout": chosen.get("--dimse-timeout"),
              "maximum_length": chosen.get("--max-pdu"), "transfer_syntaxes": transfer_syntaxes(chosen)}
     report.lines(["$%s v%s" % (PROGRAM, VERSION), ""])
     try:
-        server = EchoServer(port, listener=listener, report=report,
+        server = EchoServer(port, listener=listener, report=report, steward=find_steward(),
                             **{name: value for name, value in given.items() if value is not None})
     except (socket.error, OSError) as error:
+        log_unless_set_up(chosen)
         report.log(CRITICAL, "cannot listen on port %d: %s%s" % (
             port, error.strerror or error, ADVICE.get(error.errno, "")))
         sys.exit(FAILURE)
     report.lines(["Listening on port %d (%s) as %s" % (
         port, "IPv6 and IPv4" if server.socket.family != socket.AF_INET else "IPv4", server.settings.ae_title)])
+    log_unless_set_up(chosen)
     received = []
     catch_signals(server, received)
     notify(os.environ, "READY=1")
@@ -120,6 +116,12 @@ def run(chosen, report, listener):
     report.lines([report.summary()])
     server.server_close()
     end_by(received[0])
+
+
+def log_unless_set_up(chosen):
+    """The default set-up, which waits until the server listens: logging takes longer to import than most."""
+    if "--log-config" not in chosen and log_level(chosen) is None:
+        log_to_standard_error(None)
 
 
 ADVICE = {errno.EACCES: "; ports below 1024 need privileges", errno.EPERM: "; ports below 1024 need privileges",

@@ -10,6 +10,7 @@ import time
 
 PY2 = sys.version_info[0] == 2
 WINDOWS = os.name == "nt"
+ONE_THREAD_AT_A_TIME = getattr(sys, "_is_gil_enabled", lambda: True)()     # not so in free-threaded builds
 
 if PY2:
     import SocketServer as socketserver

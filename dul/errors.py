@@ -118,7 +118,7 @@ class Aborted(PeerError):
 
 
 class UnexpectedPDU(PeerError):
-    """A PDU that the state has no use for: where PS3.8 Table 9-10 has AA-1, AA-7 or AA-8 though the PDU may be sound."""
+    """A PDU that may be sound, in a state where PS3.8 Table 9-10 has AA-1, AA-7 or AA-8 for it."""
 
     abort = ABORT_UNEXPECTED_PDU
 

@@ -1,4 +1,4 @@
-"""What a peer speaks that does not speak DICOM, told from its first bytes: for our own user, never for the peer. Pure."""
+"""What a peer speaks that does not speak DICOM, told from its first bytes: for our user, never for the peer. Pure."""
 import struct
 
 from dul.compat import escaped
@@ -88,7 +88,8 @@ def _proxy(data):
     if data.startswith(PROXY_V2):
         return "PROXY protocol version 2: a load balancer announces its client; switch that off there"
     if data.startswith(b"PROXY "):
-        return "PROXY protocol version 1 (%s): a load balancer announces its client; switch that off there" % _line(data)
+        return "PROXY protocol version 1 (%s): a load balancer announces its client; switch that off there" % _line(
+            data)
     return None
 
 

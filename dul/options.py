@@ -2,7 +2,7 @@
 
 Neither getopt nor argparse can express these options exactly: both cluster or abbreviate them, and ``-x=`` is a name.
 """
-from dul.compat import as_native, escaped
+from dul.compat import escaped
 from dul.settings import (
     IMPLICIT_ONLY, PREFER_BIG, PREFER_LITTLE, PREFER_LOCAL, check_maximum_length, check_seconds, check_title)
 
@@ -161,7 +161,8 @@ def contradict(chosen, option, name):
         if option in group:
             for other in group:
                 if other in chosen and other != option:
-                    raise UsageError("option %s contradicts %s: one of %s" % (name, other, ", ".join(sorted(group))))
+                    raise UsageError("options %s and %s contradict each other: one of %s is allowed" % (
+                        other, name, ", ".join(each for each in sorted(group))))
 
 
 def hint(argument, spellings, with_value):
@@ -185,7 +186,7 @@ def quoted(text):
 def help_text():
     """The help: the table itself."""
     return "usage: %s\n\nA DICOM Verification (C-ECHO) SCP: answers C-ECHO requests on a TCP port.\n%s" % (
-        USAGE, OPTION_LINES.replace("\nGeneral", "\nGeneral", 1))
+        USAGE, OPTION_LINES)
 
 
 def transfer_syntaxes(chosen):

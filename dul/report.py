@@ -1,7 +1,7 @@
 """What happens, told three ways: log lines in the manual's words, notices to an embedding program, and the sums.
 
-The logger is ``echoscp``. logging is imported when a line is due and not before: a server that nobody talks to, or
-that all peers talk to as they should, writes none.
+The logger is ``echoscp``. logging is imported when the server listens already, and before it serves: then a line can
+be logged even when no file can be opened any more.
 """
 import sys
 import threading
@@ -65,12 +65,10 @@ class Report(object):
     """Tells what happens in a server.
 
     :param on_event: called with each Notice, in the association's thread; what it raises is logged
-    :param prepare: called once, before the first line is logged, to set logging up
     """
 
-    def __init__(self, on_event=None, prepare=None):
+    def __init__(self, on_event=None):
         self.on_event = on_event
-        self.prepare = prepare
         self.lock = threading.Lock()
         self.sums = {}          # {kind: how often}, of associations that are over
         self.slowest = 0.0      # seconds from a C-ECHO-RQ to its response, measured at debug alone
@@ -183,6 +181,12 @@ class Report(object):
 
     # ---- how it is told
 
+    @staticmethod
+    def begin():
+        """Get ready, before the first association."""
+        import logging
+        logging.getLogger(LOGGER)
+
     def ended(self, kind, words, a, error, level=WARNING, sentence=None):
         """An association goes wrong: the manual's line, then one line that says why."""
         a.outcome = EXPIRED if isinstance(error, Expired) else kind
@@ -221,9 +225,6 @@ class Report(object):
         """
         if not enabled(level):
             return
-        if self.prepare:
-            prepare, self.prepare = self.prepare, None
-            prepare()
         import logging
         extra = {"peer": "-", "association": "-", "calling": "-", "called": "-"}
         if a is not None:
@@ -235,7 +236,7 @@ class Report(object):
     def summary(self):
         """The sum of it, in one line."""
         sums = self.sums.get
-        return ("%d connections, at most %d at once; %d echoes, the slowest %.1f ms; %d released, %d rejected, %d aborted "
-                "here, %d aborted by the peer, %d lost, %d timed out, %d without a byte" % (
+        return ("%d connections, at most %d at once; %d echoes, the slowest %.1f ms; %d released, %d rejected, "
+                "%d aborted here, %d aborted by the peer, %d lost, %d timed out, %d without a byte" % (
                     self.number, self.most, sums(ECHOED, 0), self.slowest * 1000, sums(RELEASED, 0), sums(REJECTED, 0),
                     sums(ABORTING, 0), sums(ABORTED, 0), sums(LOST, 0), sums(EXPIRED, 0), sums(BARE, 0)))

@@ -11,8 +11,8 @@ import threading
 
 from dul.association import Association
 from dul.compat import (
-    INTERRUPTED, OUT_OF_RESOURCES, WINDOWS, closing_wakes_accept, monotonic, socket_pair, socketserver)
-from dul.report import ERROR, WARNING, Report
+    INTERRUPTED, OUT_OF_RESOURCES, closing_wakes_accept, monotonic, socket_pair, socketserver)
+from dul.report import WARNING, Report
 from dul.settings import Settings
 
 MOST_ASSOCIATIONS = 4096
@@ -87,7 +87,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         happens in; it must be quick
     :param listener: a socket that listens already, in place of ``host`` and ``port``
     :param report: a Report, in place of ``on_event``
-    :param steward: an object whose ``tick(server)`` is called while there is work, see Steward; None: nobody
+    :param steward: a Steward, which binds the threads of this process to a processor while that helps; None: nobody
     :param settings: what Settings takes: ``ae_title``, ``timeout``, ``acse_timeout``, ``dimse_timeout``,
         ``maximum_length``, ``transfer_syntaxes``
     :raises socket.error: where the address cannot be had
@@ -108,11 +108,10 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         self.established = 0        # those that count towards max_associations
         self.idle = 0               # handler threads that accept, or are being started to
         self.threads = 0
-        self.stopping = False
+        self.serving = self.stopping = False
         self.rung = False
         self.pressure_told = None
         self.short_of_threads = False
-        self.echoes_seen = 0        # in steps; see busy()
         self.finished = threading.Event()
         self.thread = None
         self.bell, self.ringer = socket_pair()
@@ -134,7 +133,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         return {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}.get(host, host), port
 
     def start(self):
-        """Serve, in threads of its own. Returns the server."""
+        """Serve, in threads of its own, once. Returns the server."""
         self.thread = threading.Thread(target=self.serve_forever, name="echoscp")
         self.thread.daemon = True
         self.thread.start()
@@ -159,12 +158,14 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         :param poll_interval: seconds after which to look whether it was, on systems where nothing wakes a thread that
             waits; None elsewhere
         """
+        self.serving = True
         try:
+            self.report.begin()
             while not self.stopping:
                 self.start_threads()
                 pause = PRESSURE_PAUSE if self.short_of_threads else poll_interval
                 if self.steward is not None:
-                    pause = self.steward.tick(self) or pause
+                    pause = self.steward.tick() or pause
                 self.sleep(pause)
         finally:
             self.stopping = True
@@ -176,6 +177,8 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         self.request_stop()
         if self.thread is not None:
             self.thread.join()
+        elif self.serving:
+            self.finished.wait()
 
     def request_stop(self):
         """Make serve_forever() end; does not wait, takes no lock, and may be called by a signal handler."""
@@ -192,13 +195,18 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
 
     def handle_error(self, request, client_address):
         """A fault of ours in a handler thread: one line, and the traceback at debug."""
-        self.report.fault("internal error in the association with %s" % (client_address[0],))
-        request.close()
+        try:
+            self.report.fault("internal error in the association with %s" % (client_address[0],))
+        except Exception:  # out of memory for that, too: the thread goes on
+            pass
+        finally:
+            request.close()
 
     # ---- handler threads
 
     def work(self):
         """What a handler thread does: association after association."""
+        idle = True
         try:
             while True:
                 connection = self.accept()
@@ -206,20 +214,22 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
                     return
                 with self.lock:
                     self.idle -= 1
+                    idle = False
                     scarce = self.idle < 1
                 if scarce:
                     self.ring()
                 self.process_request_thread(*connection)
                 with self.lock:
                     if self.idle >= IDLE_THREADS:
-                        self.idle += 1      # taken back below
                         return
                     self.idle += 1
+                    idle = True
         finally:
             with self.lock:
-                self.idle -= 1
+                self.idle -= idle
                 self.threads -= 1
-                self.departed.notify_all()
+                if self.stopping:
+                    self.departed.notify_all()
 
     def accept(self):
         """The next (socket, address); None when the server stops."""
@@ -244,14 +254,15 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         """Start handler threads until enough are idle."""
         while not self.stopping:
             with self.lock:
-                missing = SPARE_THREADS - self.idle
-                if missing <= 0 or self.threads >= self.max_associations + IDLE_THREADS:
+                full = self.threads >= self.max_associations + IDLE_THREADS
+                if full or self.idle >= SPARE_THREADS:
                     self.short_of_threads = False
-                    return
+                    break
                 self.idle += 1
                 self.threads += 1
-            before = threading.stack_size(STACK_SIZE)
+            before = threading.stack_size()
             try:
+                threading.stack_size(STACK_SIZE)
                 thread = threading.Thread(target=self.work)
                 thread.daemon = True
                 thread.start()
@@ -264,6 +275,18 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
                 return
             finally:
                 threading.stack_size(before)
+        if full and not self.idle:
+            self.make_room()
+
+    def make_room(self):
+        """End the connection that has been silent for longest, so that silent peers cannot keep the others out."""
+        with self.lock:
+            silent = [each for each in self.associations if not each.admitted and not each.evicted]
+        if silent:
+            oldest = min(silent, key=lambda each: each.number)
+            oldest.evicted = True
+            oldest.transport.interrupt()
+            self.tell_pressure("too many connections without an association, the oldest are closed")
 
     def tell_pressure(self, what):
         """Log that the system has no room for more: once a minute, not once a connection."""
@@ -324,9 +347,9 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
             self.established -= 1
 
     def busy(self):
-        """Called now and then while echoes are answered, so that the steward knows of it."""
-        self.echoes_seen += 1
-        if self.steward is not None and not self.steward.awake:
+        """Called at every so many-th association and echo, so that the steward knows that there is work."""
+        if self.steward is not None and not self.steward.called:
+            self.steward.called = True
             self.ring()
 
     # ---- the bell
