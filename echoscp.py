@@ -1349,12 +1349,13 @@ class Action(object):
         of it has arrived), CONTENT (it is decoded, too); None for actions that no PDU leads to
     """
 
-    __slots__ = ("name", "next_states", "artim", "needs", "effect", "meaning")
+    __slots__ = ("name", "next_states", "next_state", "artim", "timer", "needs", "effect", "meaning")
 
     def __init__(self, name, next_states, artim, needs, meaning):
         self.name = name
         self.next_states = next_states
         self.artim = artim
+        self.next_state, self.timer = (next_states[0], artim[0]) if len(next_states) == 1 else (None, None)
         self.needs = needs
         self.effect = name.lower().replace("-", "_")    # the method of Association that carries it out
         self.meaning = meaning
@@ -1515,6 +1516,9 @@ class Machine(object):
 
     def enter(self, action, branch=0):
         """Go to the action's next state; ``branch`` picks it where there are two. Returns START, STOP or None."""
+        if action.next_state is not None:
+            self.state = action.next_state
+            return action.timer
         self.state = action.next_states[branch]
         return action.artim[branch]
 
@@ -1788,23 +1792,33 @@ def to_pdus(context_id, command, maximum_length):
     return pdus
 
 
-# The C-ECHO-RQ and -RSP that every toolkit sends, cut at their two fields that vary: byte 10 is the
-# Presentation-context-ID, bytes 68-69 the Message ID. Whoever compares with them need not decode.
+# The C-ECHO-RQ and -RSP that every toolkit sends, in which only two fields vary: byte 10 is the
+# Presentation-context-ID, bytes 68-69 the Message ID.
 _ECHO_RQ = to_pdus(0, EchoRequest(0, VERIFICATION).encode(), 0)[0]
 _ECHO_RSP = to_pdus(0, EchoRequest(0, VERIFICATION).response(), 0)[0]
-_RQ_HEAD, _RQ_MIDDLE, _RQ_TAIL = _ECHO_RQ[:10], _ECHO_RQ[11:68], _ECHO_RQ[70:]
-_RSP_HEAD, _RSP_MIDDLE, _RSP_TAIL = _ECHO_RSP[:10], _ECHO_RSP[11:68], _ECHO_RSP[70:]
-COMMON_RSP_LENGTH = len(_ECHO_RSP) - 6
+_RQ_TAIL, _RSP_TAIL = _ECHO_RQ[70:], _ECHO_RSP[70:]
 
 
-def is_common_echo(pdu):
-    """Whether a P-DATA-TF is the common C-ECHO-RQ, byte for byte but for its context and its Message ID."""
-    return pdu[11:68] == _RQ_MIDDLE and pdu[:10] == _RQ_HEAD and pdu[70:] == _RQ_TAIL
+class CommonEcho(object):
+    """Answers the common C-ECHO-RQ on one accepted context as decoding it would, without decoding it.
 
+    :param context_id: of the accepted presentation context
+    """
 
-def common_echo_response(pdu):
-    """The P-DATA-TF that answers a common C-ECHO-RQ: what decoding it and encoding its response would give."""
-    return _RSP_HEAD + pdu[10:11] + _RSP_MIDDLE + pdu[68:70] + _RSP_TAIL
+    __slots__ = ("request", "response")
+
+    LENGTH = len(_ECHO_RSP) - HEADER_LENGTH     # the PDU-length of the answer
+
+    def __init__(self, context_id):
+        varying = struct.pack("B", context_id)
+        self.request = _ECHO_RQ[:10] + varying + _ECHO_RQ[11:68]
+        self.response = _ECHO_RSP[:10] + varying + _ECHO_RSP[11:68]
+
+    def answer(self, data):
+        """The P-DATA-TF that answers these bytes, if they are that C-ECHO-RQ and nothing else; else None."""
+        if len(data) == len(_ECHO_RQ) and data.startswith(self.request) and data.endswith(_RQ_TAIL):
+            return self.response + data[68:70] + _RSP_TAIL
+        return None
 
 
 def _invalid(offset, field, found, due):
@@ -1911,7 +1925,7 @@ class Transport(object):
 # dul/reader.py: The PDU reader: one PDU after another from a stream of bytes, judged by its header before the rest is read.
 # =====================================================================================================================
 
-FIRST_READ = 4096       # bytes: more than a usual A-ASSOCIATE-RQ, so that a PDU mostly comes in one recv
+FIRST_READ = 448        # bytes: room for most PDUs that come, and what CPython allocates without asking the system
 NEXT_READ = 16384       # bytes: nothing more is allocated before it has arrived
 
 
@@ -1941,12 +1955,24 @@ class PDUReader(object):
         buffer = self.buffer
         while len(buffer) < HEADER_LENGTH:
             self.received = len(buffer)
-            data = self.receive(FIRST_READ)
-            if not data:
-                raise ConnectionLost("connection closed by the peer")
-            self.buffer = buffer = buffer + data if buffer else data
+            buffer = self.feed(self.receive(FIRST_READ))
         self.pdu_type, self.length = header = PDU_HEADER.unpack_from(buffer)
         return header
+
+    def feed(self, data):
+        """Take bytes that have arrived, and return all that wait to be cut.
+
+        :raises ConnectionLost: where there are none, which is the end of the stream
+        """
+        if not data:
+            raise ConnectionLost("connection closed by the peer")
+        self.buffer = self.buffer + data if self.buffer else data
+        return self.buffer
+
+    @property
+    def between(self):
+        """Whether nothing of the next PDU is here, and nothing of the last one to come."""
+        return not self.buffer and self.length is None
 
     def pdu(self):
         """The whole PDU whose header was read last.
@@ -2563,7 +2589,7 @@ class Association(object):
 
     __slots__ = ("transport", "reader", "machine", "settings", "report", "host", "address", "_peer", "number",
                  "calling", "called", "request", "contexts", "maximum_length", "assembler", "clock", "admitted",
-                 "verbose", "debug", "outcome", "echoes", "slowest", "began", "wish", "evicted")
+                 "verbose", "debug", "outcome", "echoes", "slowest", "began", "wish", "evicted", "common")
 
     def __init__(self, sock, address, settings, report, host):
         self.transport = Transport(sock, settings.acse_timeout or SEND_LIMIT)
@@ -2579,6 +2605,7 @@ class Association(object):
         self.request = None             # AAssociateRQ, for the dump of its answer
         self.contexts = {}              # {accepted presentation context ID: transfer syntax}
         self.maximum_length = 0         # the peer's
+        self.common = None              # CommonEcho, while it may be used
         self.assembler = Assembler()
         self.clock = ("", 0)            # the option and the seconds of the deadline that runs
         self.admitted = self.verbose = self.debug = False
@@ -2638,16 +2665,15 @@ class Association(object):
         :raises Undefined: where the table has no cell for it
         """
         machine = self.machine
-        state = machine.state
+        state, branch = machine.state, 0
         action = machine.action(event)
-        branch, what = self.branch(action, what) if len(action.next_states) > 1 else (0, what)
+        if action.next_state is None:
+            branch, what = self.branch(action, what)
         artim = machine.enter(action, branch)
         if self.debug:
             self.report.moved(self, state, event, action, machine.state)
-        if artim is START:
-            self.start_clock("-ta", self.settings.acse_timeout)
-        elif artim is STOP:
-            self.transport.set_deadline(None)
+        if artim is not None:
+            self.start_clock("-ta", self.settings.acse_timeout if artim is START else 0)
         getattr(self, action.effect)(what)
 
     def branch(self, action, what):
@@ -2667,6 +2693,12 @@ class Association(object):
     def next_event(self):
         """Wait for the next PDU, and return (event, what came with it)."""
         reader, machine = self.reader, self.machine
+        if self.common is not None and reader.between and not self.assembler.begun:
+            data = reader.receive(FIRST_READ)
+            answer = self.common.answer(data)
+            if answer is not None:
+                return Evt10, answer
+            reader.feed(data)
         pdu_type, length = reader.header()
         try:
             check_header(pdu_type, length, self.settings.maximum_length)
@@ -2682,8 +2714,6 @@ class Association(object):
             data = reader.pdu()
             if self.debug:
                 self.began = monotonic()
-            elif pdu_type == P_DATA_TF and is_common_echo(data):
-                return event, data
             try:
                 return event, decode_pdu(data)
             except InvalidPDU as error:
@@ -2748,16 +2778,13 @@ class Association(object):
     def take(self, pdu):
         """Answer the C-ECHO-RQs that a P-DATA-TF completes (P-DATA indication).
 
-        :param pdu: PDataTF, or the bytes of one that is_common_echo()
+        :param pdu: PDataTF, or the answer of CommonEcho, as bytes
         """
+        if type(pdu) is bytes:
+            if self.verbose or self.report.on_event:
+                self.report.echoed(self, US.unpack(pdu[68:70])[0])
+            return self.happen(Evt9, (pdu,))
         try:
-            if isinstance(pdu, bytes):
-                if (ord(pdu[10:11]) in self.contexts and not self.assembler.begun
-                        and not 0 < self.maximum_length < COMMON_RSP_LENGTH):
-                    if self.verbose or self.report.on_event:
-                        self.report.echoed(self, US.unpack(pdu[68:70])[0])
-                    return self.happen(Evt9, (common_echo_response(pdu),))
-                pdu = PDataTF.decode(pdu)
             for pdv in pdu.pdvs:
                 data = self.assembler.add(pdv, self.contexts)
                 if data is not None:
@@ -2804,6 +2831,8 @@ class Association(object):
         """Send A-ASSOCIATE-AC."""
         self.contexts = acceptance.contexts
         self.maximum_length = acceptance.maximum_length
+        if self.contexts and not self.debug and not 0 < self.maximum_length < CommonEcho.LENGTH:
+            self.common = CommonEcho(min(self.contexts))
         self.report.accepted(self, self.request, acceptance.ac, self.settings.ae_title)
         self.request = None
         self.start_clock("-td", self.settings.dimse_timeout)
@@ -2831,6 +2860,7 @@ class Association(object):
 
     def ar_1(self, _):
         """Send A-RELEASE-RQ."""
+        self.common = None
         self.start_clock("-ta", self.settings.acse_timeout)
         self.transport.send(AReleaseRQ().encode())
 

@@ -10,16 +10,16 @@ from dul.codes import (
     ABSTRACT_SYNTAX_NOT_SUPPORTED, LARGEST_RQ, P_DATA_TF, PDU_NAMES, REJECT_LOCAL_LIMIT, UID_LENGTH)
 from dul.compat import escaped, monotonic
 from dul.dimse import (
-    COMMON_RSP_LENGTH, US, Assembler, CommandSet, EchoRequest, common_echo_response, is_common_echo, to_pdus)
+    US, Assembler, CommandSet, CommonEcho, EchoRequest, to_pdus)
 from dul.errors import (
     Aborted, ConnectionLost, Expired, InvalidPDU, MessageError, Rejected, Stopped, UnexpectedPDU)
 from dul.foreign import protocol_of
 from dul.fsm import (
-    CONTENT, HEADER, START, STOP, Evt3, Evt4, Evt5, Evt6, Evt7, Evt8, Evt9, Evt10, Evt11, Evt12, Evt13, Evt14, Evt15,
+    CONTENT, HEADER, START, Evt3, Evt4, Evt5, Evt6, Evt7, Evt8, Evt9, Evt10, Evt11, Evt12, Evt13, Evt14, Evt15,
     Evt16, Evt17, Evt18, Evt19, Machine, Undefined)
 from dul.names import uid_name
-from dul.pdu import AAbort, AAssociateRJ, AReleaseRP, AReleaseRQ, PDataTF, check_header, decode_pdu
-from dul.reader import PDUReader
+from dul.pdu import AAbort, AAssociateRJ, AReleaseRP, AReleaseRQ, check_header, decode_pdu
+from dul.reader import FIRST_READ, PDUReader
 from dul.report import ERROR, LOST
 from dul.transport import Transport
 
@@ -45,7 +45,7 @@ class Association(object):
 
     __slots__ = ("transport", "reader", "machine", "settings", "report", "host", "address", "_peer", "number",
                  "calling", "called", "request", "contexts", "maximum_length", "assembler", "clock", "admitted",
-                 "verbose", "debug", "outcome", "echoes", "slowest", "began", "wish", "evicted")
+                 "verbose", "debug", "outcome", "echoes", "slowest", "began", "wish", "evicted", "common")
 
     def __init__(self, sock, address, settings, report, host):
         self.transport = Transport(sock, settings.acse_timeout or SEND_LIMIT)
@@ -61,6 +61,7 @@ class Association(object):
         self.request = None             # AAssociateRQ, for the dump of its answer
         self.contexts = {}              # {accepted presentation context ID: transfer syntax}
         self.maximum_length = 0         # the peer's
+        self.common = None              # CommonEcho, while it may be used
         self.assembler = Assembler()
         self.clock = ("", 0)            # the option and the seconds of the deadline that runs
         self.admitted = self.verbose = self.debug = False
@@ -120,16 +121,15 @@ class Association(object):
         :raises Undefined: where the table has no cell for it
         """
         machine = self.machine
-        state = machine.state
+        state, branch = machine.state, 0
         action = machine.action(event)
-        branch, what = self.branch(action, what) if len(action.next_states) > 1 else (0, what)
+        if action.next_state is None:
+            branch, what = self.branch(action, what)
         artim = machine.enter(action, branch)
         if self.debug:
             self.report.moved(self, state, event, action, machine.state)
-        if artim is START:
-            self.start_clock("-ta", self.settings.acse_timeout)
-        elif artim is STOP:
-            self.transport.set_deadline(None)
+        if artim is not None:
+            self.start_clock("-ta", self.settings.acse_timeout if artim is START else 0)
         getattr(self, action.effect)(what)
 
     def branch(self, action, what):
@@ -149,6 +149,12 @@ class Association(object):
     def next_event(self):
         """Wait for the next PDU, and return (event, what came with it)."""
         reader, machine = self.reader, self.machine
+        if self.common is not None and reader.between and not self.assembler.begun:
+            data = reader.receive(FIRST_READ)
+            answer = self.common.answer(data)
+            if answer is not None:
+                return Evt10, answer
+            reader.feed(data)
         pdu_type, length = reader.header()
         try:
             check_header(pdu_type, length, self.settings.maximum_length)
@@ -164,8 +170,6 @@ class Association(object):
             data = reader.pdu()
             if self.debug:
                 self.began = monotonic()
-            elif pdu_type == P_DATA_TF and is_common_echo(data):
-                return event, data
             try:
                 return event, decode_pdu(data)
             except InvalidPDU as error:
@@ -230,16 +234,13 @@ class Association(object):
     def take(self, pdu):
         """Answer the C-ECHO-RQs that a P-DATA-TF completes (P-DATA indication).
 
-        :param pdu: PDataTF, or the bytes of one that is_common_echo()
+        :param pdu: PDataTF, or the answer of CommonEcho, as bytes
         """
+        if type(pdu) is bytes:
+            if self.verbose or self.report.on_event:
+                self.report.echoed(self, US.unpack(pdu[68:70])[0])
+            return self.happen(Evt9, (pdu,))
         try:
-            if isinstance(pdu, bytes):
-                if (ord(pdu[10:11]) in self.contexts and not self.assembler.begun
-                        and not 0 < self.maximum_length < COMMON_RSP_LENGTH):
-                    if self.verbose or self.report.on_event:
-                        self.report.echoed(self, US.unpack(pdu[68:70])[0])
-                    return self.happen(Evt9, (common_echo_response(pdu),))
-                pdu = PDataTF.decode(pdu)
             for pdv in pdu.pdvs:
                 data = self.assembler.add(pdv, self.contexts)
                 if data is not None:
@@ -286,6 +287,8 @@ class Association(object):
         """Send A-ASSOCIATE-AC."""
         self.contexts = acceptance.contexts
         self.maximum_length = acceptance.maximum_length
+        if self.contexts and not self.debug and not 0 < self.maximum_length < CommonEcho.LENGTH:
+            self.common = CommonEcho(min(self.contexts))
         self.report.accepted(self, self.request, acceptance.ac, self.settings.ae_title)
         self.request = None
         self.start_clock("-td", self.settings.dimse_timeout)
@@ -313,6 +316,7 @@ class Association(object):
 
     def ar_1(self, _):
         """Send A-RELEASE-RQ."""
+        self.common = None
         self.start_clock("-ta", self.settings.acse_timeout)
         self.transport.send(AReleaseRQ().encode())
 

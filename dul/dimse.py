@@ -6,7 +6,7 @@ import struct
 
 from dul.codes import (
     AFFECTED_SOP_CLASS_UID, C_ECHO_RQ, C_ECHO_RSP, COMMAND_DATA_SET_TYPE, COMMAND_FIELD, COMMAND_FRAGMENT,
-    COMMAND_GROUP_LENGTH, COMMAND_NAMES, ELEMENT_NAMES, LARGEST_COMMAND_SET, LAST_FRAGMENT, MESSAGE_ID,
+    COMMAND_GROUP_LENGTH, COMMAND_NAMES, ELEMENT_NAMES, HEADER_LENGTH, LARGEST_COMMAND_SET, LAST_FRAGMENT, MESSAGE_ID,
     MESSAGE_ID_BEING_RESPONDED_TO, MINIMUM_MAXIMUM_LENGTH, NO_DATA_SET, PDV_OVERHEAD, SOP_CLASS_NOT_SUPPORTED, STATUS,
     SUCCESS, VERIFICATION)
 from dul.errors import MessageError
@@ -206,23 +206,33 @@ def to_pdus(context_id, command, maximum_length):
     return pdus
 
 
-# The C-ECHO-RQ and -RSP that every toolkit sends, cut at their two fields that vary: byte 10 is the
-# Presentation-context-ID, bytes 68-69 the Message ID. Whoever compares with them need not decode.
+# The C-ECHO-RQ and -RSP that every toolkit sends, in which only two fields vary: byte 10 is the
+# Presentation-context-ID, bytes 68-69 the Message ID.
 _ECHO_RQ = to_pdus(0, EchoRequest(0, VERIFICATION).encode(), 0)[0]
 _ECHO_RSP = to_pdus(0, EchoRequest(0, VERIFICATION).response(), 0)[0]
-_RQ_HEAD, _RQ_MIDDLE, _RQ_TAIL = _ECHO_RQ[:10], _ECHO_RQ[11:68], _ECHO_RQ[70:]
-_RSP_HEAD, _RSP_MIDDLE, _RSP_TAIL = _ECHO_RSP[:10], _ECHO_RSP[11:68], _ECHO_RSP[70:]
-COMMON_RSP_LENGTH = len(_ECHO_RSP) - 6
+_RQ_TAIL, _RSP_TAIL = _ECHO_RQ[70:], _ECHO_RSP[70:]
 
 
-def is_common_echo(pdu):
-    """Whether a P-DATA-TF is the common C-ECHO-RQ, byte for byte but for its context and its Message ID."""
-    return pdu[11:68] == _RQ_MIDDLE and pdu[:10] == _RQ_HEAD and pdu[70:] == _RQ_TAIL
+class CommonEcho(object):
+    """Answers the common C-ECHO-RQ on one accepted context as decoding it would, without decoding it.
 
+    :param context_id: of the accepted presentation context
+    """
 
-def common_echo_response(pdu):
-    """The P-DATA-TF that answers a common C-ECHO-RQ: what decoding it and encoding its response would give."""
-    return _RSP_HEAD + pdu[10:11] + _RSP_MIDDLE + pdu[68:70] + _RSP_TAIL
+    __slots__ = ("request", "response")
+
+    LENGTH = len(_ECHO_RSP) - HEADER_LENGTH     # the PDU-length of the answer
+
+    def __init__(self, context_id):
+        varying = struct.pack("B", context_id)
+        self.request = _ECHO_RQ[:10] + varying + _ECHO_RQ[11:68]
+        self.response = _ECHO_RSP[:10] + varying + _ECHO_RSP[11:68]
+
+    def answer(self, data):
+        """The P-DATA-TF that answers these bytes, if they are that C-ECHO-RQ and nothing else; else None."""
+        if len(data) == len(_ECHO_RQ) and data.startswith(self.request) and data.endswith(_RQ_TAIL):
+            return self.response + data[68:70] + _RSP_TAIL
+        return None
 
 
 def _invalid(offset, field, found, due):

@@ -40,12 +40,13 @@ class Action(object):
         of it has arrived), CONTENT (it is decoded, too); None for actions that no PDU leads to
     """
 
-    __slots__ = ("name", "next_states", "artim", "needs", "effect", "meaning")
+    __slots__ = ("name", "next_states", "next_state", "artim", "timer", "needs", "effect", "meaning")
 
     def __init__(self, name, next_states, artim, needs, meaning):
         self.name = name
         self.next_states = next_states
         self.artim = artim
+        self.next_state, self.timer = (next_states[0], artim[0]) if len(next_states) == 1 else (None, None)
         self.needs = needs
         self.effect = name.lower().replace("-", "_")    # the method of Association that carries it out
         self.meaning = meaning
@@ -206,6 +207,9 @@ class Machine(object):
 
     def enter(self, action, branch=0):
         """Go to the action's next state; ``branch`` picks it where there are two. Returns START, STOP or None."""
+        if action.next_state is not None:
+            self.state = action.next_state
+            return action.timer
         self.state = action.next_states[branch]
         return action.artim[branch]
 

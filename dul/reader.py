@@ -3,7 +3,7 @@ from dul.codes import HEADER_LENGTH, PDU_NAMES
 from dul.errors import ConnectionLost
 from dul.pdu import PDU_HEADER
 
-FIRST_READ = 4096       # bytes: more than a usual A-ASSOCIATE-RQ, so that a PDU mostly comes in one recv
+FIRST_READ = 448        # bytes: room for most PDUs that come, and what CPython allocates without asking the system
 NEXT_READ = 16384       # bytes: nothing more is allocated before it has arrived
 
 
@@ -33,12 +33,24 @@ class PDUReader(object):
         buffer = self.buffer
         while len(buffer) < HEADER_LENGTH:
             self.received = len(buffer)
-            data = self.receive(FIRST_READ)
-            if not data:
-                raise ConnectionLost("connection closed by the peer")
-            self.buffer = buffer = buffer + data if buffer else data
+            buffer = self.feed(self.receive(FIRST_READ))
         self.pdu_type, self.length = header = PDU_HEADER.unpack_from(buffer)
         return header
+
+    def feed(self, data):
+        """Take bytes that have arrived, and return all that wait to be cut.
+
+        :raises ConnectionLost: where there are none, which is the end of the stream
+        """
+        if not data:
+            raise ConnectionLost("connection closed by the peer")
+        self.buffer = self.buffer + data if self.buffer else data
+        return self.buffer
+
+    @property
+    def between(self):
+        """Whether nothing of the next PDU is here, and nothing of the last one to come."""
+        return not self.buffer and self.length is None
 
     def pdu(self):
         """The whole PDU whose header was read last.
