@@ -1936,13 +1936,14 @@ class PDUReader(object):
         exceptions pass through
     """
 
-    __slots__ = ("receive", "buffer", "received", "pdu_type", "length")
+    __slots__ = ("receive", "buffer", "received", "pdu_type", "length", "lost")
 
     def __init__(self, receive):
         self.receive = receive
         self.buffer = b""
         self.received = 0           # bytes of the PDU at hand that are here; the next three tell how far it came
         self.pdu_type = None
+        self.lost = False           # nobody can say any more where a PDU begins: all that comes is thrown away
         self.length = None
 
     def header(self):
@@ -1950,6 +1951,9 @@ class PDUReader(object):
 
         :raises ConnectionLost: at the end of the stream
         """
+        while self.lost:
+            self.buffer = b""
+            self.feed(self.receive(NEXT_READ))
         if self.length is not None:
             self.skip()
         buffer = self.buffer
@@ -2483,8 +2487,8 @@ class Report(object):
                     self.bare.clear()
                 self.bare[address], told = now, None
         level = WARNING if told is None else DEBUG
-        self.ended(BARE, None, a, error, level, "connected and sent nothing (%s): a port check or a load balancer; "
-                   "not told again for this address within a minute" % error)
+        self.ended(BARE, None, a, error, level, "connected and sent nothing, then: %s; a port check or a load balancer "
+                   "(told once a minute for each address)" % error.args[0])
 
     def closed(self, a):
         """The socket is closed: adds the association to the sums."""
@@ -2928,7 +2932,8 @@ class Association(object):
         """Ignore what comes after the end."""
 
     def aa_7(self, error):
-        """Send A-ABORT once more."""
+        """Send A-ABORT once more; but a stream of what is no PDU at all is not answered a third time."""
+        self.reader.lost = isinstance(error, InvalidPDU)
         self.transport.send(AAbort(*error.abort).encode())
 
     def aa_8(self, error):

@@ -384,7 +384,8 @@ class Association(object):
         """Ignore what comes after the end."""
 
     def aa_7(self, error):
-        """Send A-ABORT once more."""
+        """Send A-ABORT once more; but a stream of what is no PDU at all is not answered a third time."""
+        self.reader.lost = isinstance(error, InvalidPDU)
         self.transport.send(AAbort(*error.abort).encode())
 
     def aa_8(self, error):

@@ -14,13 +14,14 @@ class PDUReader(object):
         exceptions pass through
     """
 
-    __slots__ = ("receive", "buffer", "received", "pdu_type", "length")
+    __slots__ = ("receive", "buffer", "received", "pdu_type", "length", "lost")
 
     def __init__(self, receive):
         self.receive = receive
         self.buffer = b""
         self.received = 0           # bytes of the PDU at hand that are here; the next three tell how far it came
         self.pdu_type = None
+        self.lost = False           # nobody can say any more where a PDU begins: all that comes is thrown away
         self.length = None
 
     def header(self):
@@ -28,6 +29,9 @@ class PDUReader(object):
 
         :raises ConnectionLost: at the end of the stream
         """
+        while self.lost:
+            self.buffer = b""
+            self.feed(self.receive(NEXT_READ))
         if self.length is not None:
             self.skip()
         buffer = self.buffer

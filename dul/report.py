@@ -166,8 +166,8 @@ class Report(object):
                     self.bare.clear()
                 self.bare[address], told = now, None
         level = WARNING if told is None else DEBUG
-        self.ended(BARE, None, a, error, level, "connected and sent nothing (%s): a port check or a load balancer; "
-                   "not told again for this address within a minute" % error)
+        self.ended(BARE, None, a, error, level, "connected and sent nothing, then: %s; a port check or a load balancer "
+                   "(told once a minute for each address)" % error.args[0])
 
     def closed(self, a):
         """The socket is closed: adds the association to the sums."""
