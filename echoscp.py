@@ -2262,9 +2262,10 @@ def _tls(data):
 
 def client_hello(data):
     """(highest version offered, server name) of a TLS ClientHello (RFC 8446 4.1.2), as far as it is there."""
-    version, name = struct.unpack(">H", data[9:11] if len(data) > 10 else data[1:3])[0], b""
-    offset = 43
+    version, name, offset = 0, b"", 43
     try:
+        version = struct.unpack_from(">H", data, 1)[0]      # of the record, then of the hello
+        version = struct.unpack_from(">H", data, 9)[0]
         for size in (">B", ">H", ">B"):     # session ID, cipher suites, compression methods
             offset += struct.calcsize(size) + struct.unpack_from(size, data, offset)[0]
         offset += 2
@@ -3837,6 +3838,7 @@ def catch_signals(server, received):
     caught = []
 
     def handle(number, _):
+        """The first signal."""
         received.append(number)
         for each in caught:
             signal.signal(each, signal.SIG_DFL)

@@ -133,6 +133,7 @@ def catch_signals(server, received):
     caught = []
 
     def handle(number, _):
+        """The first signal."""
         received.append(number)
         for each in caught:
             signal.signal(each, signal.SIG_DFL)

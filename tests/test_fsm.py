@@ -1,0 +1,126 @@
+"""The state machine against a transcription of PS3.8 Table 9-10 of its own: 13 states x 19 events."""
+import os
+import re
+import unittest
+
+from support import FORMS, ROOT, both_forms
+
+# event: {action and next state: the states in which it is}; what is not listed is blank. Written down state by state
+# from the standard's tables, in another layout than the program's.
+ERRORS = "3 5 6 7 8 9 10 11 12"
+CELLS = {
+    1: {"AE-1 4": "1"}, 2: {"AE-2 5": "4"},
+    3: {"AE-3 6": "5", "AA-1 13": "2", "AA-8 13": "3 6 7 8 9 10 11 12", "AA-6 13": "13"},
+    4: {"AE-4 1": "5", "AA-1 13": "2", "AA-8 13": "3 6 7 8 9 10 11 12", "AA-6 13": "13"},
+    5: {"AE-5 2": "1"},
+    6: {"AE-6 3/13": "2", "AA-8 13": ERRORS, "AA-7 13": "13"},
+    7: {"AE-7 6": "3"}, 8: {"AE-8 13": "3"}, 9: {"DT-1 6": "6", "AR-7 8": "8"},
+    10: {"AA-1 13": "2", "DT-2 6": "6", "AR-6 7": "7", "AA-8 13": "3 5 8 9 10 11 12", "AA-6 13": "13"},
+    11: {"AR-1 7": "6"},
+    12: {"AA-1 13": "2", "AR-2 8": "6", "AR-8 9/10": "7", "AA-8 13": "3 5 8 9 10 11 12", "AA-6 13": "13"},
+    13: {"AA-1 13": "2", "AR-3 1": "7 11", "AR-10 12": "10", "AA-8 13": "3 5 6 8 9 12", "AA-6 13": "13"},
+    14: {"AR-4 13": "8 12", "AR-9 11": "9"},
+    15: {"AA-1 13": "3 5 6 7 8 9 10 11 12", "AA-2 1": "4"},
+    16: {"AA-2 1": "2 13", "AA-3 1": ERRORS},
+    17: {"AA-5 1": "2", "AA-4 1": "3 4 5 6 7 8 9 10 11 12", "AR-5 1": "13"},
+    18: {"AA-2 1": "2 13"},
+    19: {"AA-1 13": "2", "AA-8 13": ERRORS, "AA-7 13": "13"},
+}
+# What becomes of the ARTIM timer (PS3.8 9.1.4 and Tables 9-6 to 9-9); actions that are not listed leave it alone.
+ARTIM = {"AE-5": ("start",), "AE-6": ("stop", "start"), "AE-8": ("start",), "AR-4": ("start",), "AA-1": ("start",),
+         "AA-8": ("start",), "AR-5": ("stop",), "AA-2": ("stop",), "AA-5": ("stop",)}
+ACCEPTOR_EVENTS = (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19)
+ACCEPTOR_STATES = (1, 2, 3, 6, 7, 8, 10, 12, 13)
+
+
+def cell(event, state):
+    """(action, [next states]) as the standard has it, or None."""
+    for entry, states in CELLS[event].items():
+        if str(state) in states.split():
+            action, following = entry.split()
+            return action, ["Sta" + number for number in following.split("/")]
+    return None
+
+
+class StateMachine(object):
+    """The table, held against the transcription."""
+
+    def machine(self, state):
+        machine = self.dul.Machine()
+        machine.state = self.dul.STATES[state - 1]
+        return machine
+
+    def test_all_247_cells_have_the_action_and_the_next_states_of_the_standard(self):
+        checked = filled = 0
+        for event in range(1, 20):
+            for state in range(1, 14):
+                machine, due = self.machine(state), cell(event, state)
+                which = self.dul.EVENTS[event - 1]
+                checked += 1
+                if due is None:
+                    self.assertFalse(machine.allows(which))
+                    with self.assertRaises(self.dul.Undefined) as caught:
+                        machine.action(which)
+                    self.assertIn("Evt%d" % event, str(caught.exception))
+                    self.assertIs(machine.state, self.dul.STATES[state - 1])
+                    continue
+                filled += 1
+                self.assertTrue(machine.allows(which))
+                action = machine.action(which)
+                self.assertEqual((action.name, [each.name for each in action.next_states]), due, (event, state))
+                for branch, following in enumerate(action.next_states):
+                    machine = self.machine(state)
+                    machine.enter(action, branch)
+                    self.assertIs(machine.state, following)
+                    self.assertEqual(machine.over, following.name == "Sta1")
+        self.assertEqual((checked, filled), (247, 123))
+
+    def test_names_are_the_standards_in_its_order(self):
+        self.assertEqual([state.name for state in self.dul.STATES], ["Sta%d" % n for n in range(1, 14)])
+        self.assertEqual([event.name for event in self.dul.EVENTS], ["Evt%d" % n for n in range(1, 20)])
+        self.assertEqual(len(self.dul.ACTIONS), 28)
+
+    def test_only_ae_6_and_ar_8_have_two_next_states(self):
+        two = sorted(name for name, action in self.dul.ACTIONS.items() if len(action.next_states) == 2)
+        self.assertEqual(two, ["AE-6", "AR-8"])
+
+    def test_artim_starts_and_stops_where_the_standard_says(self):
+        for name, action in self.dul.ACTIONS.items():
+            self.assertEqual(action.artim, ARTIM.get(name, (None,) * len(action.next_states)), name)
+            machine = self.machine(1)
+            self.assertEqual(tuple(machine.enter(action, n) for n in range(len(action.next_states))), action.artim)
+
+    def test_aborting_actions_are_carried_out_on_the_header(self):
+        at_once = sorted(name for name, action in self.dul.ACTIONS.items() if action.needs == self.dul.HEADER)
+        self.assertEqual(at_once, ["AA-1", "AA-7", "AA-8"])
+
+    def test_every_action_that_an_acceptor_can_come_to_is_a_method_of_association(self):
+        for event in ACCEPTOR_EVENTS:
+            for state in ACCEPTOR_STATES:
+                due = cell(event, state)
+                if due is not None:
+                    self.assertTrue(callable(getattr(self.dul.Association, due[0].lower().replace("-", "_"))), due)
+
+    def test_a_machine_begins_in_sta1(self):
+        self.assertEqual(self.dul.Machine().state.name, "Sta1")
+
+
+both_forms(StateMachine)
+
+
+class WhoDecidesState(unittest.TestCase):
+    """Only fsm.py decides state."""
+
+    def test_no_other_module_names_a_state_or_assigns_one(self):
+        for name in os.listdir(os.path.join(ROOT, "dul")):
+            if name.endswith(".py") and name != "fsm.py":
+                with open(os.path.join(ROOT, "dul", name)) as source:
+                    text = re.sub(r'("""(.|\n)*?"""|#.*|"[^"\n]*")', "", source.read())
+                self.assertEqual(re.findall(r"\bSta\d+\b|machine\.state\s*=[^=]|\.state\s+(?:is|==|in)\b", text), [], name)
+
+    def test_both_forms_are_here(self):
+        self.assertEqual([form.FORM for form in FORMS], ["dul", "one file"])
+
+
+if __name__ == "__main__":
+    unittest.main()
