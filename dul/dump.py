@@ -1,7 +1,10 @@
 """PDUs and command sets as lines of text, in DCMTK's manner and the manual's wording. Pure."""
+import struct
+
 from dul.codes import (
-    ACCEPTANCE, APPLICATION_CONTEXT_NAME, COMMAND_DATA_SET_TYPE, COMMAND_FIELD, CONTEXT_RESULTS, IMPLEMENTATION_CLASS,
-    IMPLEMENTATION_VERSION, MESSAGE_ID, MESSAGE_ID_BEING_RESPONDED_TO, NO_DATA_SET, STATUS, STATUS_NAMES, UID_ELEMENTS)
+    A_ASSOCIATE_RQ, ACCEPTANCE, APPLICATION_CONTEXT_NAME, COMMAND_DATA_SET_TYPE, COMMAND_FIELD, CONTEXT_RESULTS,
+    FIXED_LENGTH, HEADER_LENGTH, IMPLEMENTATION_CLASS, IMPLEMENTATION_VERSION, MESSAGE_ID, MESSAGE_ID_BEING_RESPONDED_TO,
+    NO_DATA_SET, STATUS, STATUS_NAMES, UID_ELEMENTS, USER_IDENTITY_RQ)
 from dul.compat import as_native, escaped
 from dul.dimse import US, command_name, element_name
 from dul.items import (
@@ -99,14 +102,21 @@ def message_lines(direction, context_id, command, data):
 
 
 def hex_lines(data):
-    """Bytes as offset, hexadecimal and text; not more than HEX_DUMP of them."""
-    lines = []
-    for start in range(0, min(len(data), HEX_DUMP), HEX_LINE):
-        row = bytearray(data[start:start + HEX_LINE])
+    """Bytes as offset, hexadecimal and text; not more than HEX_DUMP of them.
+
+    In an A-ASSOCIATE-RQ, however broken, a user identity may follow every byte that looks like its item type (58H): from
+    the first one on nothing is shown, because secrets might be.
+    """
+    lines, shown = [], min(len(data), HEX_DUMP)
+    if data[:1] == struct.pack("B", A_ASSOCIATE_RQ):
+        identity = data.find(struct.pack("B", USER_IDENTITY_RQ), HEADER_LENGTH + FIXED_LENGTH)
+        shown = min(shown, identity) if identity >= 0 else shown
+    for start in range(0, shown, HEX_LINE):
+        row = bytearray(data[start:min(start + HEX_LINE, shown)])
         text = "".join([chr(code) if 0x20 <= code < 0x7F else "." for code in row])
         lines.append("%04x  %-47s  %s" % (start, " ".join(["%02x" % code for code in row]), text))
-    if len(data) > HEX_DUMP:
-        lines.append("... and %d bytes more" % (len(data) - HEX_DUMP))
+    if len(data) > shown:
+        lines.append("... and %d bytes that are not shown" % (len(data) - shown))
     return lines
 
 

@@ -39,8 +39,8 @@ Preferred Transfer Syntaxes
                                        transfer syntax
   -xb   --prefer-big                   prefer explicit VR big endian transfer
                                        syntax
-  -xi   --implicit                     accept implicit VR little endian transfer
-                                       syntax only
+  -xi   --implicit                     accept implicit VR little endian
+                                       transfer syntax only
 """
 LEVELS = ("critical", "error", "warning", "info", "debug")
 LARGEST_PORT = 65535

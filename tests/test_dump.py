@@ -82,7 +82,7 @@ class Dumps(object):
     def test_hex_dumps_are_bounded(self):
         self.assertEqual(self.dul.hex_lines(b"ABC\0\xff"), ["0000  41 42 43 00 ff" + " " * 33 + "  ABC.."])
         lines = self.dul.hex_lines(b"x" * 100000)
-        self.assertEqual((len(lines), lines[-1]), (65, "... and 98976 bytes more"))
+        self.assertEqual((len(lines), lines[-1]), (65, "... and 98976 bytes that are not shown"))
 
     def test_uids_have_names(self):
         self.assertEqual(self.dul.named_uid(b"1.2.840.10008.1.1"), "=Verification SOP Class")
