@@ -1941,7 +1941,7 @@ class PDUReader(object):
     def __init__(self, receive):
         self.receive = receive
         self.buffer = b""
-        self.received = 0           # bytes of the PDU at hand that are here; the next three tell how far it came
+        self.received = 0           # bytes that are here of the PDU whose header the next two are
         self.pdu_type = None
         self.lost = False           # nobody can say any more where a PDU begins: all that comes is thrown away
         self.length = None
@@ -1958,7 +1958,6 @@ class PDUReader(object):
             self.skip()
         buffer = self.buffer
         while len(buffer) < HEADER_LENGTH:
-            self.received = len(buffer)
             buffer = self.feed(self.receive(FIRST_READ))
         self.pdu_type, self.length = header = PDU_HEADER.unpack_from(buffer)
         return header
@@ -2022,7 +2021,8 @@ class PDUReader(object):
     def progress(self):
         """How far the PDU at hand came: ``22 of 205 bytes of A-ASSOCIATE-RQ``, or an empty string for nothing of it."""
         if self.length is None:
-            return "%d of the %d bytes of a PDU header" % (self.received, HEADER_LENGTH) if self.received else ""
+            here = len(self.buffer)
+            return "%d of the %d bytes of a PDU header" % (here, HEADER_LENGTH) if 0 < here < HEADER_LENGTH else ""
         return "%d of %d bytes of %s" % (max(self.received, HEADER_LENGTH), HEADER_LENGTH + self.length,
                                          PDU_NAMES.get(self.pdu_type, "PDU %02XH" % self.pdu_type))
 
@@ -3777,6 +3777,8 @@ def main(arguments=None):
 
     :param arguments: list of strings; ``sys.argv`` without the program's name where it is None
     """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)    # until the server catches it: no traceback
     fill_standard_files()
     try:
         chosen = parse(sys.argv[1:] if arguments is None else arguments)
@@ -3841,20 +3843,17 @@ ADVICE = {errno.EACCES: "; ports below 1024 need privileges", errno.EPERM: "; po
 
 
 def catch_signals(server, received):
-    """Stop the server at the first signal; the second one finds the system's own handling, and kills at once."""
-    caught = []
-
+    """Stop the server at the first signal; the second one ends the process at once."""
     def handle(number, _):
-        """The first signal."""
+        """A signal has come."""
         received.append(number)
-        for each in caught:
-            signal.signal(each, signal.SIG_DFL)
+        if len(received) > 1:
+            end_by(number)
         server.request_stop()
 
     for name in SIGNALS:
         number = getattr(signal, name, None)    # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:    # nohup's wish is respected
-            caught.append(number)
             signal.signal(number, handle)
     wake_on_signal(server.ringer)
 

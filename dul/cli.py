@@ -65,6 +65,8 @@ def main(arguments=None):
 
     :param arguments: list of strings; ``sys.argv`` without the program's name where it is None
     """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)    # until the server catches it: no traceback
     fill_standard_files()
     try:
         chosen = parse(sys.argv[1:] if arguments is None else arguments)
@@ -129,20 +131,17 @@ ADVICE = {errno.EACCES: "; ports below 1024 need privileges", errno.EPERM: "; po
 
 
 def catch_signals(server, received):
-    """Stop the server at the first signal; the second one finds the system's own handling, and kills at once."""
-    caught = []
-
+    """Stop the server at the first signal; the second one ends the process at once."""
     def handle(number, _):
-        """The first signal."""
+        """A signal has come."""
         received.append(number)
-        for each in caught:
-            signal.signal(each, signal.SIG_DFL)
+        if len(received) > 1:
+            end_by(number)
         server.request_stop()
 
     for name in SIGNALS:
         number = getattr(signal, name, None)    # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:    # nohup's wish is respected
-            caught.append(number)
             signal.signal(number, handle)
     wake_on_signal(server.ringer)
 

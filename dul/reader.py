@@ -19,7 +19,7 @@ class PDUReader(object):
     def __init__(self, receive):
         self.receive = receive
         self.buffer = b""
-        self.received = 0           # bytes of the PDU at hand that are here; the next three tell how far it came
+        self.received = 0           # bytes that are here of the PDU whose header the next two are
         self.pdu_type = None
         self.lost = False           # nobody can say any more where a PDU begins: all that comes is thrown away
         self.length = None
@@ -36,7 +36,6 @@ class PDUReader(object):
             self.skip()
         buffer = self.buffer
         while len(buffer) < HEADER_LENGTH:
-            self.received = len(buffer)
             buffer = self.feed(self.receive(FIRST_READ))
         self.pdu_type, self.length = header = PDU_HEADER.unpack_from(buffer)
         return header
@@ -100,6 +99,7 @@ class PDUReader(object):
     def progress(self):
         """How far the PDU at hand came: ``22 of 205 bytes of A-ASSOCIATE-RQ``, or an empty string for nothing of it."""
         if self.length is None:
-            return "%d of the %d bytes of a PDU header" % (self.received, HEADER_LENGTH) if self.received else ""
+            here = len(self.buffer)
+            return "%d of the %d bytes of a PDU header" % (here, HEADER_LENGTH) if 0 < here < HEADER_LENGTH else ""
         return "%d of %d bytes of %s" % (max(self.received, HEADER_LENGTH), HEADER_LENGTH + self.length,
                                          PDU_NAMES.get(self.pdu_type, "PDU %02XH" % self.pdu_type))

@@ -3,6 +3,7 @@ from __future__ import print_function
 
 import importlib
 import json
+import logging
 import os
 import sys
 import threading
@@ -20,6 +21,9 @@ if ROOT not in sys.path:
     sys.path.insert(0, ROOT)
 
 import setup as project  # noqa: E402  (the list of modules, and the command that makes the one file)
+
+logging.getLogger("echoscp").addHandler(logging.NullHandler())
+logging.getLogger("echoscp").propagate = False
 
 if hasattr(time, "monotonic"):
     monotonic = time.monotonic
