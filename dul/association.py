@@ -176,7 +176,9 @@ class Association(object):
                 error.data = data
                 raise
         except InvalidPDU as error:
-            error.data = error.data or reader.buffer
+            if not error.data:      # it is the header
+                error.data = reader.buffer
+                reader.lost = pdu_type in PDU_NAMES     # whose length lies, so that nobody knows where the next PDU is
             return Evt19, error
 
     def connection_lost(self, error):
@@ -385,7 +387,7 @@ class Association(object):
 
     def aa_7(self, error):
         """Send A-ABORT once more; but a stream of what is no PDU at all is not answered a third time."""
-        self.reader.lost = isinstance(error, InvalidPDU)
+        self.reader.lost = self.reader.lost or isinstance(error, InvalidPDU)
         self.transport.send(AAbort(*error.abort).encode())
 
     def aa_8(self, error):
