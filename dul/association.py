@@ -20,7 +20,7 @@ from dul.fsm import (
 from dul.names import uid_name
 from dul.pdu import AAbort, AAssociateRJ, AReleaseRP, AReleaseRQ, check_header, decode_pdu
 from dul.reader import FIRST_READ, PDUReader
-from dul.report import ERROR, LOST
+from dul.report import LOST
 from dul.transport import Transport
 
 SEND_LIMIT = 30         # seconds that a send may take where -ta is 0
@@ -106,8 +106,8 @@ class Association(object):
                     event, what = self.connection_lost(error)
                 except Expired:
                     event, what = self.expiry()
-        except Undefined as error:
-            self.report.log(ERROR, "internal error: %s; the connection is closed" % error, self)
+        except Undefined:
+            self.report.fault("internal error, the connection is closed", self)
         finally:
             self.transport.close()
             if self.admitted:

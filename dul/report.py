@@ -19,6 +19,7 @@ BARE_CONNECT_ADDRESSES = 1024   # addresses that are remembered for that at most
 CONNECTED, RECEIVED, ACCEPTED, REJECTED, ECHOED, RELEASED, ABORTED, ABORTING, LOST, EXPIRED, BARE, CLOSED = (
     "connected", "received", "accepted", "rejected", "echoed", "released", "aborted", "aborting", "lost", "expired",
     "bare", "closed")
+FAULTS = "faults"       # of ours, among the sums
 
 
 class Notice(object):
@@ -208,9 +209,11 @@ class Report(object):
         except Exception:  # the callback is somebody else's: its faults must not end the association
             self.log(ERROR, "on_event raised an exception", a, exc_info=True)
 
-    def fault(self, words):
+    def fault(self, words, a=None):
         """A fault of ours, from within its ``except``: one line, and the traceback at debug."""
-        self.log(ERROR, "%s: %r; please report it" % (words, sys.exc_info()[1]), exc_info=enabled(DEBUG))
+        with self.lock:
+            self.sums[FAULTS] = self.sums.get(FAULTS, 0) + 1
+        self.log(ERROR, "%s: %r; please report it" % (words, sys.exc_info()[1]), a, exc_info=enabled(DEBUG))
 
     def lines(self, lines, a=None):
         """Log each at debug."""
