@@ -2575,7 +2575,7 @@ class Report(object):
 
 
 # =====================================================================================================================
-# dul/association.py: One association, from accept to close: it owns the socket, the state and ARTIM, and runs the table's actions.
+# dul/association.py: One association, from accept to close: it owns socket, state and ARTIM, and runs the table's actions.
 #
 # The thread that runs it turns what comes from the peer into events; PS3.8 Table 9-10 (fsm) says which action that is;
 # the method of the action's name carries it out. What the service user does (accept, answer an echo, agree to a

@@ -5,6 +5,7 @@
 
 This command needs no setuptools; all others do.
 """
+import hashlib
 import io
 import os
 import re
@@ -78,6 +79,7 @@ def write_one_file(check=False):
         return 1
     with io.open(ONE_FILE, "wb") as target:
         target.write(text)
+    sys.stdout.write("%s  echoscp.py\n" % hashlib.sha256(text).hexdigest())    # for CHANGELOG.rst
     return 0
 
 

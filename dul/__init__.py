@@ -5,6 +5,7 @@ pdu, fsm, acse, dimse, transport, reader, names, dump, foreign, report, associat
 cli.
 """
 from dul.codes import VERSION as __version__
+from dul.report import Notice
 from dul.server import EchoServer
 
-__all__ = ["EchoServer", "__version__"]
+__all__ = ["EchoServer", "Notice", "__version__"]

@@ -13,7 +13,7 @@ import sys
 
 from support import FORMS, monotonic, vectors
 from wire import (
-    CT_IMAGE, RELEASE_RQ, VERIFICATION, Peer, abort, associate_rq, context, echo_command, echo_rq, item, p_data, pdu, pdv,
+    CT_IMAGE, RELEASE_RQ, VERIFICATION, Peer, abort, associate_rq, context, echo_command, echo_rq, item, p_data, pdv,
     user_information)
 
 NUMBERS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 16, 64, 65, 67, 68, 69, 127, 128, 255, 256, 16384, 16385, 32767, 32768, 65535,

@@ -69,8 +69,8 @@ class Reader(object):
 
     def test_progress_tells_how_far_the_pdu_came(self):
         table = [((), ""), ((b"\1\0\0",), "3 of the 6 bytes of a PDU header"),
-                 ((associate_rq()[:22],), "22 of 172 bytes of A-ASSOCIATE-RQ"), ((b"\x99\0\0\0\0\5ab",),
-                                                                               "8 of 11 bytes of PDU 99H")]
+                 ((associate_rq()[:22],), "22 of 172 bytes of A-ASSOCIATE-RQ"),
+                 ((b"\x99\0\0\0\0\5ab",), "8 of 11 bytes of PDU 99H")]
         for pieces, due in table:
             reader = self.dul.PDUReader(Script(*pieces))
             with self.assertRaises(self.dul.ConnectionLost):
