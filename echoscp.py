@@ -146,6 +146,14 @@ def closing_wakes_accept(listener):
         return False
 
 
+def set_stack_size(size):
+    """Let threads that start from now on have a stack of so many bytes, where that can be chosen. Returns the size before."""
+    try:
+        return threading.stack_size(size)
+    except (ValueError, RuntimeError, threading.ThreadError):
+        return 0
+
+
 def raise_file_limit():
     """Raise the soft limit of open files to the hard one, where there is such a thing."""
     try:
@@ -3364,9 +3372,8 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
                     break
                 self.idle += 1
                 self.threads += 1
-            before = threading.stack_size()
+            before = set_stack_size(STACK_SIZE)
             try:
-                threading.stack_size(STACK_SIZE)
                 thread = threading.Thread(target=self.work)
                 thread.daemon = True
                 thread.start()
@@ -3378,7 +3385,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
                 self.tell_pressure("out of threads or memory")
                 return
             finally:
-                threading.stack_size(before)
+                set_stack_size(before)
         if full and not self.idle:
             self.make_room()
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import struct
 import sys
+import threading
 import time
 
 PY2 = sys.version_info[0] == 2
@@ -109,6 +110,14 @@ def closing_wakes_accept(listener):
         return True
     except (socket.error, ValueError):
         return False
+
+
+def set_stack_size(size):
+    """Let threads that start from now on have a stack of so many bytes, where that can be chosen. Returns the size before."""
+    try:
+        return threading.stack_size(size)
+    except (ValueError, RuntimeError, threading.ThreadError):
+        return 0
 
 
 def raise_file_limit():

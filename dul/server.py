@@ -11,7 +11,7 @@ import threading
 
 from dul.association import Association
 from dul.compat import (
-    INTERRUPTED, OUT_OF_RESOURCES, closing_wakes_accept, monotonic, socket_pair, socketserver)
+    INTERRUPTED, OUT_OF_RESOURCES, closing_wakes_accept, monotonic, set_stack_size, socket_pair, socketserver)
 from dul.report import WARNING, Report
 from dul.settings import Settings
 
@@ -260,9 +260,8 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
                     break
                 self.idle += 1
                 self.threads += 1
-            before = threading.stack_size()
+            before = set_stack_size(STACK_SIZE)
             try:
-                threading.stack_size(STACK_SIZE)
                 thread = threading.Thread(target=self.work)
                 thread.daemon = True
                 thread.start()
@@ -274,7 +273,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
                 self.tell_pressure("out of threads or memory")
                 return
             finally:
-                threading.stack_size(before)
+                set_stack_size(before)
         if full and not self.idle:
             self.make_room()
 

@@ -38,7 +38,8 @@ class Statement(object):
     def test_the_aborts_are_all_that_the_program_has(self):
         due = {getattr(self.dul, name) for name in dir(self.dul) if name.startswith("ABORT_")
                and isinstance(getattr(self.dul, name), tuple)}
-        found = re.findall(r"^([02])      (\d)      (\S+(?: \S+)*)  ", self.text, re.MULTILINE)
+        section = self.text.split("Association abort\n")[1].split("\nDIMSE\n")[0]
+        found = re.findall(r"^([02])      (\d)      (\S+(?: \S+)*)  ", section, re.MULTILINE)
         self.assertEqual({(int(row[0]), int(row[1])) for row in found}, due)
         for source, reason, words in found:
             self.assertEqual(words, self.dul.ABORT_REASONS[int(reason)] if source == "2" else self.dul.ABORT_SOURCES[0])
