@@ -114,6 +114,15 @@ def set_send_timeout(sock, seconds):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(seconds))
 
 
+def quick_acknowledge(sock):
+    """Have the kernel acknowledge at once what has arrived, where it can be told to."""
+    if hasattr(socket, "TCP_QUICKACK"):
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        except (socket.error, ValueError):      # the connection is gone: the next recv finds that out
+            pass
+
+
 def _timeval(seconds):
     if seconds is None:
         return struct.pack("ll", 0, 0)
@@ -200,12 +209,15 @@ class Stderr(object):
                     self.dropped = 0
                 os.write(self.number, data[:self.LONGEST - 1] + b"\n" if len(data) > self.LONGEST else data)
                 return
-        except (OSError, ValueError, select.error):
+        except (OSError, ValueError):
             pass
         self.dropped += 1
 
     def _has_room(self):
-        return WINDOWS or bool(select.select([], [self.number], [], 0 if self.dropped else self.PATIENCE)[1])
+        try:
+            return WINDOWS or bool(select.select([], [self.number], [], 0 if self.dropped else self.PATIENCE)[1])
+        except (OSError, ValueError, select.error):     # it cannot be asked: writing to it will show
+            return True
 
     def flush(self):
         """Nothing is held back."""
@@ -1889,6 +1901,13 @@ class Transport(object):
                 if code not in TIMED_OUT and code not in INTERRUPTED:
                     raise ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
 
+    def hurry(self):
+        """Acknowledge what has arrived at once: half a PDU may be followed by the rest only then.
+
+        A peer that writes a PDU in pieces, with Nagle's algorithm on, waits for that, and kernels would take some 40 ms.
+        """
+        quick_acknowledge(self.sock)
+
     def send(self, data):
         """Send all of it.
 
@@ -1942,12 +1961,14 @@ class PDUReader(object):
 
     :param receive: called with a number of bytes, returns that many at most, ``b""`` at the end of the stream; its
         exceptions pass through
+    :param hurry: called when a PDU has come in part, before the rest is waited for
     """
 
-    __slots__ = ("receive", "buffer", "received", "pdu_type", "length", "lost")
+    __slots__ = ("receive", "hurry", "buffer", "received", "pdu_type", "length", "lost")
 
-    def __init__(self, receive):
+    def __init__(self, receive, hurry=None):
         self.receive = receive
+        self.hurry = hurry or _nothing
         self.buffer = b""
         self.received = 0           # bytes that are here of the PDU whose header the next two are
         self.pdu_type = None
@@ -1966,6 +1987,8 @@ class PDUReader(object):
             self.skip()
         buffer = self.buffer
         while len(buffer) < HEADER_LENGTH:
+            if buffer:
+                self.hurry()
             buffer = self.feed(self.receive(FIRST_READ))
         self.pdu_type, self.length = header = PDU_HEADER.unpack_from(buffer)
         return header
@@ -2004,6 +2027,7 @@ class PDUReader(object):
         gathered = bytearray(self.buffer)
         while len(gathered) < total:
             self.received = len(gathered)
+            self.hurry()
             data = self.receive(min(NEXT_READ, total - len(gathered)))
             if not data:
                 raise ConnectionLost("connection closed by the peer")
@@ -2033,6 +2057,10 @@ class PDUReader(object):
             return "%d of the %d bytes of a PDU header" % (here, HEADER_LENGTH) if 0 < here < HEADER_LENGTH else ""
         return "%d of %d bytes of %s" % (max(self.received, HEADER_LENGTH), HEADER_LENGTH + self.length,
                                          PDU_NAMES.get(self.pdu_type, "PDU %02XH" % self.pdu_type))
+
+
+def _nothing():
+    """Nothing."""
 
 
 # =====================================================================================================================
@@ -2616,7 +2644,7 @@ class Association(object):
 
     def __init__(self, sock, address, settings, report, host):
         self.transport = Transport(sock, settings.acse_timeout or SEND_LIMIT)
-        self.reader = PDUReader(self.transport.receive)
+        self.reader = PDUReader(self.transport.receive, self.transport.hurry)
         self.machine = Machine()
         self.settings = settings
         self.report = report
@@ -3055,16 +3083,19 @@ class Steward(object):
         if not self.called:
             return None
         if not self.awake:
-            self.awake, self.last, self.next_look = True, measure(self.processors), now + FIRST_LOOK
+            self.awake, self.last, self.next_look = True, None, now
         if now >= self.next_look:
-            self.look(now)
-            self.next_look = now + LOOK
+            self.next_look = now + (LOOK if self.last else FIRST_LOOK)
+            try:
+                self.look(now)
+            except (EnvironmentError, LookupError):     # out of descriptors, or the processor is gone: it does without
+                self.last = None
         return max(0.001, self.next_look - now) if self.awake else None
 
     def look(self, now):
         """Decide."""
         before, self.last = self.last, measure(self.processors)
-        elapsed = self.last[0] - before[0]
+        elapsed = self.last[0] - before[0] if before else 0
         if elapsed <= 0:
             return
         ours = (self.last[1] - before[1]) / elapsed

@@ -49,7 +49,7 @@ class Association(object):
 
     def __init__(self, sock, address, settings, report, host):
         self.transport = Transport(sock, settings.acse_timeout or SEND_LIMIT)
-        self.reader = PDUReader(self.transport.receive)
+        self.reader = PDUReader(self.transport.receive, self.transport.hurry)
         self.machine = Machine()
         self.settings = settings
         self.report = report

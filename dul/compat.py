@@ -80,6 +80,15 @@ def set_send_timeout(sock, seconds):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(seconds))
 
 
+def quick_acknowledge(sock):
+    """Have the kernel acknowledge at once what has arrived, where it can be told to."""
+    if hasattr(socket, "TCP_QUICKACK"):
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        except (socket.error, ValueError):      # the connection is gone: the next recv finds that out
+            pass
+
+
 def _timeval(seconds):
     if seconds is None:
         return struct.pack("ll", 0, 0)
@@ -166,12 +175,15 @@ class Stderr(object):
                     self.dropped = 0
                 os.write(self.number, data[:self.LONGEST - 1] + b"\n" if len(data) > self.LONGEST else data)
                 return
-        except (OSError, ValueError, select.error):
+        except (OSError, ValueError):
             pass
         self.dropped += 1
 
     def _has_room(self):
-        return WINDOWS or bool(select.select([], [self.number], [], 0 if self.dropped else self.PATIENCE)[1])
+        try:
+            return WINDOWS or bool(select.select([], [self.number], [], 0 if self.dropped else self.PATIENCE)[1])
+        except (OSError, ValueError, select.error):     # it cannot be asked: writing to it will show
+            return True
 
     def flush(self):
         """Nothing is held back."""

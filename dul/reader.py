@@ -12,12 +12,14 @@ class PDUReader(object):
 
     :param receive: called with a number of bytes, returns that many at most, ``b""`` at the end of the stream; its
         exceptions pass through
+    :param hurry: called when a PDU has come in part, before the rest is waited for
     """
 
-    __slots__ = ("receive", "buffer", "received", "pdu_type", "length", "lost")
+    __slots__ = ("receive", "hurry", "buffer", "received", "pdu_type", "length", "lost")
 
-    def __init__(self, receive):
+    def __init__(self, receive, hurry=None):
         self.receive = receive
+        self.hurry = hurry or _nothing
         self.buffer = b""
         self.received = 0           # bytes that are here of the PDU whose header the next two are
         self.pdu_type = None
@@ -36,6 +38,8 @@ class PDUReader(object):
             self.skip()
         buffer = self.buffer
         while len(buffer) < HEADER_LENGTH:
+            if buffer:
+                self.hurry()
             buffer = self.feed(self.receive(FIRST_READ))
         self.pdu_type, self.length = header = PDU_HEADER.unpack_from(buffer)
         return header
@@ -74,6 +78,7 @@ class PDUReader(object):
         gathered = bytearray(self.buffer)
         while len(gathered) < total:
             self.received = len(gathered)
+            self.hurry()
             data = self.receive(min(NEXT_READ, total - len(gathered)))
             if not data:
                 raise ConnectionLost("connection closed by the peer")
@@ -103,3 +108,7 @@ class PDUReader(object):
             return "%d of the %d bytes of a PDU header" % (here, HEADER_LENGTH) if 0 < here < HEADER_LENGTH else ""
         return "%d of %d bytes of %s" % (max(self.received, HEADER_LENGTH), HEADER_LENGTH + self.length,
                                          PDU_NAMES.get(self.pdu_type, "PDU %02XH" % self.pdu_type))
+
+
+def _nothing():
+    """Nothing."""

@@ -62,16 +62,19 @@ class Steward(object):
         if not self.called:
             return None
         if not self.awake:
-            self.awake, self.last, self.next_look = True, measure(self.processors), now + FIRST_LOOK
+            self.awake, self.last, self.next_look = True, None, now
         if now >= self.next_look:
-            self.look(now)
-            self.next_look = now + LOOK
+            self.next_look = now + (LOOK if self.last else FIRST_LOOK)
+            try:
+                self.look(now)
+            except (EnvironmentError, LookupError):     # out of descriptors, or the processor is gone: it does without
+                self.last = None
         return max(0.001, self.next_look - now) if self.awake else None
 
     def look(self, now):
         """Decide."""
         before, self.last = self.last, measure(self.processors)
-        elapsed = self.last[0] - before[0]
+        elapsed = self.last[0] - before[0] if before else 0
         if elapsed <= 0:
             return
         ours = (self.last[1] - before[1]) / elapsed

@@ -1,7 +1,8 @@
 """One TCP connection: bytes in and out of a blocking socket, within one absolute deadline."""
 import socket
 
-from dul.compat import INTERRUPTED, KERNEL_TIMEOUTS, TIMED_OUT, monotonic, set_receive_timeout, set_send_timeout
+from dul.compat import (
+    INTERRUPTED, KERNEL_TIMEOUTS, TIMED_OUT, monotonic, quick_acknowledge, set_receive_timeout, set_send_timeout)
 from dul.errors import ConnectionLost, Expired
 
 LONGEST_WAIT = 86400.0      # seconds; a longer timeout is waited for in pieces, because kernels do not take any number
@@ -55,6 +56,13 @@ class Transport(object):
                 code = getattr(error, "errno", None)
                 if code not in TIMED_OUT and code not in INTERRUPTED:
                     raise ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
+
+    def hurry(self):
+        """Acknowledge what has arrived at once: half a PDU may be followed by the rest only then.
+
+        A peer that writes a PDU in pieces, with Nagle's algorithm on, waits for that, and kernels would take some 40 ms.
+        """
+        quick_acknowledge(self.sock)
 
     def send(self, data):
         """Send all of it.

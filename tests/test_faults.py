@@ -189,7 +189,7 @@ class NoRoom(object):
             self.assertEqual(peer.associate(), b"")
         server.admit = real
         good_echo(server.address)
-        self.assertEqual(len([text for text in logged if "internal error" in text]), 1, logged)
+        wait_until(lambda: [text for text in logged if "internal error" in text], "it is told")
         wait_until(lambda: not server.associations, "nothing is left")
 
     def test_memory_is_not_taken_for_a_length(self):

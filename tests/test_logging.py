@@ -256,6 +256,7 @@ class Hostile(object):
                 port = two.sock.getsockname()[1]
                 self.assertRegexpMatches(program.err, r"I: \[\d+ 127\.0\.0\.1:%d\] Received Echo Request \(MsgID 77\)" % port)
                 two.send(RELEASE_RQ).pdu()
+        program.saw("Sta6 + Evt17")
         program.end()
         lines = program.err.splitlines()
         self.assertIn("I: Association Accepted", lines)

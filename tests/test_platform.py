@@ -191,6 +191,19 @@ class Binding(object):
                                 (1.9, {0: 2.6, 1: 2.0})])
         self.assertEqual(steward.bound_to, [0, None])       # and not again at once, though there is room now
 
+    def test_a_look_that_fails_harms_nothing(self):
+        owner = self.dul if self.dul.FORM == "one file" else sys.modules["dul.steward"]
+        for error in (OSError(errno.EMFILE, "Too many open files"), KeyError(1)):
+            def fail(processors):
+                raise error
+            saved, owner.measure = owner.measure, fail
+            try:
+                steward = self.dul.Steward({0, 1})
+                steward.called = True
+                self.assertTrue(0 < steward.tick() <= 0.25)
+            finally:
+                owner.measure = saved
+
     def test_one_processor_or_a_free_threaded_build_has_none(self):
         owner = self.dul if self.dul.FORM == "one file" else sys.modules["dul.steward"]
         saved, owner.ONE_THREAD_AT_A_TIME = owner.ONE_THREAD_AT_A_TIME, False
