@@ -2112,6 +2112,7 @@ IDENTITY_TYPES = {1: "User name", 2: "User name and passcode", 3: "Kerberos serv
                   5: "JSON Web Token"}
 HEX_LINE = 16           # bytes
 HEX_DUMP = 1024         # bytes of a PDU that are dumped at most
+NAMES_SHOWN = 4         # proposed services or transfer syntaxes that a line names at most
 LONG_INFORMATION = 64   # bytes of a field that are shown at most
 ROLES = {(0, 0): "None", (1, 0): "SCU", (0, 1): "SCP", (1, 1): "SCU/SCP"}
 
@@ -2216,6 +2217,21 @@ def hex_lines(data):
     return lines
 
 
+def no_context_sentence(request, ac):
+    """Why no proposed presentation context can be used, with what was proposed instead."""
+    proposed = request.presentation_contexts
+    if not proposed:
+        return "proposed no presentation context (PS3.8 9.3.2.2)"
+    wanted = [context for context, answer in zip(proposed, ac.presentation_contexts)
+              if answer.result != ABSTRACT_SYNTAX_NOT_SUPPORTED]
+    count = "%d context%s" % (len(proposed), "" if len(proposed) == 1 else "s")
+    if not wanted:
+        return "proposed %s, no Verification: %s: this is an echo server" % (
+            count, _some([context.abstract_syntax for context in proposed]))
+    return "proposed %s, Verification with no transfer syntax that is taken here: %s" % (
+        count, _some([syntax for context in wanted for syntax in context.transfer_syntaxes]))
+
+
 def _implementation(pdu):
     uid, name = pdu.first(ImplementationClassUID), pdu.first(ImplementationVersionName)
     return ["Implementation Class UID: %s" % ("(none)" if uid is None else escaped(uid.uid)),
@@ -2266,6 +2282,16 @@ def _value(element, value):
     if len(value) == US.size:
         return "%04XH" % US.unpack(value)[0]
     return escaped(value[:LONG_INFORMATION]) + (" ..." if len(value) > LONG_INFORMATION else "")
+
+
+def _some(uids):
+    names = []
+    for uid in uids:
+        name = uid_name(uid[:UID_LENGTH])
+        if name not in names:
+            names.append(name)
+    more = len(names) - NAMES_SHOWN
+    return ", ".join(names[:NAMES_SHOWN]) + (", and %d more" % more if more > 0 else "")
 
 
 # =====================================================================================================================
@@ -2460,6 +2486,14 @@ class Report(object):
         """The state machine went from one state to the next (debug)."""
         self.log(DEBUG, "%s + %s -> %s -> %s" % (state, event, action, following), a)
 
+    def received(self, a, name, length):
+        """The header of a PDU arrived (debug)."""
+        self.log(DEBUG, "Received %s (PDU-length %d)" % (name, length), a)
+
+    def sending(self, a, name, words):
+        """A PDU goes out (debug)."""
+        self.log(DEBUG, "Sending %s%s" % (name, ", " + words if words else ""), a)
+
     def requested(self, a, request):
         """An A-ASSOCIATE-RQ arrived."""
         a.calling, a.called = title_text(request.calling), title_text(request.called)
@@ -2619,7 +2653,6 @@ class Report(object):
 # =====================================================================================================================
 
 SEND_LIMIT = 30         # seconds that a send may take where -ta is 0
-NAMES_SHOWN = 4         # proposed services or transfer syntaxes that a line names at most
 BUSY_MASK = 63          # every 64th association and every 64th echo tells the server that there is work
 STOPPED = "this server stops"
 
@@ -2753,6 +2786,8 @@ class Association(object):
         pdu_type, length = reader.header()
         try:
             check_header(pdu_type, length, self.settings.maximum_length)
+            if self.debug:
+                self.report.received(self, PDU_NAMES[pdu_type], length)
             event = EVENT_OF_PDU[pdu_type]
             action = machine.action(event)
             if action.needs is HEADER:
@@ -2889,7 +2924,7 @@ class Association(object):
         self.report.accepted(self, self.request, acceptance.ac, self.settings.ae_title)
         self.request = None
         self.start_clock("-td", self.settings.dimse_timeout)
-        self.transport.send(acceptance.ac.encode())
+        self.send(acceptance.ac)
 
     def ae_8(self, error):
         """Send A-ASSOCIATE-RJ."""
@@ -2915,7 +2950,7 @@ class Association(object):
         """Send A-RELEASE-RQ."""
         self.common = None
         self.start_clock("-ta", self.settings.acse_timeout)
-        self.transport.send(AReleaseRQ().encode())
+        self.send(AReleaseRQ())
 
     def ar_2(self, _):
         """The peer asks for the release: the user agrees at once, as it must (PS3.8 7.2)."""
@@ -2928,7 +2963,7 @@ class Association(object):
     def ar_4(self, _):
         """Send A-RELEASE-RP."""
         self.report.released(self)
-        self.transport.send(AReleaseRP().encode())
+        self.send(AReleaseRP())
 
     def ar_5(self, error):
         """The connection is closed after all was said."""
@@ -2952,7 +2987,7 @@ class Association(object):
         if isinstance(error, InvalidPDU):
             error.foreign = protocol_of(error.data)
         self.report.aborting(self, error)
-        self.transport.send(AAbort(*ABORT_BY_USER).encode())
+        self.send(AAbort(*ABORT_BY_USER), abort_words(*ABORT_BY_USER))
 
     def aa_2(self, what):
         """Close: ARTIM expired, or the peer aborts what has not begun or is over."""
@@ -2983,42 +3018,23 @@ class Association(object):
     def aa_7(self, error):
         """Send A-ABORT once more; but a stream of what is no PDU at all is not answered a third time."""
         self.reader.lost = self.reader.lost or isinstance(error, InvalidPDU)
-        self.transport.send(AAbort(*error.abort).encode())
+        self.send(AAbort(*error.abort), abort_words(*error.abort))
 
     def aa_8(self, error):
         """Send A-ABORT as the service provider."""
         self.report.aborting(self, error)
-        self.transport.send(AAbort(*error.abort).encode())
+        self.send(AAbort(*error.abort), abort_words(*error.abort))
 
     def reject(self, error):
         """Send A-ASSOCIATE-RJ."""
         self.report.rejected(self, error)
-        self.transport.send(AAssociateRJ(*error.reject).encode())
+        self.send(AAssociateRJ(*error.reject), reject_words(error.reject))
 
-
-def no_context_sentence(request, ac):
-    """Why no proposed presentation context can be used, with what was proposed instead."""
-    proposed = request.presentation_contexts
-    if not proposed:
-        return "proposed no presentation context (PS3.8 9.3.2.2)"
-    wanted = [context for context, answer in zip(proposed, ac.presentation_contexts)
-              if answer.result != ABSTRACT_SYNTAX_NOT_SUPPORTED]
-    count = "%d context%s" % (len(proposed), "" if len(proposed) == 1 else "s")
-    if not wanted:
-        return "proposed %s, no Verification: %s: this is an echo server" % (
-            count, _some([context.abstract_syntax for context in proposed]))
-    return "proposed %s, Verification with no transfer syntax that is taken here: %s" % (
-        count, _some([syntax for context in wanted for syntax in context.transfer_syntaxes]))
-
-
-def _some(uids):
-    names = []
-    for uid in uids:
-        name = uid_name(uid[:UID_LENGTH])
-        if name not in names:
-            names.append(name)
-    more = len(names) - NAMES_SHOWN
-    return ", ".join(names[:NAMES_SHOWN]) + (", and %d more" % more if more > 0 else "")
+    def send(self, pdu, words=""):
+        """Send a PDU; ``words`` say at debug what its codes mean."""
+        if self.debug:
+            self.report.sending(self, pdu.name(), words)
+        self.transport.send(pdu.encode())
 
 
 # =====================================================================================================================

@@ -7,24 +7,24 @@ release) is an event of its own, raised from within the action that told the use
 from dul.acse import check_protocol_version, negotiate
 from dul.codes import (
     A_ABORT, A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ, A_RELEASE_RP, A_RELEASE_RQ, ABORT_BY_USER,
-    ABSTRACT_SYNTAX_NOT_SUPPORTED, LARGEST_RQ, P_DATA_TF, PDU_NAMES, REJECT_LOCAL_LIMIT, UID_LENGTH)
+    LARGEST_RQ, P_DATA_TF, PDU_NAMES, REJECT_LOCAL_LIMIT)
 from dul.compat import escaped, monotonic
 from dul.dimse import (
     US, Assembler, CommandSet, CommonEcho, EchoRequest, to_pdus)
+from dul.dump import no_context_sentence
 from dul.errors import (
-    Aborted, ConnectionLost, Expired, InvalidPDU, MessageError, Rejected, Stopped, UnexpectedPDU)
+    Aborted, ConnectionLost, Expired, InvalidPDU, MessageError, Rejected, Stopped, UnexpectedPDU, abort_words,
+    reject_words)
 from dul.foreign import protocol_of
 from dul.fsm import (
     CONTENT, HEADER, START, Evt3, Evt4, Evt5, Evt6, Evt7, Evt8, Evt9, Evt10, Evt11, Evt12, Evt13, Evt14, Evt15,
     Evt16, Evt17, Evt18, Evt19, Machine, Undefined)
-from dul.names import uid_name
 from dul.pdu import AAbort, AAssociateRJ, AReleaseRP, AReleaseRQ, check_header, decode_pdu
 from dul.reader import FIRST_READ, PDUReader
 from dul.report import LOST
 from dul.transport import Transport
 
 SEND_LIMIT = 30         # seconds that a send may take where -ta is 0
-NAMES_SHOWN = 4         # proposed services or transfer syntaxes that a line names at most
 BUSY_MASK = 63          # every 64th association and every 64th echo tells the server that there is work
 STOPPED = "this server stops"
 
@@ -158,6 +158,8 @@ class Association(object):
         pdu_type, length = reader.header()
         try:
             check_header(pdu_type, length, self.settings.maximum_length)
+            if self.debug:
+                self.report.received(self, PDU_NAMES[pdu_type], length)
             event = EVENT_OF_PDU[pdu_type]
             action = machine.action(event)
             if action.needs is HEADER:
@@ -294,7 +296,7 @@ class Association(object):
         self.report.accepted(self, self.request, acceptance.ac, self.settings.ae_title)
         self.request = None
         self.start_clock("-td", self.settings.dimse_timeout)
-        self.transport.send(acceptance.ac.encode())
+        self.send(acceptance.ac)
 
     def ae_8(self, error):
         """Send A-ASSOCIATE-RJ."""
@@ -320,7 +322,7 @@ class Association(object):
         """Send A-RELEASE-RQ."""
         self.common = None
         self.start_clock("-ta", self.settings.acse_timeout)
-        self.transport.send(AReleaseRQ().encode())
+        self.send(AReleaseRQ())
 
     def ar_2(self, _):
         """The peer asks for the release: the user agrees at once, as it must (PS3.8 7.2)."""
@@ -333,7 +335,7 @@ class Association(object):
     def ar_4(self, _):
         """Send A-RELEASE-RP."""
         self.report.released(self)
-        self.transport.send(AReleaseRP().encode())
+        self.send(AReleaseRP())
 
     def ar_5(self, error):
         """The connection is closed after all was said."""
@@ -357,7 +359,7 @@ class Association(object):
         if isinstance(error, InvalidPDU):
             error.foreign = protocol_of(error.data)
         self.report.aborting(self, error)
-        self.transport.send(AAbort(*ABORT_BY_USER).encode())
+        self.send(AAbort(*ABORT_BY_USER), abort_words(*ABORT_BY_USER))
 
     def aa_2(self, what):
         """Close: ARTIM expired, or the peer aborts what has not begun or is over."""
@@ -388,39 +390,20 @@ class Association(object):
     def aa_7(self, error):
         """Send A-ABORT once more; but a stream of what is no PDU at all is not answered a third time."""
         self.reader.lost = self.reader.lost or isinstance(error, InvalidPDU)
-        self.transport.send(AAbort(*error.abort).encode())
+        self.send(AAbort(*error.abort), abort_words(*error.abort))
 
     def aa_8(self, error):
         """Send A-ABORT as the service provider."""
         self.report.aborting(self, error)
-        self.transport.send(AAbort(*error.abort).encode())
+        self.send(AAbort(*error.abort), abort_words(*error.abort))
 
     def reject(self, error):
         """Send A-ASSOCIATE-RJ."""
         self.report.rejected(self, error)
-        self.transport.send(AAssociateRJ(*error.reject).encode())
+        self.send(AAssociateRJ(*error.reject), reject_words(error.reject))
 
-
-def no_context_sentence(request, ac):
-    """Why no proposed presentation context can be used, with what was proposed instead."""
-    proposed = request.presentation_contexts
-    if not proposed:
-        return "proposed no presentation context (PS3.8 9.3.2.2)"
-    wanted = [context for context, answer in zip(proposed, ac.presentation_contexts)
-              if answer.result != ABSTRACT_SYNTAX_NOT_SUPPORTED]
-    count = "%d context%s" % (len(proposed), "" if len(proposed) == 1 else "s")
-    if not wanted:
-        return "proposed %s, no Verification: %s: this is an echo server" % (
-            count, _some([context.abstract_syntax for context in proposed]))
-    return "proposed %s, Verification with no transfer syntax that is taken here: %s" % (
-        count, _some([syntax for context in wanted for syntax in context.transfer_syntaxes]))
-
-
-def _some(uids):
-    names = []
-    for uid in uids:
-        name = uid_name(uid[:UID_LENGTH])
-        if name not in names:
-            names.append(name)
-    more = len(names) - NAMES_SHOWN
-    return ", ".join(names[:NAMES_SHOWN]) + (", and %d more" % more if more > 0 else "")
+    def send(self, pdu, words=""):
+        """Send a PDU; ``words`` say at debug what its codes mean."""
+        if self.debug:
+            self.report.sending(self, pdu.name(), words)
+        self.transport.send(pdu.encode())

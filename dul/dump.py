@@ -2,20 +2,21 @@
 import struct
 
 from dul.codes import (
-    A_ASSOCIATE_RQ, ACCEPTANCE, APPLICATION_CONTEXT_NAME, COMMAND_DATA_SET_TYPE, COMMAND_FIELD, CONTEXT_RESULTS,
+    A_ASSOCIATE_RQ, ABSTRACT_SYNTAX_NOT_SUPPORTED, ACCEPTANCE, APPLICATION_CONTEXT_NAME, COMMAND_DATA_SET_TYPE, COMMAND_FIELD, CONTEXT_RESULTS,
     FIXED_LENGTH, HEADER_LENGTH, IMPLEMENTATION_CLASS, IMPLEMENTATION_VERSION, MESSAGE_ID, MESSAGE_ID_BEING_RESPONDED_TO,
-    NO_DATA_SET, STATUS, STATUS_NAMES, UID_ELEMENTS, USER_IDENTITY_RQ)
+    NO_DATA_SET, STATUS, STATUS_NAMES, UID_ELEMENTS, UID_LENGTH, USER_IDENTITY_RQ)
 from dul.compat import as_native, escaped
 from dul.dimse import US, command_name, element_name
 from dul.items import (
     AsynchronousOperationsWindow, CommonExtendedNegotiation, ExtendedNegotiation, ImplementationClassUID,
     ImplementationVersionName, MaximumLength, RoleSelection, UserIdentityRQ, unpadded)
-from dul.names import data_set_lines, named_uid
+from dul.names import data_set_lines, named_uid, uid_name
 
 IDENTITY_TYPES = {1: "User name", 2: "User name and passcode", 3: "Kerberos service ticket", 4: "SAML assertion",
                   5: "JSON Web Token"}
 HEX_LINE = 16           # bytes
 HEX_DUMP = 1024         # bytes of a PDU that are dumped at most
+NAMES_SHOWN = 4         # proposed services or transfer syntaxes that a line names at most
 LONG_INFORMATION = 64   # bytes of a field that are shown at most
 ROLES = {(0, 0): "None", (1, 0): "SCU", (0, 1): "SCP", (1, 1): "SCU/SCP"}
 
@@ -120,6 +121,21 @@ def hex_lines(data):
     return lines
 
 
+def no_context_sentence(request, ac):
+    """Why no proposed presentation context can be used, with what was proposed instead."""
+    proposed = request.presentation_contexts
+    if not proposed:
+        return "proposed no presentation context (PS3.8 9.3.2.2)"
+    wanted = [context for context, answer in zip(proposed, ac.presentation_contexts)
+              if answer.result != ABSTRACT_SYNTAX_NOT_SUPPORTED]
+    count = "%d context%s" % (len(proposed), "" if len(proposed) == 1 else "s")
+    if not wanted:
+        return "proposed %s, no Verification: %s: this is an echo server" % (
+            count, _some([context.abstract_syntax for context in proposed]))
+    return "proposed %s, Verification with no transfer syntax that is taken here: %s" % (
+        count, _some([syntax for context in wanted for syntax in context.transfer_syntaxes]))
+
+
 def _implementation(pdu):
     uid, name = pdu.first(ImplementationClassUID), pdu.first(ImplementationVersionName)
     return ["Implementation Class UID: %s" % ("(none)" if uid is None else escaped(uid.uid)),
@@ -170,3 +186,13 @@ def _value(element, value):
     if len(value) == US.size:
         return "%04XH" % US.unpack(value)[0]
     return escaped(value[:LONG_INFORMATION]) + (" ..." if len(value) > LONG_INFORMATION else "")
+
+
+def _some(uids):
+    names = []
+    for uid in uids:
+        name = uid_name(uid[:UID_LENGTH])
+        if name not in names:
+            names.append(name)
+    more = len(names) - NAMES_SHOWN
+    return ", ".join(names[:NAMES_SHOWN]) + (", and %d more" % more if more > 0 else "")

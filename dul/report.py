@@ -95,6 +95,14 @@ class Report(object):
         """The state machine went from one state to the next (debug)."""
         self.log(DEBUG, "%s + %s -> %s -> %s" % (state, event, action, following), a)
 
+    def received(self, a, name, length):
+        """The header of a PDU arrived (debug)."""
+        self.log(DEBUG, "Received %s (PDU-length %d)" % (name, length), a)
+
+    def sending(self, a, name, words):
+        """A PDU goes out (debug)."""
+        self.log(DEBUG, "Sending %s%s" % (name, ", " + words if words else ""), a)
+
     def requested(self, a, request):
         """An A-ASSOCIATE-RQ arrived."""
         a.calling, a.called = title_text(request.calling), title_text(request.called)
