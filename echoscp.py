@@ -156,7 +156,7 @@ def closing_wakes_accept(listener):
 
 
 def set_stack_size(size):
-    """Let threads that start from now on have a stack of so many bytes, where that can be chosen. Returns the size before."""
+    """Let threads that start from now have a stack of so many bytes, where that can be chosen; returns the old one."""
     try:
         return threading.stack_size(size)
     except (ValueError, RuntimeError, threading.ThreadError):
@@ -1902,9 +1902,9 @@ class Transport(object):
                     raise ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
 
     def hurry(self):
-        """Acknowledge what has arrived at once: half a PDU may be followed by the rest only then.
+        """Acknowledge at once what has arrived: half a PDU may be followed by the rest only then.
 
-        A peer that writes a PDU in pieces, with Nagle's algorithm on, waits for that, and kernels would take some 40 ms.
+        A peer that writes a PDU in pieces, with Nagle's algorithm on, waits for that, and kernels take some 40 ms.
         """
         quick_acknowledge(self.sock)
 
@@ -2201,8 +2201,8 @@ def message_lines(direction, context_id, command, data):
 def hex_lines(data):
     """Bytes as offset, hexadecimal and text; not more than HEX_DUMP of them.
 
-    In an A-ASSOCIATE-RQ, however broken, a user identity may follow every byte that looks like its item type (58H): from
-    the first one on nothing is shown, because secrets might be.
+    In an A-ASSOCIATE-RQ, however broken, a user identity may follow every byte that looks like its item type (58H):
+    from the first one on nothing is shown, because secrets might be.
     """
     lines, shown = [], min(len(data), HEX_DUMP)
     if data[:1] == struct.pack("B", A_ASSOCIATE_RQ):

@@ -122,7 +122,7 @@ def closing_wakes_accept(listener):
 
 
 def set_stack_size(size):
-    """Let threads that start from now on have a stack of so many bytes, where that can be chosen. Returns the size before."""
+    """Let threads that start from now have a stack of so many bytes, where that can be chosen; returns the old one."""
     try:
         return threading.stack_size(size)
     except (ValueError, RuntimeError, threading.ThreadError):

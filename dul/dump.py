@@ -3,8 +3,9 @@ import struct
 
 from dul.codes import (
     A_ASSOCIATE_RQ, ABSTRACT_SYNTAX_NOT_SUPPORTED, ACCEPTANCE, APPLICATION_CONTEXT_NAME, COMMAND_DATA_SET_TYPE,
-    COMMAND_FIELD, CONTEXT_RESULTS, FIXED_LENGTH, HEADER_LENGTH, IMPLEMENTATION_CLASS, IMPLEMENTATION_VERSION, MESSAGE_ID, MESSAGE_ID_BEING_RESPONDED_TO,
-    NO_DATA_SET, STATUS, STATUS_NAMES, UID_ELEMENTS, UID_LENGTH, USER_IDENTITY_RQ)
+    COMMAND_FIELD, CONTEXT_RESULTS, FIXED_LENGTH, HEADER_LENGTH, IMPLEMENTATION_CLASS, IMPLEMENTATION_VERSION,
+    MESSAGE_ID, MESSAGE_ID_BEING_RESPONDED_TO, NO_DATA_SET, STATUS, STATUS_NAMES, UID_ELEMENTS, UID_LENGTH,
+    USER_IDENTITY_RQ)
 from dul.compat import as_native, escaped
 from dul.dimse import US, command_name, element_name
 from dul.items import (
@@ -105,8 +106,8 @@ def message_lines(direction, context_id, command, data):
 def hex_lines(data):
     """Bytes as offset, hexadecimal and text; not more than HEX_DUMP of them.
 
-    In an A-ASSOCIATE-RQ, however broken, a user identity may follow every byte that looks like its item type (58H): from
-    the first one on nothing is shown, because secrets might be.
+    In an A-ASSOCIATE-RQ, however broken, a user identity may follow every byte that looks like its item type (58H):
+    from the first one on nothing is shown, because secrets might be.
     """
     lines, shown = [], min(len(data), HEX_DUMP)
     if data[:1] == struct.pack("B", A_ASSOCIATE_RQ):

@@ -58,9 +58,9 @@ class Transport(object):
                     raise ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
 
     def hurry(self):
-        """Acknowledge what has arrived at once: half a PDU may be followed by the rest only then.
+        """Acknowledge at once what has arrived: half a PDU may be followed by the rest only then.
 
-        A peer that writes a PDU in pieces, with Nagle's algorithm on, waits for that, and kernels would take some 40 ms.
+        A peer that writes a PDU in pieces, with Nagle's algorithm on, waits for that, and kernels take some 40 ms.
         """
         quick_acknowledge(self.sock)
 
