@@ -3182,6 +3182,7 @@ STACK_SIZE = 512 * 1024     # bytes; only what is used of it takes memory
 PRESSURE_PAUSE = 1.0        # seconds until what the system had no room for is tried again
 PRESSURE_TOLD = 60.0        # seconds until that is told again
 STOP_LIMIT = 1.5            # seconds that open associations have for their A-ABORT
+SLOWER = "accepting connections slows down until there is room again"
 
 UNSUPPORTED = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT, errno.EINVAL, errno.ENOPROTOOPT)
 
@@ -3395,22 +3396,24 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         while not self.stopping:
             try:
                 return self.get_request()
-            except (socket.error, ValueError) as error:     # ValueError: closed meanwhile, on Python 2.7
+            except (socket.error, ValueError, MemoryError) as error:    # ValueError: closed meanwhile, on Python 2.7
                 code = getattr(error, "errno", None)
                 if self.stopping:
                     break
                 if code in INTERRUPTED or code == errno.ECONNABORTED:
                     continue
-                if code in OUT_OF_RESOURCES:
-                    self.tell_pressure("out of file descriptors or memory (%s)" % error.strerror)
+                if code in OUT_OF_RESOURCES or isinstance(error, MemoryError):
+                    self.tell_pressure("out of file descriptors or memory (%s): %s" % (
+                        getattr(error, "strerror", "MemoryError"), SLOWER))
                 else:
-                    self.tell_pressure("cannot accept connections: %s" % error)
+                    self.tell_pressure("cannot accept connections (%s): %s" % (error, SLOWER))
                 with self.lock:     # until an association has gone
                     self.departed.wait(PRESSURE_PAUSE)
         return None
 
     def start_threads(self):
         """Start handler threads until enough are idle."""
+        full = False
         while not self.stopping:
             with self.lock:
                 full = self.threads >= self.max_associations + IDLE_THREADS
@@ -3429,7 +3432,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
                     self.idle -= 1
                     self.threads -= 1
                 self.short_of_threads = True
-                self.tell_pressure("out of threads or memory")
+                self.tell_pressure("out of threads or memory: " + SLOWER)
                 return
             finally:
                 set_stack_size(before)
@@ -3444,16 +3447,16 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
             oldest = min(silent, key=lambda each: each.number)
             oldest.evicted = True
             oldest.transport.interrupt()
-            self.tell_pressure("too many connections without an association, the oldest are closed")
+            self.tell_pressure("too many connections without an association: the oldest are closed")
 
-    def tell_pressure(self, what):
+    def tell_pressure(self, sentence):
         """Log that the system has no room for more: once a minute, not once a connection."""
         now = monotonic()
         with self.lock:
             if self.pressure_told is not None and now - self.pressure_told < PRESSURE_TOLD:
                 return
             self.pressure_told = now
-        self.report.log(WARNING, "%s: accepting connections slows down until there is room again" % what)
+        self.report.log(WARNING, sentence)
 
     def stop_threads(self):
         """Stop accepting, abort what is open, and wait for it, within STOP_LIMIT."""

@@ -103,6 +103,15 @@ class Embedding(object):
             self.assertEqual(peer.pdu(), RELEASE_RP)
             self.assertEqual(peer.finish(), b"")
 
+    def test_it_can_be_stopped_at_any_moment(self):
+        for moment in ("start_threads", "sleep"):
+            server = self.dul.EchoServer(port=0)
+            real = getattr(server, moment)
+            setattr(server, moment, lambda *rest: (server.request_stop(), real(*rest)))
+            server.serve_forever()
+            server.server_close()
+            self.assertEqual(server.threads, 0)
+
     def test_two_servers_are_two(self):
         one, two = self.server(ae_title="ONE"), serve(self, ae_title="TWO", maximum_length=1024)
         self.assertNotEqual(one.address, two.address)
