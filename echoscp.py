@@ -177,6 +177,18 @@ def raise_file_limit():
 SIGNAL_PAUSE = 0.5 if WINDOWS and PY2 else None
 
 
+def is_ignored(number):
+    """Whether this signal was being ignored when the process began, as nohup arranges it."""
+    if signal.getsignal(number) == signal.SIG_IGN:
+        return True
+    try:        # PyPy does not ask the system
+        with open("/proc/self/status") as status:
+            masks = [line.split()[1] for line in status if line.startswith("SigIgn:")]
+        return bool(masks) and bool(int(masks[0], 16) >> (number - 1) & 1)
+    except EnvironmentError:
+        return False
+
+
 def wake_on_signal(sock):
     """Have the interpreter write to this non-blocking socket when a signal comes, whichever thread receives it."""
     try:
@@ -2089,7 +2101,8 @@ def _pydicom_name(text):
         return None
     try:
         from pydicom.uid import UID
-        return escaped(str(UID(text).name))
+        name = str(UID(text).name)
+        return None if name == text else escaped(name)
     except Exception:  # a package that this program does not need must not be able to stop it
         return None
 
@@ -3915,7 +3928,7 @@ def catch_signals(server, received):
 
     for name in SIGNALS:
         number = getattr(signal, name, None)    # Windows has no SIGHUP
-        if number is not None and signal.getsignal(number) != signal.SIG_IGN:    # nohup's wish is respected
+        if number is not None and not is_ignored(number):
             signal.signal(number, handle)
     wake_on_signal(server.ringer)
 

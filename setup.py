@@ -117,7 +117,12 @@ def set_up():
         packages=["dul"],
         package_data={"dul": ["py.typed", "*.pyi"]},
         python_requires=">=2.7, !=3.0.*, !=3.1.*, !=3.2.*, !=3.3.*, !=3.4.*, !=3.5.*",
-        install_requires=["pydicom>=1.4,<2; python_version<'3'", "pydicom>=2; python_version>='3'"],
+        install_requires=[      # the newest that each Python can run
+            "pydicom>=1.4,<2; python_version<'3'",
+            "pydicom>=2,<2.3; python_version>='3' and python_version<'3.7'",
+            "pydicom>=2,<3; python_version>='3.7' and python_version<'3.10'",
+            "pydicom>=2; python_version>='3.10'",
+        ],
         entry_points={"console_scripts": ["echoscp = dul.cli:main"]},
         options={"bdist_wheel": {"python_tag": "py2.py3"}},
         cmdclass={"onefile": OneFile},

@@ -6,7 +6,7 @@ import socket
 import sys
 
 from dul.codes import VERSION
-from dul.compat import SIGNAL_PAUSE, WINDOWS, Stderr, escaped, raise_file_limit, wake_on_signal
+from dul.compat import SIGNAL_PAUSE, WINDOWS, Stderr, escaped, is_ignored, raise_file_limit, wake_on_signal
 from dul.options import UsageError, help_text, parse, quoted, transfer_syntaxes
 from dul.report import CRITICAL, LOGGER, Report
 from dul.server import EchoServer
@@ -141,7 +141,7 @@ def catch_signals(server, received):
 
     for name in SIGNALS:
         number = getattr(signal, name, None)    # Windows has no SIGHUP
-        if number is not None and signal.getsignal(number) != signal.SIG_IGN:    # nohup's wish is respected
+        if number is not None and not is_ignored(number):
             signal.signal(number, handle)
     wake_on_signal(server.ringer)
 

@@ -143,6 +143,18 @@ def raise_file_limit():
 SIGNAL_PAUSE = 0.5 if WINDOWS and PY2 else None
 
 
+def is_ignored(number):
+    """Whether this signal was being ignored when the process began, as nohup arranges it."""
+    if signal.getsignal(number) == signal.SIG_IGN:
+        return True
+    try:        # PyPy does not ask the system
+        with open("/proc/self/status") as status:
+            masks = [line.split()[1] for line in status if line.startswith("SigIgn:")]
+        return bool(masks) and bool(int(masks[0], 16) >> (number - 1) & 1)
+    except EnvironmentError:
+        return False
+
+
 def wake_on_signal(sock):
     """Have the interpreter write to this non-blocking socket when a signal comes, whichever thread receives it."""
     try:

@@ -26,7 +26,8 @@ def _pydicom_name(text):
         return None
     try:
         from pydicom.uid import UID
-        return escaped(str(UID(text).name))
+        name = str(UID(text).name)
+        return None if name == text else escaped(name)
     except Exception:  # a package that this program does not need must not be able to stop it
         return None
 
