@@ -210,6 +210,11 @@ class Stderr(object):
     def __init__(self, number=2):
         self.number = number
         self.dropped = 0
+        try:    # a terminal that is stuck has room for a few bytes, and select() says so; a line would block in it
+            if os.isatty(number):
+                self.number = os.open(os.ttyname(number), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        except (OSError, AttributeError):
+            pass
 
     def write(self, text):
         """Write one line."""
@@ -228,8 +233,8 @@ class Stderr(object):
     def _has_room(self):
         try:
             return WINDOWS or bool(select.select([], [self.number], [], 0 if self.dropped else self.PATIENCE)[1])
-        except (OSError, ValueError, select.error):     # it cannot be asked: writing to it will show
-            return True
+        except (OSError, ValueError, select.error) as error:    # it cannot be asked: writing to it will show
+            return error.args[:1] != (errno.EINTR,)
 
     def flush(self):
         """Nothing is held back."""
@@ -1880,6 +1885,8 @@ class Transport(object):
         self.deadline = None    # on the monotonic clock
         self.armed = None       # seconds that the next recv waits at most, as the socket knows it
         try:
+            if sock.gettimeout() is not None:   # socket.setdefaulttimeout(): ours are the clocks here
+                sock.setblocking(True)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             set_send_timeout(sock, send_limit)
@@ -2214,13 +2221,12 @@ def message_lines(direction, context_id, command, data):
 def hex_lines(data):
     """Bytes as offset, hexadecimal and text; not more than HEX_DUMP of them.
 
-    In an A-ASSOCIATE-RQ, however broken, a user identity may follow every byte that looks like its item type (58H):
-    from the first one on nothing is shown, because secrets might be.
+    In an A-ASSOCIATE-RQ, however broken and whatever stands before it, a user identity may follow every byte that looks
+    like its item type (58H): from the first one on nothing is shown, because secrets might be.
     """
     lines, shown = [], min(len(data), HEX_DUMP)
-    if data[:1] == struct.pack("B", A_ASSOCIATE_RQ):
-        identity = data.find(struct.pack("B", USER_IDENTITY_RQ), HEADER_LENGTH + FIXED_LENGTH)
-        shown = min(shown, identity) if identity >= 0 else shown
+    identity = data.find(struct.pack("B", USER_IDENTITY_RQ), HEADER_LENGTH + FIXED_LENGTH)
+    shown = min(shown, identity) if identity >= 0 else shown
     for start in range(0, shown, HEX_LINE):
         row = bytearray(data[start:min(start + HEX_LINE, shown)])
         text = "".join([chr(code) if 0x20 <= code < 0x7F else "." for code in row])
@@ -2609,7 +2615,7 @@ class Report(object):
         if error.expected:
             level = DEBUG
         self.log(level, "%s: %s" % (a.peer, sentence), a)
-        if a.debug and isinstance(error, InvalidPDU) and error.data:
+        if a.debug and isinstance(error, InvalidPDU) and error.data and not error.foreign:
             self.lines([begin("INVALID PDU")] + hex_lines(error.data) + [end("INVALID PDU")], a)
         if self.on_event:
             self.notify(kind, a, None, error, sentence)
@@ -3187,6 +3193,7 @@ def measure(processors):
 # watches over the processor, and stops the server; while there is nothing to do it sleeps.
 # =====================================================================================================================
 
+LARGEST_PORT = 65535
 MOST_ASSOCIATIONS = 4096
 BACKLOG = 8192              # connections that the kernel may hold for us; it caps this by a limit of its own
 SPARE_THREADS = 2           # idle handler threads that there should be at least
@@ -3272,6 +3279,8 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     def __init__(self, port=0, host="", max_associations=MOST_ASSOCIATIONS, on_event=None, listener=None, report=None,
                  steward=None, **settings):
         self.settings = Settings(**settings)
+        if not 0 <= port <= LARGEST_PORT:
+            raise ValueError("port %d is not allowed: 0 (one that is free) to %d" % (port, LARGEST_PORT))
         self.report = report or Report(on_event)
         self.max_associations = max_associations
         self.steward = steward
@@ -3295,6 +3304,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
             self.bell.close()
             self.ringer.close()
             raise
+        self.socket.setblocking(True)   # whatever the listener, or socket.setdefaulttimeout(), says
         socketserver.BaseServer.__init__(self, self.socket.getsockname(), AssociationHandler)
 
     # ---- for the program that it is part of
@@ -3306,7 +3316,12 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         return {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}.get(host, host), port
 
     def start(self):
-        """Serve, in threads of its own, once. Returns the server."""
+        """Serve, in threads of its own, once. Returns the server.
+
+        :raises RuntimeError: where it has been started or stopped before
+        """
+        if self.thread is not None or self.stopping:
+            raise RuntimeError("an EchoServer can be started once")
         self.thread = threading.Thread(target=self.serve_forever, name="echoscp")
         self.thread.daemon = True
         self.thread.start()
@@ -3572,6 +3587,8 @@ def handed_over(environ):
         raise ValueError("LISTEN_FDS is %s, due: 1 listening socket" % count)
     try:
         sock = socket.fromfd(FIRST_FD, socket.AF_INET, socket.SOCK_STREAM)
+        if not isinstance(sock.getsockname(), tuple):   # AF_UNIX has a path
+            raise TypeError("not TCP")
         if len(sock.getsockname()) == 4:
             sock.close()
             sock = socket.fromfd(FIRST_FD, socket.AF_INET6, socket.SOCK_STREAM)
@@ -3642,7 +3659,6 @@ Preferred Transfer Syntaxes
                                        transfer syntax only
 """
 LEVELS = ("critical", "error", "warning", "info", "debug")
-LARGEST_PORT = 65535
 LONGEST_NUMBER = 10     # digits: as many as the largest of all has
 
 # Options of one group contradict each other; for the others, the last one wins.
@@ -3686,7 +3702,8 @@ def parse(arguments):
                     raise UsageError("option %s takes no value, it was given %s" % (name, quoted(value)))
                 value = True
             elif not equals:
-                if not rest or rest[0] in spellings:
+                if not rest or rest[0] in spellings or (
+                        rest[0].startswith("--") and rest[0].partition("=")[0] in spellings):
                     raise UsageError("option %s needs a value: %s" % (name, due(option)))
                 value = rest.pop(0)
             chosen[option] = value if value is True else checked(option, name, value)

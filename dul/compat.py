@@ -176,6 +176,11 @@ class Stderr(object):
     def __init__(self, number=2):
         self.number = number
         self.dropped = 0
+        try:    # a terminal that is stuck has room for a few bytes, and select() says so; a line would block in it
+            if os.isatty(number):
+                self.number = os.open(os.ttyname(number), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        except (OSError, AttributeError):
+            pass
 
     def write(self, text):
         """Write one line."""
@@ -194,8 +199,8 @@ class Stderr(object):
     def _has_room(self):
         try:
             return WINDOWS or bool(select.select([], [self.number], [], 0 if self.dropped else self.PATIENCE)[1])
-        except (OSError, ValueError, select.error):     # it cannot be asked: writing to it will show
-            return True
+        except (OSError, ValueError, select.error) as error:    # it cannot be asked: writing to it will show
+            return error.args[:1] != (errno.EINTR,)
 
     def flush(self):
         """Nothing is held back."""

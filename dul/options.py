@@ -3,6 +3,7 @@
 Neither getopt nor argparse can express these options exactly: both cluster or abbreviate them, and ``-x=`` is a name.
 """
 from dul.compat import escaped
+from dul.server import LARGEST_PORT
 from dul.settings import (
     IMPLICIT_ONLY, PREFER_BIG, PREFER_LITTLE, PREFER_LOCAL, check_maximum_length, check_seconds, check_title)
 
@@ -43,7 +44,6 @@ Preferred Transfer Syntaxes
                                        transfer syntax only
 """
 LEVELS = ("critical", "error", "warning", "info", "debug")
-LARGEST_PORT = 65535
 LONGEST_NUMBER = 10     # digits: as many as the largest of all has
 
 # Options of one group contradict each other; for the others, the last one wins.
@@ -87,7 +87,8 @@ def parse(arguments):
                     raise UsageError("option %s takes no value, it was given %s" % (name, quoted(value)))
                 value = True
             elif not equals:
-                if not rest or rest[0] in spellings:
+                if not rest or rest[0] in spellings or (
+                        rest[0].startswith("--") and rest[0].partition("=")[0] in spellings):
                     raise UsageError("option %s needs a value: %s" % (name, due(option)))
                 value = rest.pop(0)
             chosen[option] = value if value is True else checked(option, name, value)

@@ -205,7 +205,7 @@ class Report(object):
         if error.expected:
             level = DEBUG
         self.log(level, "%s: %s" % (a.peer, sentence), a)
-        if a.debug and isinstance(error, InvalidPDU) and error.data:
+        if a.debug and isinstance(error, InvalidPDU) and error.data and not error.foreign:
             self.lines([begin("INVALID PDU")] + hex_lines(error.data) + [end("INVALID PDU")], a)
         if self.on_event:
             self.notify(kind, a, None, error, sentence)

@@ -15,6 +15,7 @@ from dul.compat import (
 from dul.report import WARNING, Report
 from dul.settings import Settings
 
+LARGEST_PORT = 65535
 MOST_ASSOCIATIONS = 4096
 BACKLOG = 8192              # connections that the kernel may hold for us; it caps this by a limit of its own
 SPARE_THREADS = 2           # idle handler threads that there should be at least
@@ -100,6 +101,8 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     def __init__(self, port=0, host="", max_associations=MOST_ASSOCIATIONS, on_event=None, listener=None, report=None,
                  steward=None, **settings):
         self.settings = Settings(**settings)
+        if not 0 <= port <= LARGEST_PORT:
+            raise ValueError("port %d is not allowed: 0 (one that is free) to %d" % (port, LARGEST_PORT))
         self.report = report or Report(on_event)
         self.max_associations = max_associations
         self.steward = steward
@@ -123,6 +126,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
             self.bell.close()
             self.ringer.close()
             raise
+        self.socket.setblocking(True)   # whatever the listener, or socket.setdefaulttimeout(), says
         socketserver.BaseServer.__init__(self, self.socket.getsockname(), AssociationHandler)
 
     # ---- for the program that it is part of
@@ -134,7 +138,12 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         return {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}.get(host, host), port
 
     def start(self):
-        """Serve, in threads of its own, once. Returns the server."""
+        """Serve, in threads of its own, once. Returns the server.
+
+        :raises RuntimeError: where it has been started or stopped before
+        """
+        if self.thread is not None or self.stopping:
+            raise RuntimeError("an EchoServer can be started once")
         self.thread = threading.Thread(target=self.serve_forever, name="echoscp")
         self.thread.daemon = True
         self.thread.start()

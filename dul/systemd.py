@@ -21,6 +21,8 @@ def handed_over(environ):
         raise ValueError("LISTEN_FDS is %s, due: 1 listening socket" % count)
     try:
         sock = socket.fromfd(FIRST_FD, socket.AF_INET, socket.SOCK_STREAM)
+        if not isinstance(sock.getsockname(), tuple):   # AF_UNIX has a path
+            raise TypeError("not TCP")
         if len(sock.getsockname()) == 4:
             sock.close()
             sock = socket.fromfd(FIRST_FD, socket.AF_INET6, socket.SOCK_STREAM)

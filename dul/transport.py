@@ -24,6 +24,8 @@ class Transport(object):
         self.deadline = None    # on the monotonic clock
         self.armed = None       # seconds that the next recv waits at most, as the socket knows it
         try:
+            if sock.gettimeout() is not None:   # socket.setdefaulttimeout(): ours are the clocks here
+                sock.setblocking(True)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             set_send_timeout(sock, send_limit)
