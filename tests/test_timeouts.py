@@ -158,7 +158,11 @@ class Timeouts(object):
 
     def test_a_peer_that_does_not_read_its_answers_is_given_up(self):
         notices = []
-        server = serve(self, on_event=notices.append, acse_timeout=1)
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)      # so that it is soon full
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(5)
+        server = serve(self, on_event=notices.append, acse_timeout=1, listener=listener)
         peer = Peer(server.address, receive_buffer=2048)
         self.addCleanup(peer.close)
         peer.associate()
