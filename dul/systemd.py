@@ -6,6 +6,8 @@ import os
 import socket
 
 FIRST_FD = 3
+SO_DOMAIN = 39      # Linux's number, which few Pythons have: the address family of a socket
+NOT_LISTENING = "the socket handed over (LISTEN_FDS) does not listen on TCP"
 
 
 def handed_over(environ):
@@ -21,18 +23,19 @@ def handed_over(environ):
         raise ValueError("LISTEN_FDS is %s, due: 1 listening socket" % count)
     try:
         sock = socket.fromfd(FIRST_FD, socket.AF_INET, socket.SOCK_STREAM)
-        if not isinstance(sock.getsockname(), tuple):   # AF_UNIX has a path
-            raise TypeError("not TCP")
-        if len(sock.getsockname()) == 4:
+        family = sock.getsockopt(socket.SOL_SOCKET, SO_DOMAIN)
+        if family == socket.AF_INET6:
             sock.close()
-            sock = socket.fromfd(FIRST_FD, socket.AF_INET6, socket.SOCK_STREAM)
+            sock = socket.fromfd(FIRST_FD, family, socket.SOCK_STREAM)
+        elif family != socket.AF_INET:
+            raise ValueError(NOT_LISTENING)
+        if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            raise ValueError(NOT_LISTENING)
         os.close(FIRST_FD)
-        if sock.getsockname()[1] < 1 or not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            raise ValueError("the socket handed over (LISTEN_FDS) does not listen on TCP")
         sock.setblocking(True)
         return sock
-    except (OSError, socket.error, TypeError, IndexError):
-        raise ValueError("the socket handed over (LISTEN_FDS) does not listen on TCP")
+    except (OSError, socket.error):
+        raise ValueError(NOT_LISTENING)
 
 
 def notify(environ, state):
