@@ -2088,6 +2088,9 @@ def _nothing():
 # pydicom is imported only when the first name is asked for that this table has not.
 # =====================================================================================================================
 
+PYDICOM_LOCK = threading.Lock()     # for what is the whole process's while pydicom reads: the filters of warnings
+
+
 def uid_name(uid):
     """``Verification SOP Class``; for a UID without a known name the UID itself, escaped.
 
@@ -2104,7 +2107,7 @@ def named_uid(uid):
 
 
 def _pydicom_name(text):
-    if not text.startswith("1.2.840.10008."):
+    if not text.startswith("1.2.840.10008.") or text.strip("0123456789.") or len(text) > UID_LENGTH:
         return None
     try:
         from pydicom.uid import UID
@@ -2117,9 +2120,12 @@ def _pydicom_name(text):
 def data_set_lines(command_set):
     """pydicom's dump of a command set, a list of lines; None where pydicom is not installed or cannot read it."""
     try:
+        import warnings
         from io import BytesIO
         from pydicom.filereader import read_dataset
-        return [escaped(line) for line in str(read_dataset(BytesIO(command_set), True, True)).splitlines()]
+        with PYDICOM_LOCK, warnings.catch_warnings():
+            warnings.simplefilter("ignore")     # they would show what the peer sent, unescaped
+            return [escaped(line) for line in str(read_dataset(BytesIO(command_set), True, True)).splitlines()]
     except Exception:  # as above
         return None
 
@@ -2588,10 +2594,14 @@ class Report(object):
         self.ended(BARE, None, a, error, level, "connected and sent nothing, then: %s; a port check or a load balancer "
                    "(told once a minute for each address)" % error.args[0])
 
+    def closing(self, a):
+        """The socket is about to be closed: whoever comes after is not there at the same time."""
+        with self.lock:
+            self.open -= 1
+
     def closed(self, a):
         """The socket is closed: adds the association to the sums."""
         with self.lock:
-            self.open -= 1
             for kind, count in ((a.outcome, 1), (ECHOED, a.echoes)):
                 self.sums[kind] = self.sums.get(kind, 0) + count
             self.slowest = max(self.slowest, a.slowest)
@@ -2756,6 +2766,7 @@ class Association(object):
         except Undefined:
             self.report.fault("internal error, the connection is closed", self)
         finally:
+            self.report.closing(self)
             self.transport.close()
             if self.admitted:
                 self.host.leave()
@@ -3846,6 +3857,7 @@ def log_to_standard_error(level):
         logger.addHandler(handler)
     logger.propagate = False
     logger.setLevel(level or logging.WARNING)
+    logging.getLogger("pydicom").disabled = True    # it would show what a peer sent, unescaped
 
 
 def log_by_file(name, level):

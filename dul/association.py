@@ -109,6 +109,7 @@ class Association(object):
         except Undefined:
             self.report.fault("internal error, the connection is closed", self)
         finally:
+            self.report.closing(self)
             self.transport.close()
             if self.admitted:
                 self.host.leave()

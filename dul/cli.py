@@ -39,6 +39,7 @@ def log_to_standard_error(level):
         logger.addHandler(handler)
     logger.propagate = False
     logger.setLevel(level or logging.WARNING)
+    logging.getLogger("pydicom").disabled = True    # it would show what a peer sent, unescaped
 
 
 def log_by_file(name, level):

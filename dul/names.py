@@ -2,8 +2,12 @@
 
 pydicom is imported only when the first name is asked for that this table has not.
 """
-from dul.codes import UID_NAMES
+import threading
+
+from dul.codes import UID_LENGTH, UID_NAMES
 from dul.compat import escaped
+
+PYDICOM_LOCK = threading.Lock()     # for what is the whole process's while pydicom reads: the filters of warnings
 
 
 def uid_name(uid):
@@ -22,7 +26,7 @@ def named_uid(uid):
 
 
 def _pydicom_name(text):
-    if not text.startswith("1.2.840.10008."):
+    if not text.startswith("1.2.840.10008.") or text.strip("0123456789.") or len(text) > UID_LENGTH:
         return None
     try:
         from pydicom.uid import UID
@@ -35,8 +39,11 @@ def _pydicom_name(text):
 def data_set_lines(command_set):
     """pydicom's dump of a command set, a list of lines; None where pydicom is not installed or cannot read it."""
     try:
+        import warnings
         from io import BytesIO
         from pydicom.filereader import read_dataset
-        return [escaped(line) for line in str(read_dataset(BytesIO(command_set), True, True)).splitlines()]
+        with PYDICOM_LOCK, warnings.catch_warnings():
+            warnings.simplefilter("ignore")     # they would show what the peer sent, unescaped
+            return [escaped(line) for line in str(read_dataset(BytesIO(command_set), True, True)).splitlines()]
     except Exception:  # as above
         return None

@@ -178,10 +178,14 @@ class Report(object):
         self.ended(BARE, None, a, error, level, "connected and sent nothing, then: %s; a port check or a load balancer "
                    "(told once a minute for each address)" % error.args[0])
 
+    def closing(self, a):
+        """The socket is about to be closed: whoever comes after is not there at the same time."""
+        with self.lock:
+            self.open -= 1
+
     def closed(self, a):
         """The socket is closed: adds the association to the sums."""
         with self.lock:
-            self.open -= 1
             for kind, count in ((a.outcome, 1), (ECHOED, a.echoes)):
                 self.sums[kind] = self.sums.get(kind, 0) + count
             self.slowest = max(self.slowest, a.slowest)

@@ -7,7 +7,8 @@ import unittest
 from process import Program, folder, run
 from support import both_forms, wait_until
 from wire import (
-    CT_IMAGE, RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, context, echo_rq, echo_rsp, item, user_information)
+    CT_IMAGE, RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, context, echo_command, echo_rq, echo_rsp, element, item,
+    p_data, pdv, user_information)
 
 GOOD = ["I: Association Received", "I: Association Accepted", "I: Received Echo Request (MsgID 1)",
         "I: Association Released"]
@@ -230,6 +231,18 @@ class Hostile(object):
             self.assertTrue(all(0x20 <= ord(character) < 0x7F for character in line), line)
             self.assertNotEqual(line[:9], "I: Forged")
         self.assertIn("D: Calling Application Name: \\x1b[2J\\x0d\\x07", program.err)
+
+    def test_pydicom_adds_no_lines_of_its_own(self):
+        program = Program(self, "-d")
+        strange = echo_command(sop_class=b"1.2\x1b[2J.3") + element(0x4100, b"xx") + element(0x0902, b"\xff\n")
+        with Peer(program.address) as peer:
+            peer.associate()
+            peer.send(p_data(pdv(strange))).finish()
+        program.saw("-> Sta1")
+        program.end()
+        for line in program.err.splitlines():
+            self.assertTrue(line[:3] in ("D: ", "I: ", "W: "), line)
+            self.assertTrue(all(0x20 <= ord(character) < 0x7F for character in line), line)
 
     def test_no_secret_is_in_it_at_any_level(self):
         program = Program(self, "-d")
