@@ -45,6 +45,11 @@ import time
 
 PY2 = sys.version_info[0] == 2
 WINDOWS = os.name == "nt"
+
+# Where a script's syntax tree stays in memory until the script has ended, and threads can start after that. That was
+# seen with these; 3.12.0 and 3.12.1 start none then.
+KEEPS_SYNTAX_TREE = (getattr(getattr(sys, "implementation", None), "name", "") == "cpython"
+                     and sys.version_info[:2] in ((3, 9), (3, 10), (3, 11), (3, 13)))
 ONE_THREAD_AT_A_TIME = getattr(sys, "_is_gil_enabled", lambda: True)()     # not so in free-threaded builds
 
 if PY2:
@@ -175,6 +180,18 @@ def raise_file_limit():
 
 # Only there does nothing wake a blocking recv when a signal comes: seconds until one looks.
 SIGNAL_PAUSE = 0.5 if WINDOWS and PY2 else None
+
+
+def on_glibc():
+    """Whether the C library is glibc."""
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION").startswith("glibc")
+    except (AttributeError, ValueError, OSError):
+        return False
+
+
+# The signals that end a server; Windows has no SIGHUP.
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def is_ignored(number):
@@ -3631,6 +3648,54 @@ def notify(environ, state):
 
 
 # =====================================================================================================================
+# dul/script.py: The one file gives back the memory that compiling it took: the script ends, its server goes on in a thread.
+#
+# CPython keeps the syntax tree of a script, of this one a quarter of all its memory, until the script has ended; the
+# interpreter then waits for each thread that is no daemon. glibc keeps what was freed until it is told to trim.
+# =====================================================================================================================
+
+def outlive_script(serve):
+    """Call ``serve``, where it saves memory in a thread that goes on when the script has ended.
+
+    :param serve: a function that does not return, but ends the process
+    """
+    trimmer = threading.Thread(target=_trim, name="trim")
+    trimmer.daemon = True
+    server = threading.Thread(target=_serve_on, args=(serve,), name="echoscp")
+    started = False
+    if KEEPS_SYNTAX_TREE and on_glibc():
+        # The interpreter handles signals in the main thread alone, and only a signal of its own wakes that from now on.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            trimmer.start()
+            server.start()
+            started = True
+        except RuntimeError:    # no thread to be had now: the server waits for some, in this one
+            pass
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    if not started:
+        serve()
+
+
+def _serve_on(serve):
+    try:
+        serve()
+    except Exception:   # the interpreter would exit as if all were well
+        sys.excepthook(*sys.exc_info())
+        os._exit(1)
+
+
+def _trim():
+    threading.main_thread().join()      # until the script has ended
+    try:
+        import ctypes
+        ctypes.CDLL(None).malloc_trim(0)
+    except Exception:   # no ctypes, or it is forbidden here: the memory stays ours
+        pass
+
+
+# =====================================================================================================================
 # dul/options.py: The command line: one table of options, which is also the help, and one loop that reads by it.
 #
 # Neither getopt nor argparse can express these options exactly: both cluster or abbreviate them, and ``-x=`` is a name.
@@ -3834,7 +3899,6 @@ def transfer_syntaxes(chosen):
 PROGRAM = "echoscp.py"
 LINE_FORMAT = "%(levelname).1s: %(message)s"
 FAILURE, REFUSED = 1, 2         # exit statuses
-SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 SILENT = CRITICAL + 1
 
 
@@ -3879,10 +3943,12 @@ def log_by_file(name, level):
         logging.getLogger(LOGGER).setLevel(level)
 
 
-def main(arguments=None):
-    """Run the program. Does not return: it ends by ``sys.exit()`` or by the signal that stopped it.
+def main(arguments=None, launch=None):
+    """Run the program. It ends by ``sys.exit()`` or by the signal that stopped it.
 
     :param arguments: list of strings; ``sys.argv`` without the program's name where it is None
+    :param launch: called with the function that serves and ends the process, to run it elsewhere; None: it is run here,
+        and this one does not return
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)    # until the server catches it: no traceback
@@ -3907,11 +3973,15 @@ def main(arguments=None):
     except UsageError as error:
         say(2, "%s: %s\n" % (PROGRAM, error))
         sys.exit(REFUSED)
-    run(chosen, listener)
+    serve = listen(chosen, listener)
+    if launch is None or "--log-config" in chosen or log_level(chosen) == "DEBUG":
+        serve()     # the modules that these import expect that the script goes on
+    else:
+        launch(serve)
 
 
-def run(chosen, listener):
-    """Listen, serve until a signal comes, and end by it."""
+def listen(chosen, listener):
+    """Listen. Returns a function that serves until a signal comes, and ends by it."""
     raise_file_limit()
     port, report = chosen["port"], Report()
     given = {"ae_title": chosen.get("--aetitle"), "timeout": chosen.get("--timeout"),
@@ -3931,12 +4001,17 @@ def run(chosen, listener):
     log_unless_set_up(chosen)
     received = []
     catch_signals(server, received)
-    notify(os.environ, "READY=1")
-    server.serve_forever(SIGNAL_PAUSE)
-    notify(os.environ, "STOPPING=1")
-    report.lines([report.summary()])
-    server.server_close()
-    end_by(received[0])
+
+    def serve():
+        """Serve until a signal comes, and end by it."""
+        notify(os.environ, "READY=1")
+        server.serve_forever(SIGNAL_PAUSE)
+        notify(os.environ, "STOPPING=1")
+        report.lines([report.summary()])
+        server.server_close()
+        end_by(received[0])
+
+    return serve
 
 
 def log_unless_set_up(chosen):
@@ -3951,25 +4026,24 @@ ADVICE = {errno.EACCES: "; ports below 1024 need privileges", errno.EPERM: "; po
 
 def catch_signals(server, received):
     """Stop the server at the first signal; the second one ends the process at once."""
+    numbers = [number for number in SIGNALS if not is_ignored(number)]
+
     def handle(number, _):
         """A signal has come."""
+        for each in numbers:
+            signal.signal(each, signal.SIG_DFL)
         received.append(number)
-        if len(received) > 1:
-            end_by(number)
         server.request_stop()
 
-    for name in SIGNALS:
-        number = getattr(signal, name, None)    # Windows has no SIGHUP
-        if number is not None and not is_ignored(number):
-            signal.signal(number, handle)
+    for number in numbers:
+        signal.signal(number, handle)
     wake_on_signal(server.ringer)
 
 
 def end_by(number):
-    """End as a process that this signal ended, as shells and service managers expect."""
+    """End as a process that this signal ended, as shells and service managers expect; its handler is the default."""
     if WINDOWS:
         sys.exit(128 + number)
-    signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 
 
@@ -3994,4 +4068,4 @@ def say(number, text):
 __version__ = VERSION
 
 if __name__ == "__main__":
-    main()
+    main(launch=outlive_script)

@@ -16,7 +16,7 @@ ONE_FILE = os.path.join(HERE, "echoscp.py")
 
 # The modules of dul/, each of which imports only from those before it.
 MODULES = ("compat", "codes", "errors", "settings", "items", "pdu", "fsm", "acse", "dimse", "transport", "reader",
-           "names", "dump", "foreign", "report", "association", "steward", "server", "systemd", "options", "cli")
+           "names", "dump", "foreign", "report", "association", "steward", "server", "systemd", "script", "options", "cli")
 
 HEADER = '''\
 """echoscp {version}: a DICOM Verification (C-ECHO) SCP in one file, for any Python from 2.7 on, nothing installed.
@@ -34,7 +34,7 @@ FOOTER = '''
 __version__ = VERSION
 
 if __name__ == "__main__":
-    main()
+    main(launch=outlive_script)
 '''
 BANNER = "# " + "=" * 117
 DOCSTRING = re.compile(r'\A"""(.*?)"""\n', re.DOTALL)

@@ -6,7 +6,7 @@ import socket
 import sys
 
 from dul.codes import VERSION
-from dul.compat import SIGNAL_PAUSE, WINDOWS, Stderr, escaped, is_ignored, raise_file_limit, wake_on_signal
+from dul.compat import SIGNAL_PAUSE, SIGNALS, WINDOWS, Stderr, escaped, is_ignored, raise_file_limit, wake_on_signal
 from dul.options import UsageError, help_text, parse, quoted, transfer_syntaxes
 from dul.report import CRITICAL, LOGGER, Report
 from dul.server import EchoServer
@@ -16,7 +16,6 @@ from dul.systemd import handed_over, notify
 PROGRAM = "echoscp.py"
 LINE_FORMAT = "%(levelname).1s: %(message)s"
 FAILURE, REFUSED = 1, 2         # exit statuses
-SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 SILENT = CRITICAL + 1
 
 
@@ -61,10 +60,12 @@ def log_by_file(name, level):
         logging.getLogger(LOGGER).setLevel(level)
 
 
-def main(arguments=None):
-    """Run the program. Does not return: it ends by ``sys.exit()`` or by the signal that stopped it.
+def main(arguments=None, launch=None):
+    """Run the program. It ends by ``sys.exit()`` or by the signal that stopped it.
 
     :param arguments: list of strings; ``sys.argv`` without the program's name where it is None
+    :param launch: called with the function that serves and ends the process, to run it elsewhere; None: it is run here,
+        and this one does not return
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)    # until the server catches it: no traceback
@@ -89,11 +90,15 @@ def main(arguments=None):
     except UsageError as error:
         say(2, "%s: %s\n" % (PROGRAM, error))
         sys.exit(REFUSED)
-    run(chosen, listener)
+    serve = listen(chosen, listener)
+    if launch is None or "--log-config" in chosen or log_level(chosen) == "DEBUG":
+        serve()     # the modules that these import expect that the script goes on
+    else:
+        launch(serve)
 
 
-def run(chosen, listener):
-    """Listen, serve until a signal comes, and end by it."""
+def listen(chosen, listener):
+    """Listen. Returns a function that serves until a signal comes, and ends by it."""
     raise_file_limit()
     port, report = chosen["port"], Report()
     given = {"ae_title": chosen.get("--aetitle"), "timeout": chosen.get("--timeout"),
@@ -113,12 +118,17 @@ def run(chosen, listener):
     log_unless_set_up(chosen)
     received = []
     catch_signals(server, received)
-    notify(os.environ, "READY=1")
-    server.serve_forever(SIGNAL_PAUSE)
-    notify(os.environ, "STOPPING=1")
-    report.lines([report.summary()])
-    server.server_close()
-    end_by(received[0])
+
+    def serve():
+        """Serve until a signal comes, and end by it."""
+        notify(os.environ, "READY=1")
+        server.serve_forever(SIGNAL_PAUSE)
+        notify(os.environ, "STOPPING=1")
+        report.lines([report.summary()])
+        server.server_close()
+        end_by(received[0])
+
+    return serve
 
 
 def log_unless_set_up(chosen):
@@ -133,25 +143,24 @@ ADVICE = {errno.EACCES: "; ports below 1024 need privileges", errno.EPERM: "; po
 
 def catch_signals(server, received):
     """Stop the server at the first signal; the second one ends the process at once."""
+    numbers = [number for number in SIGNALS if not is_ignored(number)]
+
     def handle(number, _):
         """A signal has come."""
+        for each in numbers:
+            signal.signal(each, signal.SIG_DFL)
         received.append(number)
-        if len(received) > 1:
-            end_by(number)
         server.request_stop()
 
-    for name in SIGNALS:
-        number = getattr(signal, name, None)    # Windows has no SIGHUP
-        if number is not None and not is_ignored(number):
-            signal.signal(number, handle)
+    for number in numbers:
+        signal.signal(number, handle)
     wake_on_signal(server.ringer)
 
 
 def end_by(number):
-    """End as a process that this signal ended, as shells and service managers expect."""
+    """End as a process that this signal ended, as shells and service managers expect; its handler is the default."""
     if WINDOWS:
         sys.exit(128 + number)
-    signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 
 

@@ -11,6 +11,11 @@ import time
 
 PY2 = sys.version_info[0] == 2
 WINDOWS = os.name == "nt"
+
+# Where a script's syntax tree stays in memory until the script has ended, and threads can start after that. That was
+# seen with these; 3.12.0 and 3.12.1 start none then.
+KEEPS_SYNTAX_TREE = (getattr(getattr(sys, "implementation", None), "name", "") == "cpython"
+                     and sys.version_info[:2] in ((3, 9), (3, 10), (3, 11), (3, 13)))
 ONE_THREAD_AT_A_TIME = getattr(sys, "_is_gil_enabled", lambda: True)()     # not so in free-threaded builds
 
 if PY2:
@@ -141,6 +146,18 @@ def raise_file_limit():
 
 # Only there does nothing wake a blocking recv when a signal comes: seconds until one looks.
 SIGNAL_PAUSE = 0.5 if WINDOWS and PY2 else None
+
+
+def on_glibc():
+    """Whether the C library is glibc."""
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION").startswith("glibc")
+    except (AttributeError, ValueError, OSError):
+        return False
+
+
+# The signals that end a server; Windows has no SIGHUP.
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def is_ignored(number):

@@ -119,7 +119,8 @@ class Program(object):
 def run(case, arguments, **options):
     """Run a command line that ends by itself. Returns (exit status, stdout, stderr) as text."""
     options.setdefault("cwd", ROOT)
-    process = subprocess.Popen(case.dul.COMMAND + list(arguments), stdout=PIPE, stderr=PIPE, **options)
+    command = options.pop("command", None) or case.dul.COMMAND
+    process = subprocess.Popen(command + list(arguments), stdout=PIPE, stderr=PIPE, **options)
     timer = threading.Timer(20, process.kill)
     timer.start()
     out, err = process.communicate()
