@@ -18,7 +18,7 @@ from dul.errors import (
 from dul.foreign import protocol_of
 from dul.fsm import (
     CONTENT, HEADER, START, Evt3, Evt4, Evt5, Evt6, Evt7, Evt8, Evt9, Evt10, Evt11, Evt12, Evt13, Evt14, Evt15,
-    Evt16, Evt17, Evt18, Evt19, Machine, Undefined)
+    Evt16, Evt17, Evt18, Evt19, Machine, Sta6, Undefined)
 from dul.pdu import AAbort, AAssociateRJ, AReleaseRP, AReleaseRQ, check_header, decode_pdu
 from dul.reader import FIRST_READ, PDUReader
 from dul.report import LOST
@@ -45,7 +45,7 @@ class Association(object):
 
     __slots__ = ("transport", "reader", "machine", "settings", "report", "host", "address", "_peer", "number",
                  "calling", "called", "request", "contexts", "maximum_length", "assembler", "clock", "admitted",
-                 "verbose", "debug", "outcome", "echoes", "slowest", "began", "wish", "evicted", "common")
+                 "verbose", "debug", "unwatched", "outcome", "echoes", "slowest", "began", "wish", "evicted", "common")
 
     def __init__(self, sock, address, settings, report, host):
         self.transport = Transport(sock, settings.acse_timeout or SEND_LIMIT)
@@ -65,6 +65,7 @@ class Association(object):
         self.assembler = Assembler()
         self.clock = ("", 0)            # the option and the seconds of the deadline that runs
         self.admitted = self.verbose = self.debug = False
+        self.unwatched = False          # nobody is told of an echo
         self.evicted = False            # the server needed its place
         self.outcome = LOST
         self.echoes = 0
@@ -150,11 +151,16 @@ class Association(object):
     def next_event(self):
         """Wait for the next PDU, and return (event, what came with it)."""
         reader, machine = self.reader, self.machine
-        if self.common is not None and reader.between and not self.assembler.begun:
-            data = reader.receive(FIRST_READ)
-            answer = self.common.answer(data)
-            if answer is not None:
-                return Evt10, answer
+        if self.common is not None and machine.state is Sta6 and reader.between and not self.assembler.begun:
+            receive, answer_to = reader.receive, self.common.answer
+            data = receive(FIRST_READ)
+            answer = answer_to(data)
+            while answer is not None:
+                if not self.unwatched or self.host.stopping:
+                    return Evt10, answer
+                self.dt_1((answer,))    # Evt10 and Evt9 both lead from Sta6 to Sta6, and there is nothing else to do
+                data = receive(FIRST_READ)
+                answer = answer_to(data)
             reader.feed(data)
         pdu_type, length = reader.header()
         try:
@@ -294,6 +300,7 @@ class Association(object):
         self.maximum_length = acceptance.maximum_length
         if self.contexts and not self.debug and not 0 < self.maximum_length < CommonEcho.LENGTH:
             self.common = CommonEcho(min(self.contexts))
+            self.unwatched = not self.verbose and not self.report.on_event
         self.report.accepted(self, self.request, acceptance.ac, self.settings.ae_title)
         self.request = None
         self.start_clock("-td", self.settings.dimse_timeout)

@@ -1,8 +1,9 @@
 """Structured mutation of whole conversations: seeded, reproducible.
 
-    python tests/fuzz.py [--decoders N] [--sockets N] [--seed S]
+    python tests/fuzz.py [--decoders N] [--paths N] [--sockets N] [--seed S]
 
-In process, against the pure decoders: nothing but the documented exceptions comes out. Over sockets, against a real
+In process, against the pure decoders: nothing but the documented exceptions comes out. In process, whole conversations:
+with the short cuts for the common echo and without any, the peer gets the same bytes. Over sockets, against a real
 server: every answer is one of those that the protocol has, in an order that it allows, and the server goes on.
 """
 from __future__ import print_function
@@ -129,6 +130,87 @@ def conversation(chance, seeds):
     return [stream[a:b] for a, b in zip([0] + cuts, cuts + [len(stream)])]
 
 
+class Pieces(object):
+    """A socket whose peer sends these pieces and then closes; ``sent`` is what it got."""
+
+    def __init__(self, pieces):
+        self.pieces = [piece for piece in reversed(pieces) if piece]
+        self.sent = b""
+
+    def recv(self, most):
+        """As a socket does it."""
+        if not self.pieces:
+            return b""
+        piece = self.pieces.pop()
+        if len(piece) > most:
+            self.pieces.append(piece[most:])
+        return piece[:most]
+
+    def sendall(self, data):
+        """As a socket does it."""
+        self.sent += data
+
+    def ignore(self, *_):
+        """What does not matter here."""
+
+    setsockopt = settimeout = setblocking = gettimeout = shutdown = close = ignore
+
+
+class Alone(object):
+    """What an association is part of: nothing."""
+
+    stopping = False
+
+    def admit(self):
+        """There is room."""
+        return True
+
+    def leave(self):
+        """Noted."""
+
+    busy = leave
+
+
+def answers(form, pieces):
+    """What a peer that sends these pieces gets: without a listener, with one, and on the full path alone."""
+    class FullPath(form.Association):
+        """Decodes every C-ECHO-RQ."""
+
+        __slots__ = ()
+
+        def ae_7(self, acceptance):
+            """Without the short cut."""
+            form.Association.ae_7(self, acceptance)
+            self.common = None
+
+    for kind, on_event in ((form.Association, None), (form.Association, lambda notice: None), (FullPath, None)):
+        sock, report = Pieces(pieces), form.Report(on_event)
+        report.log = lambda *_, **__: None
+        kind(sock, ("127.0.0.1", 1), form.Settings(), report, Alone()).run()
+        if report.sums.get("faults"):
+            raise AssertionError("internal errors: %s" % report.sums)
+        yield sock.sent
+
+
+def fuzz_paths(form, count, seed):
+    """Returns {first PDU type of the answer: how often}.
+
+    :raises AssertionError: with the conversation, where a short cut decides differently
+    """
+    chance, seeds, outcomes = random.Random(seed), corpus(), {}
+    for number in range(count):
+        pieces = conversation(chance, seeds)
+        for _ in range(chance.randrange(4)):
+            pieces.insert(chance.randrange(len(pieces) + 1), echo_rq(chance.randrange(65536)))
+        if chance.random() < 0.7:
+            pieces.insert(0, associate_rq())
+        got = list(answers(form, pieces))
+        if got != got[:1] * len(got):
+            raise AssertionError("seed %s, conversation %d: %r to %r" % (seed, number, got, pieces))
+        outcomes[got[0][:1]] = outcomes.get(got[0][:1], 0) + 1
+    return outcomes
+
+
 def judge(answer):
     """Whether what came back is PDUs that an acceptor may send, in an order that it may send them in."""
     kinds = []
@@ -177,16 +259,13 @@ def fuzz_sockets(form, count, seed):
 
 def main(arguments):
     """The command line."""
-    options = {"--decoders": 100000, "--sockets": 1000, "--seed": 1}
+    options = {"--decoders": 100000, "--paths": 10000, "--sockets": 1000, "--seed": 1}
     for name, value in zip(arguments[::2], arguments[1::2]):
         options[name] = int(value)
-    for form in FORMS[-1:]:
+    for name, fuzz in (("--decoders", fuzz_decoders), ("--paths", fuzz_paths), ("--sockets", fuzz_sockets)):
         start = monotonic()
-        print(form.FORM, "decoders", options["--decoders"], fuzz_decoders(form, options["--decoders"], options["--seed"]),
-              "%.0f s" % (monotonic() - start))
-        start = monotonic()
-        print(form.FORM, "sockets", options["--sockets"], fuzz_sockets(form, options["--sockets"], options["--seed"]),
-              "%.0f s" % (monotonic() - start))
+        outcomes = fuzz(FORMS[-1], options[name], options["--seed"])
+        print(name[2:], options[name], outcomes, "%.0f s" % (monotonic() - start))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A short run of the fuzzer, every find that it made, and properties where hypothesis is installed."""
 import unittest
 
-from fuzz import conversation, corpus, decode, fuzz_decoders, fuzz_sockets, judge, mutate
+from fuzz import conversation, corpus, decode, fuzz_decoders, fuzz_paths, fuzz_sockets, judge, mutate
 from support import both_forms, serve, skip_loudly
 from wire import RELEASE_RQ, Peer, associate_rq, echo_rq
 
@@ -21,6 +21,10 @@ class Fuzz(object):
 
     def test_every_answer_on_a_socket_is_one_that_the_protocol_has(self):
         outcomes = fuzz_sockets(self.dul, 300, 20)
+        self.assertTrue(set(outcomes) >= {b"\x02", b"\x07"}, outcomes)
+
+    def test_no_short_cut_decides_differently(self):
+        outcomes = fuzz_paths(self.dul, 1000, 20)
         self.assertTrue(set(outcomes) >= {b"\x02", b"\x07"}, outcomes)
 
     def test_what_was_found_once_stays_mended(self):

@@ -272,7 +272,22 @@ class Table(object):
                 self.assertEqual(peer.send(b"\x04\0" + struct.pack(">I", length)).finish(), due, (maximum, length))
 
 
+class Unwatched(Table):
+    """The same where nobody is told of anything, which has a way of its own for the common echo."""
+
+    def setUp(self):
+        self.notices, self.logged = [], []
+        self.server = serve(self)
+        self.server.report.log = lambda level, text, *rest, **more: self.logged.append(text)
+
+    def sentences(self):
+        wait_until(lambda: not self.server.associations, "it is over")
+        told, self.logged[:] = self.logged[:], []
+        return told
+
+
 both_forms(Table)
+both_forms(Unwatched)
 
 if __name__ == "__main__":
     unittest.main()
