@@ -134,6 +134,12 @@ def set_stack_size(size):
         return 0
 
 
+def set_switch_interval(seconds):
+    """How long a thread may run before others that wait get their turn, where it can be set (not so on Python 2.7)."""
+    if hasattr(sys, "setswitchinterval"):
+        sys.setswitchinterval(seconds)
+
+
 def raise_file_limit():
     """Raise the soft limit of open files to the hard one, where there is such a thing."""
     try:

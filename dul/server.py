@@ -89,7 +89,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         happens in; it must be quick
     :param listener: a socket that listens already, in place of ``host`` and ``port``
     :param report: a Report, in place of ``on_event``
-    :param steward: a Steward, which binds the threads of this process to a processor while that helps; None: nobody
+    :param steward: a Steward, which sets up this process for many threads; None: it is left as it is
     :param settings: what Settings takes: ``ae_title``, ``timeout``, ``acse_timeout``, ``dimse_timeout``,
         ``maximum_length``, ``transfer_syntaxes``
     :raises socket.error: where the address cannot be had
@@ -175,6 +175,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
                 self.start_threads()
                 pause = PRESSURE_PAUSE if self.short_of_threads else poll_interval
                 if self.steward is not None:
+                    self.steward.crowd(self.threads)
                     pause = self.steward.tick() or pause
                 self.sleep(pause)
         finally:

@@ -1,16 +1,21 @@
-"""Keeps the handler threads of a busy server on one processor.
+"""Sets up interpreter and processors for many threads that take turns, in a process that does nothing else.
 
-Python runs one thread at a time. When the threads that take turns sit on different processors, each turn is handed over
-between processors, which costs more than an echo: on one processor, sixteen clients get three times as many answers.
-That must do no harm, so it is done only while there is much to do and only where the other programs have room on the
-other processors; it ends as soon as one of them wants this processor, and with the load.
+Python runs one thread at a time. Each thread that waits for its turn asks for it once an interval, which thousands
+of them do until there is time for nothing else; so the interval grows with their number.
 
-Linux alone has all that this needs; elsewhere there is no steward, nor in a program that embeds EchoServer.
+When the threads that take turns sit on different processors, each turn is handed over between processors, which costs
+more than an echo: on one processor, sixteen clients get three times as many answers. That must do no harm, so it is done
+only while there is much to do and only where the other programs have room on the other processors; it ends as soon as
+one of them wants this processor, and with the load. Linux alone has all that this needs.
+
+There is no steward in a program that embeds EchoServer.
 """
 import os
 
-from dul.compat import ONE_THREAD_AT_A_TIME, monotonic
+from dul.compat import ONE_THREAD_AT_A_TIME, monotonic, set_switch_interval
 
+SHARE = 0.0002          # seconds between two threads that ask for their turn
+SHORTEST_INTERVAL, LONGEST_INTERVAL = 0.005, 0.25       # seconds; the shorter one is the interpreter's own
 FIRST_LOOK = 0.05       # seconds from the first sign of work until the first decision
 LOOK = 0.25             # seconds between decisions while there is work
 QUIET_LOOKS = 4         # looks without work after which it sleeps again
@@ -21,23 +26,23 @@ FIRST_PAUSE, LONGEST_PAUSE = 2.0, 64.0  # seconds until binding is tried again a
 
 
 def find_steward():
-    """A Steward where this system has what it needs and there is more than one processor to choose from; else None."""
-    if not ONE_THREAD_AT_A_TIME:
-        return None
-    try:
-        processors = os.sched_getaffinity(0)
-        with open("/proc/stat") as stat:
-            stat.readline()
-        os.listdir("/proc/self/task")
-        return Steward(processors) if len(processors) > 1 else None
-    except (AttributeError, EnvironmentError):
-        return None
+    """A Steward with the processors of this process, where there is a choice and this system has what it needs."""
+    processors = set()
+    if ONE_THREAD_AT_A_TIME:
+        try:
+            processors = os.sched_getaffinity(0)
+            with open("/proc/stat") as stat:
+                stat.readline()
+            os.listdir("/proc/self/task")
+        except (AttributeError, EnvironmentError):
+            processors = set()
+    return Steward(processors if len(processors) > 1 else set())
 
 
 class Steward(object):
-    """Decides on which processors the threads of this process may run.
+    """Decides on which processors the threads of this process may run, and how long one may keep the others waiting.
 
-    :param processors: the set of processor numbers that the process may use
+    :param processors: the set of processor numbers to choose from; empty: that is left to the system
     """
 
     def __init__(self, processors):
@@ -51,6 +56,10 @@ class Steward(object):
         self.next_look = 0.0
         self.last = None        # (moment, seconds that this process used, {processor: seconds that it was busy})
 
+    def crowd(self, threads):
+        """There are so many handler threads now."""
+        set_switch_interval(min(max(SHORTEST_INTERVAL, SHARE * threads), LONGEST_INTERVAL))
+
     def tick(self):
         """Look at the load, when it is time to, and act on it.
 
@@ -59,7 +68,7 @@ class Steward(object):
         :returns: seconds until it wants to be called again; None: when there is work again
         """
         now = monotonic()
-        if not self.called:
+        if not self.called or not self.processors:
             return None
         if not self.awake:
             self.awake, self.last, self.next_look = True, None, now

@@ -130,7 +130,7 @@ class TakenAway(object):
     def test_processor_affinity(self):
         if hasattr(os, "sched_getaffinity"):
             self.replace(os, "sched_getaffinity", None)
-        self.assertIsNone(self.dul.find_steward())
+        self.assertEqual(self.dul.find_steward().processors, set())
 
     def test_socket_options_that_a_system_refuses(self):
         class Refusing(object):
@@ -202,23 +202,50 @@ class Binding(object):
             finally:
                 owner.measure = saved
 
-    def test_one_processor_or_a_free_threaded_build_has_none(self):
+    def test_with_one_processor_or_in_a_free_threaded_build_it_binds_to_none(self):
         owner = self.dul if self.dul.FORM == "one file" else sys.modules["dul.steward"]
         saved, owner.ONE_THREAD_AT_A_TIME = owner.ONE_THREAD_AT_A_TIME, False
         try:
-            self.assertIsNone(self.dul.find_steward())
+            self.assertEqual(self.dul.find_steward().processors, set())
         finally:
             owner.ONE_THREAD_AT_A_TIME = saved
         if hasattr(os, "sched_getaffinity"):
             saved, os.sched_getaffinity = os.sched_getaffinity, lambda pid: {0}
             try:
-                self.assertIsNone(self.dul.find_steward())
+                steward = self.dul.find_steward()
+                steward.called = True
+                self.assertEqual((steward.processors, steward.tick()), (set(), None))
             finally:
                 os.sched_getaffinity = saved
 
 
+class Crowd(object):
+    """How long a thread may run while others wait."""
+
+    def test_it_grows_with_the_number_of_threads(self):
+        if not hasattr(sys, "setswitchinterval"):
+            self.skipTest("this Python has another way to take turns")
+        self.addCleanup(sys.setswitchinterval, sys.getswitchinterval())
+        for threads, interval in ((0, 0.005), (16, 0.005), (130, 0.026), (1000, 0.2), (4096, 0.25)):
+            self.dul.Steward(set()).crowd(threads)
+            self.assertAlmostEqual(sys.getswitchinterval(), interval, 3)
+
+    def test_a_program_that_embeds_the_server_keeps_its_own(self):
+        if not hasattr(sys, "setswitchinterval"):
+            self.skipTest("this Python has another way to take turns")
+        before = sys.getswitchinterval()
+        server = serve(self)
+        peers = [Peer(server.address) for _ in range(60)]
+        for peer in peers:
+            self.addCleanup(peer.close)
+            peer.associate()
+        self.assertGreater(server.threads, 50)
+        self.assertEqual(sys.getswitchinterval(), before)
+
+
 both_forms(TakenAway)
 both_forms(Binding)
+both_forms(Crowd)
 
 if __name__ == "__main__":
     unittest.main()
