@@ -1586,6 +1586,11 @@ class Machine(object):
         """Whether the table has a cell for this event now."""
         return self.state in TABLE[event]
 
+    def stays(self, events):
+        """Whether each of these events may happen now, and leaves the state as it is."""
+        here = [TABLE[event].get(self.state) for event in events]
+        return None not in here and all([action.next_state is self.state for action in here])
+
     @property
     def over(self):
         """Whether there is no association and no connection (Sta1)."""
@@ -2129,28 +2134,37 @@ def named_uid(uid):
     return text if name == text else "=" + name
 
 
+def data_set_lines(command_set):
+    """pydicom's dump of a command set, a list of lines; None where pydicom is not installed or cannot read it."""
+    return _ask_pydicom(_dump, command_set)
+
+
 def _pydicom_name(text):
     if not text.startswith("1.2.840.10008.") or text.strip("0123456789.") or len(text) > UID_LENGTH:
         return None
+    name = _ask_pydicom(_name, text)
+    return None if name == text else name
+
+
+def _ask_pydicom(question, subject):
     try:
-        from pydicom.uid import UID
-        name = str(UID(text).name)
-        return None if name == text else escaped(name)
+        import warnings
+        with PYDICOM_LOCK, warnings.catch_warnings():
+            warnings.simplefilter("ignore")     # they would go to the terminal, with what the peer sent
+            return question(subject)
     except Exception:  # a package that this program does not need must not be able to stop it
         return None
 
 
-def data_set_lines(command_set):
-    """pydicom's dump of a command set, a list of lines; None where pydicom is not installed or cannot read it."""
-    try:
-        import warnings
-        from io import BytesIO
-        from pydicom.filereader import read_dataset
-        with PYDICOM_LOCK, warnings.catch_warnings():
-            warnings.simplefilter("ignore")     # they would show what the peer sent, unescaped
-            return [escaped(line) for line in str(read_dataset(BytesIO(command_set), True, True)).splitlines()]
-    except Exception:  # as above
-        return None
+def _name(uid):
+    from pydicom.uid import UID
+    return escaped(str(UID(uid).name))
+
+
+def _dump(command_set):
+    from io import BytesIO
+    from pydicom.filereader import read_dataset
+    return [escaped(line) for line in str(read_dataset(BytesIO(command_set), True, True)).splitlines()]
 
 
 # =====================================================================================================================
@@ -2250,12 +2264,13 @@ def message_lines(direction, context_id, command, data):
 def hex_lines(data):
     """Bytes as offset, hexadecimal and text; not more than HEX_DUMP of them.
 
-    In an A-ASSOCIATE-RQ, however broken and whatever stands before it, a user identity may follow every byte that looks
-    like its item type (58H): from the first one on nothing is shown, because secrets might be.
+    In an A-ASSOCIATE-RQ or -AC, however broken and whatever stands before it, a user identity may follow every byte that
+    looks like its item type (58H, 59H): from the first one on nothing is shown, because secrets might be.
     """
     lines, shown = [], min(len(data), HEX_DUMP)
-    identity = data.find(struct.pack("B", USER_IDENTITY_RQ), HEADER_LENGTH + FIXED_LENGTH)
-    shown = min(shown, identity) if identity >= 0 else shown
+    for item_type in (USER_IDENTITY_RQ, USER_IDENTITY_AC):
+        identity = data.find(struct.pack("B", item_type), HEADER_LENGTH + FIXED_LENGTH, shown)
+        shown = identity if identity >= 0 else shown
     for start in range(0, shown, HEX_LINE):
         row = bytearray(data[start:min(start + HEX_LINE, shown)])
         text = "".join([chr(code) if 0x20 <= code < 0x7F else "." for code in row])
@@ -2451,6 +2466,7 @@ def _line(data):
 
 LOGGER = "echoscp"
 CRITICAL, ERROR, WARNING, INFO, DEBUG = 50, 40, 30, 20, 10      # as in logging
+LONGEST_LINE = 2000             # characters; a peer can send a UID of 65535 bytes
 BARE_CONNECT_PAUSE = 60.0       # seconds until a bare connect from the same address is told again
 BARE_CONNECT_ADDRESSES = 1024   # addresses that are remembered for that at most
 
@@ -2499,6 +2515,13 @@ def enabled(level):
     """Whether a line of this level would go anywhere. As long as nobody has imported logging, the default holds."""
     logging = sys.modules.get("logging")
     return level >= WARNING if logging is None else logging.getLogger(LOGGER).isEnabledFor(level)
+
+
+def shortened(text):
+    """The text, cut where it is longer than LONGEST_LINE."""
+    if len(text) <= LONGEST_LINE:
+        return text
+    return "%s ... (%d characters more)" % (text[:LONGEST_LINE], len(text) - LONGEST_LINE)
 
 
 class Report(object):
@@ -2642,7 +2665,7 @@ class Report(object):
     def ended(self, kind, words, a, error, level=WARNING, sentence=None):
         """An association goes wrong: the manual's line, then one line that says why."""
         a.outcome = EXPIRED if isinstance(error, Expired) else kind
-        sentence = sentence or str(error)
+        sentence = shortened(sentence or str(error))
         if words and a.verbose:
             self.log(INFO, words, a)
         if error.expected:
@@ -2680,6 +2703,7 @@ class Report(object):
         if not enabled(level):
             return
         import logging
+        text = shortened(text)
         extra = {"peer": "-", "association": "-", "calling": "-", "called": "-"}
         if a is not None:
             extra = {"peer": a.peer, "association": a.number, "calling": a.calling or "-", "called": a.called or "-"}
@@ -2710,6 +2734,7 @@ STOPPED = "this server stops"
 
 EVENT_OF_PDU = {A_ASSOCIATE_AC: Evt3, A_ASSOCIATE_RJ: Evt4, A_ASSOCIATE_RQ: Evt6, P_DATA_TF: Evt10,
                 A_RELEASE_RQ: Evt12, A_RELEASE_RP: Evt13, A_ABORT: Evt16}
+ECHO = (Evt10, Evt9)    # the request in one P-DATA-TF, and its response
 
 
 class Association(object):
@@ -2831,14 +2856,14 @@ class Association(object):
     def next_event(self):
         """Wait for the next PDU, and return (event, what came with it)."""
         reader, machine = self.reader, self.machine
-        if self.common is not None and machine.state is Sta6 and reader.between and not self.assembler.begun:
+        if self.common is not None and machine.stays(ECHO) and reader.between and not self.assembler.begun:
             receive, answer_to = reader.receive, self.common.answer
             data = receive(FIRST_READ)
             answer = answer_to(data)
             while answer is not None:
                 if not self.unwatched or self.host.stopping:
                     return Evt10, answer
-                self.dt_1((answer,))    # Evt10 and Evt9 both lead from Sta6 to Sta6, and there is nothing else to do
+                self.dt_1((answer,))    # all that is to do between two events that leave the state as it is
                 data = receive(FIRST_READ)
                 answer = answer_to(data)
             reader.feed(data)
@@ -3680,7 +3705,7 @@ def notify(environ, state):
 def outlive_script(serve):
     """Call ``serve``, where it saves memory in a thread that goes on when the script has ended.
 
-    :param serve: a function that does not return, but ends the process
+    :param serve: a function that ends the process, by itself or by a signal to the main thread
     """
     trimmer = threading.Thread(target=_trim, name="trim")
     trimmer.daemon = True
@@ -3704,6 +3729,7 @@ def outlive_script(serve):
 def _serve_on(serve):
     try:
         serve()
+        threading.Event().wait()    # for the main thread to end the process by its signal
     except Exception:   # the interpreter would exit as if all were well
         sys.excepthook(*sys.exc_info())
         os._exit(1)
@@ -4031,7 +4057,6 @@ def listen(chosen, listener):
         server.serve_forever(SIGNAL_PAUSE)
         notify(os.environ, "STOPPING=1")
         report.lines([report.summary()])
-        server.server_close()
         end_by(received[0])
 
     return serve
@@ -4049,24 +4074,27 @@ ADVICE = {errno.EACCES: "; ports below 1024 need privileges", errno.EPERM: "; po
 
 def catch_signals(server, received):
     """Stop the server at the first signal; the second one ends the process at once."""
-    numbers = [number for number in SIGNALS if not is_ignored(number)]
-
     def handle(number, _):
         """A signal has come."""
-        for each in numbers:
-            signal.signal(each, signal.SIG_DFL)
         received.append(number)
+        if len(received) > 1:
+            end_by(number)
         server.request_stop()
 
-    for number in numbers:
-        signal.signal(number, handle)
+    for number in SIGNALS:
+        if not is_ignored(number):
+            signal.signal(number, handle)
     wake_on_signal(server.ringer)
 
 
 def end_by(number):
-    """End as a process that this signal ended, as shells and service managers expect; its handler is the default."""
+    """End as a process that this signal ended, as shells and service managers expect."""
     if WINDOWS:
         sys.exit(128 + number)
+    try:
+        signal.signal(number, signal.SIG_DFL)
+    except ValueError:      # only the main thread may do that: its handler takes this for the second signal
+        pass
     os.kill(os.getpid(), number)
 
 

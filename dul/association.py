@@ -18,7 +18,7 @@ from dul.errors import (
 from dul.foreign import protocol_of
 from dul.fsm import (
     CONTENT, HEADER, START, Evt3, Evt4, Evt5, Evt6, Evt7, Evt8, Evt9, Evt10, Evt11, Evt12, Evt13, Evt14, Evt15,
-    Evt16, Evt17, Evt18, Evt19, Machine, Sta6, Undefined)
+    Evt16, Evt17, Evt18, Evt19, Machine, Undefined)
 from dul.pdu import AAbort, AAssociateRJ, AReleaseRP, AReleaseRQ, check_header, decode_pdu
 from dul.reader import FIRST_READ, PDUReader
 from dul.report import LOST
@@ -30,6 +30,7 @@ STOPPED = "this server stops"
 
 EVENT_OF_PDU = {A_ASSOCIATE_AC: Evt3, A_ASSOCIATE_RJ: Evt4, A_ASSOCIATE_RQ: Evt6, P_DATA_TF: Evt10,
                 A_RELEASE_RQ: Evt12, A_RELEASE_RP: Evt13, A_ABORT: Evt16}
+ECHO = (Evt10, Evt9)    # the request in one P-DATA-TF, and its response
 
 
 class Association(object):
@@ -151,14 +152,14 @@ class Association(object):
     def next_event(self):
         """Wait for the next PDU, and return (event, what came with it)."""
         reader, machine = self.reader, self.machine
-        if self.common is not None and machine.state is Sta6 and reader.between and not self.assembler.begun:
+        if self.common is not None and machine.stays(ECHO) and reader.between and not self.assembler.begun:
             receive, answer_to = reader.receive, self.common.answer
             data = receive(FIRST_READ)
             answer = answer_to(data)
             while answer is not None:
                 if not self.unwatched or self.host.stopping:
                     return Evt10, answer
-                self.dt_1((answer,))    # Evt10 and Evt9 both lead from Sta6 to Sta6, and there is nothing else to do
+                self.dt_1((answer,))    # all that is to do between two events that leave the state as it is
                 data = receive(FIRST_READ)
                 answer = answer_to(data)
             reader.feed(data)

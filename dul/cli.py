@@ -125,7 +125,6 @@ def listen(chosen, listener):
         server.serve_forever(SIGNAL_PAUSE)
         notify(os.environ, "STOPPING=1")
         report.lines([report.summary()])
-        server.server_close()
         end_by(received[0])
 
     return serve
@@ -143,24 +142,27 @@ ADVICE = {errno.EACCES: "; ports below 1024 need privileges", errno.EPERM: "; po
 
 def catch_signals(server, received):
     """Stop the server at the first signal; the second one ends the process at once."""
-    numbers = [number for number in SIGNALS if not is_ignored(number)]
-
     def handle(number, _):
         """A signal has come."""
-        for each in numbers:
-            signal.signal(each, signal.SIG_DFL)
         received.append(number)
+        if len(received) > 1:
+            end_by(number)
         server.request_stop()
 
-    for number in numbers:
-        signal.signal(number, handle)
+    for number in SIGNALS:
+        if not is_ignored(number):
+            signal.signal(number, handle)
     wake_on_signal(server.ringer)
 
 
 def end_by(number):
-    """End as a process that this signal ended, as shells and service managers expect; its handler is the default."""
+    """End as a process that this signal ended, as shells and service managers expect."""
     if WINDOWS:
         sys.exit(128 + number)
+    try:
+        signal.signal(number, signal.SIG_DFL)
+    except ValueError:      # only the main thread may do that: its handler takes this for the second signal
+        pass
     os.kill(os.getpid(), number)
 
 

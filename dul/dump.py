@@ -5,7 +5,7 @@ from dul.codes import (
     ABSTRACT_SYNTAX_NOT_SUPPORTED, ACCEPTANCE, APPLICATION_CONTEXT_NAME, COMMAND_DATA_SET_TYPE,
     COMMAND_FIELD, CONTEXT_RESULTS, FIXED_LENGTH, HEADER_LENGTH, IMPLEMENTATION_CLASS, IMPLEMENTATION_VERSION,
     MESSAGE_ID, MESSAGE_ID_BEING_RESPONDED_TO, NO_DATA_SET, STATUS, STATUS_NAMES, UID_ELEMENTS, UID_LENGTH,
-    USER_IDENTITY_RQ)
+    USER_IDENTITY_AC, USER_IDENTITY_RQ)
 from dul.compat import as_native, escaped
 from dul.dimse import US, command_name, element_name
 from dul.items import (
@@ -106,12 +106,13 @@ def message_lines(direction, context_id, command, data):
 def hex_lines(data):
     """Bytes as offset, hexadecimal and text; not more than HEX_DUMP of them.
 
-    In an A-ASSOCIATE-RQ, however broken and whatever stands before it, a user identity may follow every byte that looks
-    like its item type (58H): from the first one on nothing is shown, because secrets might be.
+    In an A-ASSOCIATE-RQ or -AC, however broken and whatever stands before it, a user identity may follow every byte that
+    looks like its item type (58H, 59H): from the first one on nothing is shown, because secrets might be.
     """
     lines, shown = [], min(len(data), HEX_DUMP)
-    identity = data.find(struct.pack("B", USER_IDENTITY_RQ), HEADER_LENGTH + FIXED_LENGTH)
-    shown = min(shown, identity) if identity >= 0 else shown
+    for item_type in (USER_IDENTITY_RQ, USER_IDENTITY_AC):
+        identity = data.find(struct.pack("B", item_type), HEADER_LENGTH + FIXED_LENGTH, shown)
+        shown = identity if identity >= 0 else shown
     for start in range(0, shown, HEX_LINE):
         row = bytearray(data[start:min(start + HEX_LINE, shown)])
         text = "".join([chr(code) if 0x20 <= code < 0x7F else "." for code in row])

@@ -217,6 +217,11 @@ class Machine(object):
         """Whether the table has a cell for this event now."""
         return self.state in TABLE[event]
 
+    def stays(self, events):
+        """Whether each of these events may happen now, and leaves the state as it is."""
+        here = [TABLE[event].get(self.state) for event in events]
+        return None not in here and all([action.next_state is self.state for action in here])
+
     @property
     def over(self):
         """Whether there is no association and no connection (Sta1)."""

@@ -25,25 +25,34 @@ def named_uid(uid):
     return text if name == text else "=" + name
 
 
+def data_set_lines(command_set):
+    """pydicom's dump of a command set, a list of lines; None where pydicom is not installed or cannot read it."""
+    return _ask_pydicom(_dump, command_set)
+
+
 def _pydicom_name(text):
     if not text.startswith("1.2.840.10008.") or text.strip("0123456789.") or len(text) > UID_LENGTH:
         return None
+    name = _ask_pydicom(_name, text)
+    return None if name == text else name
+
+
+def _ask_pydicom(question, subject):
     try:
-        from pydicom.uid import UID
-        name = str(UID(text).name)
-        return None if name == text else escaped(name)
+        import warnings
+        with PYDICOM_LOCK, warnings.catch_warnings():
+            warnings.simplefilter("ignore")     # they would go to the terminal, with what the peer sent
+            return question(subject)
     except Exception:  # a package that this program does not need must not be able to stop it
         return None
 
 
-def data_set_lines(command_set):
-    """pydicom's dump of a command set, a list of lines; None where pydicom is not installed or cannot read it."""
-    try:
-        import warnings
-        from io import BytesIO
-        from pydicom.filereader import read_dataset
-        with PYDICOM_LOCK, warnings.catch_warnings():
-            warnings.simplefilter("ignore")     # they would show what the peer sent, unescaped
-            return [escaped(line) for line in str(read_dataset(BytesIO(command_set), True, True)).splitlines()]
-    except Exception:  # as above
-        return None
+def _name(uid):
+    from pydicom.uid import UID
+    return escaped(str(UID(uid).name))
+
+
+def _dump(command_set):
+    from io import BytesIO
+    from pydicom.filereader import read_dataset
+    return [escaped(line) for line in str(read_dataset(BytesIO(command_set), True, True)).splitlines()]

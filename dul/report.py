@@ -12,6 +12,7 @@ from dul.errors import Expired, InvalidPDU
 
 LOGGER = "echoscp"
 CRITICAL, ERROR, WARNING, INFO, DEBUG = 50, 40, 30, 20, 10      # as in logging
+LONGEST_LINE = 2000             # characters; a peer can send a UID of 65535 bytes
 BARE_CONNECT_PAUSE = 60.0       # seconds until a bare connect from the same address is told again
 BARE_CONNECT_ADDRESSES = 1024   # addresses that are remembered for that at most
 
@@ -60,6 +61,13 @@ def enabled(level):
     """Whether a line of this level would go anywhere. As long as nobody has imported logging, the default holds."""
     logging = sys.modules.get("logging")
     return level >= WARNING if logging is None else logging.getLogger(LOGGER).isEnabledFor(level)
+
+
+def shortened(text):
+    """The text, cut where it is longer than LONGEST_LINE."""
+    if len(text) <= LONGEST_LINE:
+        return text
+    return "%s ... (%d characters more)" % (text[:LONGEST_LINE], len(text) - LONGEST_LINE)
 
 
 class Report(object):
@@ -203,7 +211,7 @@ class Report(object):
     def ended(self, kind, words, a, error, level=WARNING, sentence=None):
         """An association goes wrong: the manual's line, then one line that says why."""
         a.outcome = EXPIRED if isinstance(error, Expired) else kind
-        sentence = sentence or str(error)
+        sentence = shortened(sentence or str(error))
         if words and a.verbose:
             self.log(INFO, words, a)
         if error.expected:
@@ -241,6 +249,7 @@ class Report(object):
         if not enabled(level):
             return
         import logging
+        text = shortened(text)
         extra = {"peer": "-", "association": "-", "calling": "-", "called": "-"}
         if a is not None:
             extra = {"peer": a.peer, "association": a.number, "calling": a.calling or "-", "called": a.called or "-"}

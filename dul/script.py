@@ -14,7 +14,7 @@ from dul.compat import KEEPS_SYNTAX_TREE, SIGNALS, on_glibc
 def outlive_script(serve):
     """Call ``serve``, where it saves memory in a thread that goes on when the script has ended.
 
-    :param serve: a function that does not return, but ends the process
+    :param serve: a function that ends the process, by itself or by a signal to the main thread
     """
     trimmer = threading.Thread(target=_trim, name="trim")
     trimmer.daemon = True
@@ -38,6 +38,7 @@ def outlive_script(serve):
 def _serve_on(serve):
     try:
         serve()
+        threading.Event().wait()    # for the main thread to end the process by its signal
     except Exception:   # the interpreter would exit as if all were well
         sys.excepthook(*sys.exc_info())
         os._exit(1)

@@ -101,6 +101,11 @@ class StateMachine(object):
                 if due is not None:
                     self.assertTrue(callable(getattr(self.dul.Association, due[0].lower().replace("-", "_"))), due)
 
+    def test_an_echo_and_its_response_stay_in_sta6_alone(self):
+        staying = [number for number in range(1, 14) if self.machine(number).stays(self.dul.ECHO)]
+        self.assertEqual(staying, [6])
+        self.assertEqual([self.machine(6).action(event).name for event in self.dul.ECHO], ["DT-2", "DT-1"])
+
     def test_a_machine_begins_in_sta1(self):
         self.assertEqual(self.dul.Machine().state.name, "Sta1")
 

@@ -244,6 +244,26 @@ class Hostile(object):
             self.assertTrue(line[:3] in ("D: ", "I: ", "W: "), line)
             self.assertTrue(all(0x20 <= ord(character) < 0x7F for character in line), line)
 
+    def test_a_peer_cannot_make_a_quiet_program_speak(self):
+        program = Program(self, "-q")
+        for uid in (b"1.2.840.10008.01.2", b"1.2.840.10008..2.", b"1.2.840.10008.\x1b[2J", b"1.2.840.10008." + b"0" * 60):
+            with Peer(program.address) as peer:
+                peer.send(associate_rq([context(1, uid)])).finish()
+        program.end()
+        self.assertEqual((program.out, program.err), ("", ""))
+
+    def test_a_peer_cannot_make_a_line_long(self):
+        program = Program(self, "-d")
+        long = b"\x07" * 30000
+        with Peer(program.address) as peer:
+            peer.send(associate_rq([context(1, long, (long,)), context(3)],
+                                   user=user_information(item(0x52, long), item(0x55, long)))).pdu()
+            peer.send(p_data(pdv(echo_command(sop_class=long[:9000]), 3)) + abort(0, 0)).finish()
+        program.saw("characters more)", 3)
+        program.saw("-> Sta1")
+        program.end()
+        self.assertLess(max(map(len, program.err.splitlines())), 2100)
+
     def test_no_secret_is_in_it_at_any_level(self):
         program = Program(self, "-d")
         secret = item(0x58, b"\2\1\0\5maria\0\6geheim")
