@@ -52,6 +52,9 @@ def as_native(data):
     return data if isinstance(data, str) else data.decode("ascii")
 
 
+PLAIN = bytes(bytearray(code for code in range(0x20, 0x7F) if code != 0x5C))    # what is shown as it is
+
+
 def escaped(data):
     """What a peer or a user wrote, fit for a log line and a terminal.
 
@@ -59,6 +62,8 @@ def escaped(data):
 
     :param data: bytes, or text (then escaped by code point)
     """
+    if isinstance(data, bytes) and not data.translate(None, PLAIN):
+        return as_native(data)
     codes = bytearray(data) if isinstance(data, bytes) else [ord(character) for character in data]
     return "".join([_escape(code) for code in codes])
 
