@@ -138,11 +138,11 @@ class Embedding(object):
     def test_the_default_timeout_of_the_program_does_not_delay_a_deadline(self):
         socket.setdefaulttimeout(5)
         self.addCleanup(socket.setdefaulttimeout, None)
-        server = serve(self, acse_timeout=1)
+        server = serve(self, acse_timeout=0.5)
         start = monotonic()
         with Peer(server.address) as peer:
             self.assertEqual(peer.rest(), b"")
-        self.assertLess(abs(monotonic() - start - 1), 0.3)
+        self.assertLess(abs(monotonic() - start - 0.5), 0.3)
 
     def test_a_callback_may_stop_the_server(self):
         took = []

@@ -37,14 +37,14 @@ class TakenAway(object):
     def test_kernel_timeouts(self):
         self.constant("compat", "KERNEL_TIMEOUTS", False)
         self.constant("transport", "KERNEL_TIMEOUTS", False)
-        server = serve(self, acse_timeout=1, dimse_timeout=1)
+        server = serve(self, acse_timeout=0.5, dimse_timeout=0.5)
         self.echo(server)
         start = monotonic()
         with Peer(server.address) as half, Peer(server.address) as whole:
             half.send(associate_rq()[:22])
             self.assertEqual(whole.associate()[:1], b"\x02")
             self.assertEqual((half.read(10), whole.read(10)), (b"", abort(0, 0)))
-            self.assertTrue(0.8 < monotonic() - start < 1.5)
+            self.assertTrue(0.4 < monotonic() - start < 1.0)
 
     def test_a_shutdown_that_wakes_accept(self):
         self.constant("server", "closing_wakes_accept", lambda listener: False)
