@@ -161,9 +161,11 @@ def end_by(number):
         sys.exit(128 + number)
     try:
         signal.signal(number, signal.SIG_DFL)
-    except ValueError:      # only the main thread may do that: its handler takes this for the second signal
-        pass
+    except ValueError:      # only the main thread may do that: its handler takes what follows for the second signal
+        os.kill(os.getpid(), number)
+        return
     os.kill(os.getpid(), number)
+    os._exit(128 + number)      # still here: no signal of its own ends the first process of a container
 
 
 def fill_standard_files():

@@ -94,6 +94,28 @@ class Stop(object):
             pass
         self.assertIn(program.end(None), (-signal.SIGTERM, -signal.SIGINT))
 
+    def test_as_the_first_process_of_a_container(self):
+        apart = ["unshare", "--fork", "--pid", "--kill-child"]
+        try:
+            with open(os.devnull, "r+b") as nowhere:
+                if subprocess.call(apart + ["true"], stdout=nowhere, stderr=nowhere):
+                    raise OSError("not allowed")
+        except OSError:
+            self.skipTest("this user has no unshare")
+        for number in NUMBERS:
+            program = Program(self, command=apart + self.dul.COMMAND)
+            with open("/proc/%d/task/%d/children" % (program.process.pid, program.process.pid)) as children:
+                first = int(children.read())
+
+            def catches():
+                with open("/proc/%d/status" % first) as status:
+                    caught = [line.split()[1] for line in status if line.startswith("SigCgt")]
+                return int(caught[0], 16) >> (signal.SIGHUP - 1) & 1
+            wait_until(catches, "it is ready: what it does not catch does not reach the first process at all")
+            os.kill(first, number)
+            self.assertEqual(program.end(None), 128 + number)       # no signal of its own ends it
+            self.assertEqual(program.err, "")
+
     def test_ctrl_c_in_a_terminal(self):
         import pty
         port = free_port()
