@@ -201,10 +201,6 @@ def on_glibc():
         return False
 
 
-# The signals that end a server; Windows has no SIGHUP.
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-
-
 def is_ignored(number):
     """Whether this signal was being ignored when the process began, as nohup arranges it."""
     if signal.getsignal(number) == signal.SIG_IGN:
@@ -215,6 +211,12 @@ def is_ignored(number):
         return bool(masks) and bool(int(masks[0], 16) >> (number - 1) & 1)
     except EnvironmentError:
         return False
+
+
+def ending_signals():
+    """The signals that are to end a server. Windows has no SIGHUP."""
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    return [number for number in numbers if not is_ignored(number)]
 
 
 def wake_on_signal(sock):
@@ -3707,46 +3709,47 @@ def notify(environ, state):
 # interpreter then waits for each thread that is no daemon. glibc keeps what was freed until it is told to trim.
 # =====================================================================================================================
 
-def outlive_script(serve):
-    """Call ``serve``, where it saves memory in a thread that goes on when the script has ended.
+def outlive_script(serve, stop):
+    """Where it saves memory, have ``serve`` go on in a thread when the script has ended.
 
-    :param serve: a function that ends the process, by itself or by a signal to the main thread
+    :param serve: a function that ends the process
+    :param stop: called with the number of each signal that comes, in another thread
+    :returns: whether it does
     """
-    trimmer = threading.Thread(target=_trim, name="trim")
-    trimmer.daemon = True
-    server = threading.Thread(target=_serve_on, args=(serve,), name="echoscp")
-    started = False
-    if KEEPS_SYNTAX_TREE and on_glibc():
-        # The interpreter handles signals in the main thread alone, and only a signal of its own wakes that from now on.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        try:
-            trimmer.start()
-            server.start()
-            started = True
-        except RuntimeError:    # no thread to be had now: the server waits for some, in this one
-            pass
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    if not started:
-        serve()
+    if not (KEEPS_SYNTAX_TREE and on_glibc()):
+        return False
+    # The interpreter runs signal handlers in the main thread alone, which is about to wait for good. So no thread gets
+    # these signals (each inherits the mask of the one that starts it), and one waits for them.
+    numbers = ending_signals()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    watcher = threading.Thread(target=_watch, args=(numbers, stop), name="signals")
+    watcher.daemon = True
+    try:
+        watcher.start()
+        threading.Thread(target=_serve_on, args=(serve,), name="echoscp").start()
+        return True
+    except RuntimeError:    # no thread to be had now: the server waits for some, in this one
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return False
 
 
 def _serve_on(serve):
     try:
         serve()
-        threading.Event().wait()    # for the main thread to end the process by its signal
     except Exception:   # the interpreter would exit as if all were well
         sys.excepthook(*sys.exc_info())
         os._exit(1)
 
 
-def _trim():
+def _watch(numbers, stop):
     threading.main_thread().join()      # until the script has ended
     try:
         import ctypes
         ctypes.CDLL(None).malloc_trim(0)
     except Exception:   # no ctypes, or it is forbidden here: the memory stays ours
         pass
+    while True:
+        stop(signal.sigwait(numbers))
 
 
 # =====================================================================================================================
@@ -4001,8 +4004,8 @@ def main(arguments=None, launch=None):
     """Run the program. It ends by ``sys.exit()`` or by the signal that stopped it.
 
     :param arguments: list of strings; ``sys.argv`` without the program's name where it is None
-    :param launch: called with the function that serves and ends the process, to run it elsewhere; None: it is run here,
-        and this one does not return
+    :param launch: called with a function that serves and ends the process, to run it elsewhere, and with one to call
+        with each signal; returns whether it does so; where it does not, or is None, main() does not return
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)    # until the server catches it: no traceback
@@ -4027,15 +4030,11 @@ def main(arguments=None, launch=None):
     except UsageError as error:
         say(2, "%s: %s\n" % (PROGRAM, error))
         sys.exit(REFUSED)
-    serve = listen(chosen, listener)
-    if launch is None or "--log-config" in chosen or log_level(chosen) == "DEBUG":
-        serve()     # the modules that these import expect that the script goes on
-    else:
-        launch(serve)
+    run(chosen, listener, launch)
 
 
-def listen(chosen, listener):
-    """Listen. Returns a function that serves until a signal comes, and ends by it."""
+def run(chosen, listener, launch):
+    """Listen, serve until a signal comes, and end by it."""
     raise_file_limit()
     port, report = chosen["port"], Report()
     given = {"ae_title": chosen.get("--aetitle"), "timeout": chosen.get("--timeout"),
@@ -4054,7 +4053,6 @@ def listen(chosen, listener):
         port, "IPv6 and IPv4" if server.socket.family != socket.AF_INET else "IPv4", server.settings.ae_title)])
     log_unless_set_up(chosen)
     received = []
-    catch_signals(server, received)
 
     def serve():
         """Serve until a signal comes, and end by it."""
@@ -4064,7 +4062,19 @@ def listen(chosen, listener):
         report.lines([report.summary()])
         end_by(received[0])
 
-    return serve
+    def stop(number, _=None):
+        """A signal has come: the first one stops the server, the second one ends the process at once."""
+        received.append(number)
+        if len(received) > 1:
+            end_by(number)
+        server.request_stop()
+
+    # with -d and -lc, modules may be imported later that expect that the script goes on
+    if "--log-config" in chosen or log_level(chosen) == "DEBUG" or launch is None or not launch(serve, stop):
+        for number in ending_signals():
+            signal.signal(number, stop)
+        wake_on_signal(server.ringer)
+        serve()
 
 
 def log_unless_set_up(chosen):
@@ -4077,31 +4087,16 @@ ADVICE = {errno.EACCES: "; ports below 1024 need privileges", errno.EPERM: "; po
           errno.EADDRINUSE: "; another program listens there"}
 
 
-def catch_signals(server, received):
-    """Stop the server at the first signal; the second one ends the process at once."""
-    def handle(number, _):
-        """A signal has come."""
-        received.append(number)
-        if len(received) > 1:
-            end_by(number)
-        server.request_stop()
-
-    for number in SIGNALS:
-        if not is_ignored(number):
-            signal.signal(number, handle)
-    wake_on_signal(server.ringer)
-
-
 def end_by(number):
     """End as a process that this signal ended, as shells and service managers expect."""
     if WINDOWS:
         sys.exit(128 + number)
     try:
         signal.signal(number, signal.SIG_DFL)
-    except ValueError:      # only the main thread may do that: its handler takes what follows for the second signal
         os.kill(os.getpid(), number)
-        return
-    os.kill(os.getpid(), number)
+    except ValueError:      # only the main thread may do that; in others nobody handles it, but it is blocked
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
+        signal.pthread_kill(threading.current_thread().ident, number)
     os._exit(128 + number)      # still here: no signal of its own ends the first process of a container
 
 

@@ -4,9 +4,10 @@ import os
 import signal
 import socket
 import sys
+import threading
 
 from dul.codes import VERSION
-from dul.compat import SIGNAL_PAUSE, SIGNALS, WINDOWS, Stderr, escaped, is_ignored, raise_file_limit, wake_on_signal
+from dul.compat import SIGNAL_PAUSE, WINDOWS, Stderr, ending_signals, escaped, raise_file_limit, wake_on_signal
 from dul.options import UsageError, help_text, parse, quoted, transfer_syntaxes
 from dul.report import CRITICAL, LOGGER, Report
 from dul.server import EchoServer
@@ -64,8 +65,8 @@ def main(arguments=None, launch=None):
     """Run the program. It ends by ``sys.exit()`` or by the signal that stopped it.
 
     :param arguments: list of strings; ``sys.argv`` without the program's name where it is None
-    :param launch: called with the function that serves and ends the process, to run it elsewhere; None: it is run here,
-        and this one does not return
+    :param launch: called with a function that serves and ends the process, to run it elsewhere, and with one to call
+        with each signal; returns whether it does so; where it does not, or is None, main() does not return
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)    # until the server catches it: no traceback
@@ -90,15 +91,11 @@ def main(arguments=None, launch=None):
     except UsageError as error:
         say(2, "%s: %s\n" % (PROGRAM, error))
         sys.exit(REFUSED)
-    serve = listen(chosen, listener)
-    if launch is None or "--log-config" in chosen or log_level(chosen) == "DEBUG":
-        serve()     # the modules that these import expect that the script goes on
-    else:
-        launch(serve)
+    run(chosen, listener, launch)
 
 
-def listen(chosen, listener):
-    """Listen. Returns a function that serves until a signal comes, and ends by it."""
+def run(chosen, listener, launch):
+    """Listen, serve until a signal comes, and end by it."""
     raise_file_limit()
     port, report = chosen["port"], Report()
     given = {"ae_title": chosen.get("--aetitle"), "timeout": chosen.get("--timeout"),
@@ -117,7 +114,6 @@ def listen(chosen, listener):
         port, "IPv6 and IPv4" if server.socket.family != socket.AF_INET else "IPv4", server.settings.ae_title)])
     log_unless_set_up(chosen)
     received = []
-    catch_signals(server, received)
 
     def serve():
         """Serve until a signal comes, and end by it."""
@@ -127,7 +123,19 @@ def listen(chosen, listener):
         report.lines([report.summary()])
         end_by(received[0])
 
-    return serve
+    def stop(number, _=None):
+        """A signal has come: the first one stops the server, the second one ends the process at once."""
+        received.append(number)
+        if len(received) > 1:
+            end_by(number)
+        server.request_stop()
+
+    # with -d and -lc, modules may be imported later that expect that the script goes on
+    if "--log-config" in chosen or log_level(chosen) == "DEBUG" or launch is None or not launch(serve, stop):
+        for number in ending_signals():
+            signal.signal(number, stop)
+        wake_on_signal(server.ringer)
+        serve()
 
 
 def log_unless_set_up(chosen):
@@ -140,31 +148,16 @@ ADVICE = {errno.EACCES: "; ports below 1024 need privileges", errno.EPERM: "; po
           errno.EADDRINUSE: "; another program listens there"}
 
 
-def catch_signals(server, received):
-    """Stop the server at the first signal; the second one ends the process at once."""
-    def handle(number, _):
-        """A signal has come."""
-        received.append(number)
-        if len(received) > 1:
-            end_by(number)
-        server.request_stop()
-
-    for number in SIGNALS:
-        if not is_ignored(number):
-            signal.signal(number, handle)
-    wake_on_signal(server.ringer)
-
-
 def end_by(number):
     """End as a process that this signal ended, as shells and service managers expect."""
     if WINDOWS:
         sys.exit(128 + number)
     try:
         signal.signal(number, signal.SIG_DFL)
-    except ValueError:      # only the main thread may do that: its handler takes what follows for the second signal
         os.kill(os.getpid(), number)
-        return
-    os.kill(os.getpid(), number)
+    except ValueError:      # only the main thread may do that; in others nobody handles it, but it is blocked
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
+        signal.pthread_kill(threading.current_thread().ident, number)
     os._exit(128 + number)      # still here: no signal of its own ends the first process of a container
 
 

@@ -167,10 +167,6 @@ def on_glibc():
         return False
 
 
-# The signals that end a server; Windows has no SIGHUP.
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-
-
 def is_ignored(number):
     """Whether this signal was being ignored when the process began, as nohup arranges it."""
     if signal.getsignal(number) == signal.SIG_IGN:
@@ -181,6 +177,12 @@ def is_ignored(number):
         return bool(masks) and bool(int(masks[0], 16) >> (number - 1) & 1)
     except EnvironmentError:
         return False
+
+
+def ending_signals():
+    """The signals that are to end a server. Windows has no SIGHUP."""
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    return [number for number in numbers if not is_ignored(number)]
 
 
 def wake_on_signal(sock):

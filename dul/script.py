@@ -8,46 +8,47 @@ import signal
 import sys
 import threading
 
-from dul.compat import KEEPS_SYNTAX_TREE, SIGNALS, on_glibc
+from dul.compat import KEEPS_SYNTAX_TREE, ending_signals, on_glibc
 
 
-def outlive_script(serve):
-    """Call ``serve``, where it saves memory in a thread that goes on when the script has ended.
+def outlive_script(serve, stop):
+    """Where it saves memory, have ``serve`` go on in a thread when the script has ended.
 
-    :param serve: a function that ends the process, by itself or by a signal to the main thread
+    :param serve: a function that ends the process
+    :param stop: called with the number of each signal that comes, in another thread
+    :returns: whether it does
     """
-    trimmer = threading.Thread(target=_trim, name="trim")
-    trimmer.daemon = True
-    server = threading.Thread(target=_serve_on, args=(serve,), name="echoscp")
-    started = False
-    if KEEPS_SYNTAX_TREE and on_glibc():
-        # The interpreter handles signals in the main thread alone, and only a signal of its own wakes that from now on.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        try:
-            trimmer.start()
-            server.start()
-            started = True
-        except RuntimeError:    # no thread to be had now: the server waits for some, in this one
-            pass
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    if not started:
-        serve()
+    if not (KEEPS_SYNTAX_TREE and on_glibc()):
+        return False
+    # The interpreter runs signal handlers in the main thread alone, which is about to wait for good. So no thread gets
+    # these signals (each inherits the mask of the one that starts it), and one waits for them.
+    numbers = ending_signals()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    watcher = threading.Thread(target=_watch, args=(numbers, stop), name="signals")
+    watcher.daemon = True
+    try:
+        watcher.start()
+        threading.Thread(target=_serve_on, args=(serve,), name="echoscp").start()
+        return True
+    except RuntimeError:    # no thread to be had now: the server waits for some, in this one
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return False
 
 
 def _serve_on(serve):
     try:
         serve()
-        threading.Event().wait()    # for the main thread to end the process by its signal
     except Exception:   # the interpreter would exit as if all were well
         sys.excepthook(*sys.exc_info())
         os._exit(1)
 
 
-def _trim():
+def _watch(numbers, stop):
     threading.main_thread().join()      # until the script has ended
     try:
         import ctypes
         ctypes.CDLL(None).malloc_trim(0)
     except Exception:   # no ctypes, or it is forbidden here: the memory stays ours
         pass
+    while True:
+        stop(signal.sigwait(numbers))

@@ -50,14 +50,14 @@ class Script(object):
         program.end()
         self.assertEqual((program.out, program.err), ("", ""))
 
-    def test_elsewhere_it_is_simply_called(self):
+    def test_elsewhere_it_does_nothing(self):
         for keeps, glibc in ((False, True), (True, False)):
             self.where(keeps, glibc)
             called = []
-            self.dul.outlive_script(lambda: called.append(threading.current_thread()))
-            self.assertEqual(called, [threading.current_thread()])
+            self.assertFalse(self.dul.outlive_script(lambda: called.append(1), called.append))
+            self.assertEqual(called, [])
 
-    def test_without_a_thread_it_is_simply_called(self):
+    def test_without_a_thread_it_does_nothing(self):
         if not hasattr(signal, "pthread_sigmask"):
             self.skipTest("older than any Python that keeps the syntax tree")
 
@@ -67,8 +67,9 @@ class Script(object):
         self.addCleanup(setattr, threading.Thread, "start", threading.Thread.start)
         threading.Thread.start = no_thread
         called = []
-        self.dul.outlive_script(lambda: called.append(threading.current_thread()))
-        self.assertEqual(called, [threading.current_thread()])
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+        self.assertFalse(self.dul.outlive_script(lambda: called.append(1), called.append))
+        self.assertEqual((called, signal.pthread_sigmask(signal.SIG_BLOCK, [])), ([], before))
 
     def test_it_goes_on_when_the_script_has_ended(self):
         if not self.dul.KEEPS_SYNTAX_TREE or not self.dul.on_glibc():
@@ -78,11 +79,28 @@ class Script(object):
             "    threading.main_thread().join()\n"
             "    os.write(1, b'served')\n"
             "    os._exit(3)\n"
-            "outlive_script(serve)\n"
+            "assert outlive_script(serve, None)\n"
             "os.write(1, b'ended ')\n"), (3, ["ended", "served"], ""))
 
+    def test_every_signal_is_told_whenever_it_comes(self):
+        if not self.dul.KEEPS_SYNTAX_TREE or not self.dul.on_glibc():
+            self.skipTest("this Python frees the syntax tree by itself")
+        script = ("import signal\n"
+                  "def serve():\n"
+                  "    os.kill(os.getpid(), signal.SIGTERM)\n"
+                  "    threading.Event().wait()\n"
+                  "def stop(number):\n"
+                  "    os.write(1, b'%%d ' %% number)\n"
+                  "    if number == signal.SIGHUP:\n"
+                  "        os._exit(0)\n"
+                  "    os.kill(os.getpid(), signal.SIGHUP)\n"
+                  "assert outlive_script(serve, stop)\n")
+        for _ in range(20):
+            self.assertEqual(self.run_script(script.replace("%%", "%")), (0, ["15", "1"], ""))
+
     def test_a_fault_is_told_and_is_the_exit_status(self):
-        status, _, err = self.run_script("outlive_script(lambda: {}['a fault of ours'])")
+        script = "outlive_script(lambda: {}['a fault of ours'], None) or {}['a fault of ours']"
+        status, _, err = self.run_script(script)
         self.assertEqual((status, err.strip().splitlines()[-1]), (1, "KeyError: 'a fault of ours'"))
 
     def test_debug_and_a_logging_configuration_import_what_wants_a_running_script(self):
@@ -91,7 +109,7 @@ class Script(object):
                   "    os._exit(0)\n"
                   "from %s import EchoServer, main\n"
                   "EchoServer.serve_forever = lambda *_: tell('served')\n"
-                  "main([%r] + %r, lambda serve: tell('launched'))\n")
+                  "main([%r] + %r, lambda serve, stop: tell('launched'))\n")
         configuration = os.path.join(ROOT, "docs", "logging.ini")
         for options, word in (([], "launched"), (["-v"], "launched"), (["-ll", "error"], "launched"), (["-d"], "served"),
                               (["-ll", "debug"], "served"), (["-lc", configuration], "served")):
