@@ -132,9 +132,7 @@ def run(chosen, listener, launch):
 
     # with -d and -lc, modules may be imported later that expect that the script goes on
     if "--log-config" in chosen or log_level(chosen) == "DEBUG" or launch is None or not launch(serve, stop):
-        for number in ending_signals():
-            signal.signal(number, stop)
-        wake_on_signal(server.ringer)
+        catch_signals(server, stop)
         serve()
 
 
@@ -146,6 +144,13 @@ def log_unless_set_up(chosen):
 
 ADVICE = {errno.EACCES: "; ports below 1024 need privileges", errno.EPERM: "; ports below 1024 need privileges",
           errno.EADDRINUSE: "; another program listens there"}
+
+
+def catch_signals(server, stop):
+    """Have ``stop`` called with each signal, and the server woken."""
+    for number in ending_signals():
+        signal.signal(number, stop)
+    wake_on_signal(server.ringer)
 
 
 def end_by(number):

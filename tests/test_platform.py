@@ -114,8 +114,12 @@ class TakenAway(object):
             raise ValueError("no sockets here")
         self.replace(signal, "set_wakeup_fd", no_sockets)
         received = []
+
+        def stop(number, _):
+            received.append(number)
+            server.request_stop()
         try:
-            self.dul.catch_signals(server, received)
+            self.dul.catch_signals(server, stop)
             os.kill(os.getpid(), signal.SIGTERM)
             server.serve_forever(0.5)
         finally:
