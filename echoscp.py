@@ -240,6 +240,7 @@ class Stderr(object):
     def __init__(self, number=2):
         self.number = number
         self.dropped = 0
+        self.begun = b""    # of a line whose end has not come: logging of Python 3.6 writes that by itself
         try:    # a terminal that is stuck has room for a few bytes, and select() says so; a line would block in it
             if os.isatty(number):
                 self.number = os.open(os.ttyname(number), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
@@ -247,8 +248,12 @@ class Stderr(object):
             pass
 
     def write(self, text):
-        """Write one line."""
-        data = text if isinstance(text, bytes) else text.encode("ascii", "backslashreplace")
+        """Write one line, at once with its end: half a line is kept until then. For one thread at a time."""
+        data = self.begun + (text if isinstance(text, bytes) else text.encode("ascii", "backslashreplace"))
+        if not data.endswith(b"\n"):
+            self.begun = data
+            return
+        self.begun = b""
         try:
             if self._has_room():
                 if self.dropped:

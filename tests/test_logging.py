@@ -71,8 +71,7 @@ class Levels(object):
         return program.err.splitlines()
 
     def explanation(self, line):
-        self.assertRegexpMatches(line, r"^W: 127\.0\.0\.1:\d+: proposed 2 contexts, no Verification: .*: this is an echo "
-                                       r"server$")
+        self.assertRegex(line, r"^W: 127\.0\.0\.1:\d+: proposed 2 contexts, no Verification: .*: this is an echo server$")
 
     def test_verbose_prints_the_manuals_lines_and_one_explanation_after_them(self):
         for arguments in ("-v", "-ll info"):
@@ -104,8 +103,8 @@ class Levels(object):
                         "D: Sta8 + Evt14 -> AR-4 -> Sta13", "D: Sta6 + Evt15 -> AA-1 -> Sta13"):
                 self.assertIn(due, lines)
             self.assertEqual([line for line in lines if line.startswith("I: ")][:4], GOOD)
-            self.assertRegexpMatches(lines[-1], r"^D: \d+ connections, at most \d+ at once; 1 echoes, the slowest "
-                                                r"\d+\.\d ms; 1 released, 0 rejected, 1 aborted here, ")
+            self.assertRegex(lines[-1], r"^D: \d+ connections, at most \d+ at once; 1 echoes, the slowest "
+                                        r"\d+\.\d ms; 1 released, 0 rejected, 1 aborted here, ")
             self.assertTrue(all(line[:3] in ("D: ", "I: ", "W: ") for line in lines))
 
     def test_a_port_in_use_is_one_line_and_exit_status_1_and_quiet_keeps_even_that(self):
@@ -139,7 +138,7 @@ class Configuration(object):
             self.assertTrue(all(line.count("|") >= 5 for line in lines))
             self.assertTrue(any(line.startswith("DEBUG|-|-|-|-|Listening on port") for line in lines), lines[:3])
             echoes = [line for line in lines if "Received Echo Request" in line]
-            self.assertRegexpMatches(echoes[0], r"^INFO\|\d+\|127\.0\.0\.1:\d+\|TESTER\|ECHOSCP\|Received Echo Request \(M")
+            self.assertRegex(echoes[0], r"^INFO\|\d+\|127\.0\.0\.1:\d+\|TESTER\|ECHOSCP\|Received Echo Request \(M")
 
     def test_a_level_option_sets_the_level_and_the_file_the_rest(self):
         target = os.path.join(folder(self), "echoscp.log")
@@ -211,6 +210,22 @@ class Harm(object):
         for _ in range(40):     # some 3 kB each: far more than the pipe holds
             self.assertTrue(good_echo(program))
         self.serves(program)
+
+
+class Writes(object):
+    """How lines reach standard error."""
+
+    def test_a_line_is_written_at_once_with_its_end(self):
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)     # each write is a record of its own
+        self.addCleanup(ours.close)
+        ours.settimeout(20)
+        program = Program(self, "-d", stderr=theirs)
+        theirs.close()
+        self.assertTrue(good_echo(program))
+        program.end()
+        written = list(iter(lambda: ours.recv(65536), b""))
+        self.assertGreater(len(written), 50)
+        self.assertEqual([text for text in written if text[1:3] != b": " or text.find(b"\n") != len(text) - 1], [])
 
 
 class Hostile(object):
@@ -287,7 +302,7 @@ class Hostile(object):
                 two.send(echo_rq(77)).pdu()
                 program.saw("Received Echo Request (MsgID 77)")
                 port = two.sock.getsockname()[1]
-                self.assertRegexpMatches(program.err, r"I: \[\d+ 127\.0\.0\.1:%d\] Received Echo Request \(MsgID 77\)" % port)
+                self.assertRegex(program.err, r"I: \[\d+ 127\.0\.0\.1:%d\] Received Echo Request \(MsgID 77\)" % port)
                 two.send(RELEASE_RQ).pdu()
         program.saw("Sta6 + Evt17")
         program.end()
@@ -297,12 +312,13 @@ class Hostile(object):
         self.assertEqual(len(first), 1)
 
 
-if not hasattr(unittest.TestCase, "assertRegexpMatches"):
-    unittest.TestCase.assertRegexpMatches = unittest.TestCase.assertRegex
+if not hasattr(unittest.TestCase, "assertRegex"):       # Python 2.7
+    unittest.TestCase.assertRegex = unittest.TestCase.assertRegexpMatches
 
 both_forms(Levels)
 both_forms(Configuration)
 both_forms(Harm)
+both_forms(Writes)
 both_forms(Hostile)
 
 if __name__ == "__main__":
