@@ -1,6 +1,7 @@
 """Running the program as its user does: a process of its own, its output, its end."""
 import errno
 import os
+import random
 import shutil
 import signal
 import socket
@@ -14,13 +15,18 @@ PIPE = subprocess.PIPE
 
 
 def free_port():
-    """A TCP port that was free a moment ago, on every address."""
-    sock = socket.socket()
-    try:
-        sock.bind(("", 0))
-        return sock.getsockname()[1]
-    finally:
-        sock.close()
+    """A TCP port that was free a moment ago, on every address. A system gives such to nobody who asks for just any."""
+    while True:
+        port = random.randrange(20000, 32768)
+        sock = socket.socket()
+        try:
+            sock.bind(("", port))
+            return port
+        except socket.error as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
+        finally:
+            sock.close()
 
 
 def accepts(port):
