@@ -238,4 +238,4 @@ class Stderr(object):
             return error.args[:1] != (errno.EINTR,)
 
     def flush(self):
-        """Nothing is held back."""
+        """Nothing: a whole line is written at once, and half a line waits for its end."""

@@ -15,7 +15,7 @@ PIPE = subprocess.PIPE
 
 
 def free_port():
-    """A TCP port that was free a moment ago, on every address. A system gives such to nobody who asks for just any."""
+    """A TCP port that was free a moment ago, on every address; from below those that systems give to outgoing connections."""
     while True:
         port = random.randrange(20000, 32768)
         sock = socket.socket()

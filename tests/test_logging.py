@@ -212,6 +212,7 @@ class Harm(object):
         self.serves(program)
 
 
+@unittest.skipUnless(hasattr(socket, "AF_UNIX") and hasattr(socket, "SOCK_SEQPACKET"), "there are no such sockets here")
 class Writes(object):
     """How lines reach standard error."""
 
