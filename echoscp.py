@@ -1,4 +1,4 @@
-"""echoscp 1.0.0: a DICOM Verification (C-ECHO) SCP in one file, for any Python from 2.7 on, nothing installed.
+"""echoscp 1.1.0: a DICOM Verification (C-ECHO) SCP in one file, for any Python from 2.6 on, nothing installed.
 
     python echoscp.py 11112             answer C-ECHO on port 11112
     python echoscp.py --help            all options
@@ -29,6 +29,7 @@ LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
 OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
 SOFTWARE.
 """
+import collections
 import errno
 import os
 import select
@@ -40,246 +41,10 @@ import threading
 import time
 
 # =====================================================================================================================
-# dul/compat.py: The only tests of the Python version and of what the platform offers.
+# dul/codes.py: Numbers, UIDs and limits of the standard, each named once. Their words are in ``words``.
 # =====================================================================================================================
 
-PY2 = sys.version_info[0] == 2
-WINDOWS = os.name == "nt"
-
-# Where a script's syntax tree stays in memory until the script has ended, and threads can start after that. That was
-# seen with these; 3.12.0 and 3.12.1 start none then.
-KEEPS_SYNTAX_TREE = (getattr(getattr(sys, "implementation", None), "name", "") == "cpython"
-                     and sys.version_info[:2] in ((3, 9), (3, 10), (3, 11), (3, 13)))
-ONE_THREAD_AT_A_TIME = getattr(sys, "_is_gil_enabled", lambda: True)()     # not so in free-threaded builds
-
-if PY2:
-    import SocketServer as socketserver
-else:
-    import socketserver
-
-# The clock of every deadline: seconds that never go back. Python 2.7 has no time.monotonic, but the elapsed time of
-# os.times() counts from boot on POSIX (in steps of 10 ms), and time.clock() from its first call on Windows.
-if hasattr(time, "monotonic"):
-    monotonic = time.monotonic
-elif WINDOWS:
-    monotonic = time.clock
-else:
-    def monotonic():
-        """Seconds since some fixed moment in the past."""
-        return os.times()[4]
-
-# Where struct timeval is two C longs, the kernel's own timeouts save a poll() before each recv() and send().
-KERNEL_TIMEOUTS = sys.platform.startswith("linux") and struct.calcsize("l") == 8
-
-INTERRUPTED = (errno.EINTR,)
-TIMED_OUT = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ETIMEDOUT)
-OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-
-
-def as_bytes(text):
-    """The bytes of ASCII text; bytes stay what they are."""
-    return text if isinstance(text, bytes) else text.encode("ascii")
-
-
-def as_native(data):
-    """The native string of bytes that are known to be ASCII."""
-    return data if isinstance(data, str) else data.decode("ascii")
-
-
-PLAIN = bytes(bytearray(code for code in range(0x20, 0x7F) if code != 0x5C))    # what is shown as it is
-
-
-def escaped(data):
-    """What a peer or a user wrote, fit for a log line and a terminal.
-
-    Everything but printable ASCII comes out as ``\\xNN``, and a backslash doubled: nothing passes for an escape.
-
-    :param data: bytes, or text (then escaped by code point)
-    """
-    if isinstance(data, bytes) and not data.translate(None, PLAIN):
-        return as_native(data)
-    codes = bytearray(data) if isinstance(data, bytes) else [ord(character) for character in data]
-    return "".join([_escape(code) for code in codes])
-
-
-def _escape(code):
-    if code == 0x5C:
-        return "\\\\"
-    if 0x20 <= code < 0x7F:
-        return chr(code)
-    return "\\x%02x" % code if code < 0x100 else "\\u%04x" % code
-
-
-def set_receive_timeout(sock, seconds):
-    """Bound each recv of a blocking socket; None for no bound. Without kernel timeouts it bounds each send too."""
-    if KERNEL_TIMEOUTS:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(seconds))
-    else:
-        sock.settimeout(seconds)
-
-
-def set_send_timeout(sock, seconds):
-    """Bound each send of a blocking socket, where the kernel does that by itself."""
-    if KERNEL_TIMEOUTS:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(seconds))
-
-
-def quick_acknowledge(sock):
-    """Have the kernel acknowledge at once what has arrived, where it can be told to."""
-    if hasattr(socket, "TCP_QUICKACK"):
-        try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        except (socket.error, ValueError):      # the connection is gone: the next recv finds that out
-            pass
-
-
-def _timeval(seconds):
-    if seconds is None:
-        return struct.pack("ll", 0, 0)
-    return struct.pack("ll", int(seconds), int(seconds % 1 * 1000000) or 1)
-
-
-def socket_pair():
-    """Two connected sockets; Windows has no socketpair() on Python 2.7."""
-    if hasattr(socket, "socketpair"):
-        return socket.socketpair()
-    listener = socket.socket()
-    try:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(1)
-        one = socket.create_connection(listener.getsockname())
-        other, address = listener.accept()
-        if address != one.getsockname():
-            raise socket.error("another process connected first")
-        return one, other
-    finally:
-        listener.close()
-
-
-def closing_wakes_accept(listener):
-    """Stop listening. Whether that woke the threads in accept(), as it does on Linux."""
-    try:
-        listener.shutdown(socket.SHUT_RDWR)
-        return True
-    except (socket.error, ValueError):
-        return False
-
-
-def set_stack_size(size):
-    """Let threads that start from now have a stack of so many bytes, where that can be chosen; returns the old one."""
-    try:
-        return threading.stack_size(size)
-    except (ValueError, RuntimeError, threading.ThreadError):
-        return 0
-
-
-def set_switch_interval(seconds):
-    """How long a thread may run before others that wait get their turn, where it can be set (not so on Python 2.7)."""
-    if hasattr(sys, "setswitchinterval"):
-        sys.setswitchinterval(seconds)
-
-
-def raise_file_limit():
-    """Raise the soft limit of open files to the hard one, where there is such a thing."""
-    try:
-        import resource
-        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except (ImportError, ValueError, OSError, AttributeError):
-        pass
-
-
-# Only there does nothing wake a blocking recv when a signal comes: seconds until one looks.
-SIGNAL_PAUSE = 0.5 if WINDOWS and PY2 else None
-
-
-def on_glibc():
-    """Whether the C library is glibc."""
-    try:
-        return os.confstr("CS_GNU_LIBC_VERSION").startswith("glibc")
-    except (AttributeError, ValueError, OSError):
-        return False
-
-
-def is_ignored(number):
-    """Whether this signal was being ignored when the process began, as nohup arranges it."""
-    if signal.getsignal(number) == signal.SIG_IGN:
-        return True
-    try:        # PyPy does not ask the system
-        with open("/proc/self/status") as status:
-            masks = [line.split()[1] for line in status if line.startswith("SigIgn:")]
-        return bool(masks) and bool(int(masks[0], 16) >> (number - 1) & 1)
-    except EnvironmentError:
-        return False
-
-
-def ending_signals():
-    """The signals that are to end a server. Windows has no SIGHUP."""
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    return [number for number in numbers if not is_ignored(number)]
-
-
-def wake_on_signal(sock):
-    """Have the interpreter write to this non-blocking socket when a signal comes, whichever thread receives it."""
-    try:
-        signal.set_wakeup_fd(sock.fileno())
-    except ValueError:      # Windows with Python 2.7 takes no sockets
-        pass
-
-
-class Stderr(object):
-    """Standard error as a log wants it: never blocks, never raises. Lines that nobody takes are dropped and counted.
-
-    A full pipe or a stopped terminal is waited for once, PATIENCE seconds; after that, lines are dropped until there is
-    room again.
-    """
-
-    PATIENCE = 0.25
-    LONGEST = 4096      # bytes: a pipe that has room takes as many at once
-
-    def __init__(self, number=2):
-        self.number = number
-        self.dropped = 0
-        self.begun = b""    # of a line whose end has not come: logging of Python 3.6 writes that by itself
-        try:    # a terminal that is stuck has room for a few bytes, and select() says so; a line would block in it
-            if os.isatty(number):
-                self.number = os.open(os.ttyname(number), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
-        except (OSError, AttributeError):
-            pass
-
-    def write(self, text):
-        """Write one line, at once with its end: half a line is kept until then. For one thread at a time."""
-        data = self.begun + (text if isinstance(text, bytes) else text.encode("ascii", "backslashreplace"))
-        if not data.endswith(b"\n"):
-            self.begun = data
-            return
-        self.begun = b""
-        try:
-            if self._has_room():
-                if self.dropped:
-                    data = b"W: lines were dropped here: standard error took no more\n" + data
-                    self.dropped = 0
-                os.write(self.number, data[:self.LONGEST - 1] + b"\n" if len(data) > self.LONGEST else data)
-                return
-        except (OSError, ValueError):
-            pass
-        self.dropped += 1
-
-    def _has_room(self):
-        try:
-            return WINDOWS or bool(select.select([], [self.number], [], 0 if self.dropped else self.PATIENCE)[1])
-        except (OSError, ValueError, select.error) as error:    # it cannot be asked: writing to it will show
-            return error.args[:1] != (errno.EINTR,)
-
-    def flush(self):
-        """Nothing: a whole line is written at once, and half a line waits for its end."""
-
-
-# =====================================================================================================================
-# dul/codes.py: Numbers, UIDs and limits, each named once, with its place in the standard.
-# =====================================================================================================================
-
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 
 # PDU types (PS3.8 9.3.1)
 A_ASSOCIATE_RQ = 0x01
@@ -289,25 +54,6 @@ P_DATA_TF = 0x04
 A_RELEASE_RQ = 0x05
 A_RELEASE_RP = 0x06
 A_ABORT = 0x07
-
-PDU_NAMES = {
-    A_ASSOCIATE_RQ: "A-ASSOCIATE-RQ",
-    A_ASSOCIATE_AC: "A-ASSOCIATE-AC",
-    A_ASSOCIATE_RJ: "A-ASSOCIATE-RJ",
-    P_DATA_TF: "P-DATA-TF",
-    A_RELEASE_RQ: "A-RELEASE-RQ",
-    A_RELEASE_RP: "A-RELEASE-RP",
-    A_ABORT: "A-ABORT",
-}
-PDU_SECTIONS = {  # of PS3.8
-    A_ASSOCIATE_RQ: "9.3.2",
-    A_ASSOCIATE_AC: "9.3.3",
-    A_ASSOCIATE_RJ: "9.3.4",
-    P_DATA_TF: "9.3.5",
-    A_RELEASE_RQ: "9.3.6",
-    A_RELEASE_RP: "9.3.7",
-    A_ABORT: "9.3.8",
-}
 
 # Items and sub-items of A-ASSOCIATE-RQ and -AC (PS3.8 9.3.2, 9.3.3, Annex D; PS3.7 D.3.3)
 APPLICATION_CONTEXT = 0x10
@@ -332,11 +78,15 @@ FIXED_LENGTH = 68             # PDU-length of an A-ASSOCIATE-RQ or -AC without i
 SHORT_LENGTH = 4              # PDU-length of RJ, RELEASE-RQ, RELEASE-RP and ABORT (PS3.8 9.3.4, 9.3.6 to 9.3.8)
 PDV_OVERHEAD = 6              # Item-length, Presentation-context-ID, message control header (PS3.8 9.3.5.1)
 MINIMUM_MAXIMUM_LENGTH = 8    # the smallest Maximum Length that lets a fragment through: PDV_OVERHEAD and two bytes
-LARGEST_RQ = 1024 * 1024      # PDU-length of an A-ASSOCIATE-RQ; a limit of ours, the standard has none
-LARGEST_COMMAND_SET = 64 * 1024   # reassembled; a limit of ours
 MOST_CONTEXTS = 128           # odd presentation context IDs from 1 to 255 (PS3.8 9.3.2.2)
 AE_TITLE_LENGTH = 16          # PS3.8 9.3.2, PS3.5 6.2
 UID_LENGTH = 64               # characters at most (PS3.5 9)
+
+# Limits of this implementation; the standard has none
+LARGEST_RQ = 1024 * 1024      # PDU-length of an A-ASSOCIATE-RQ, in bytes
+MOST_ITEMS = 10000            # items, sub-items and listed UIDs of one A-ASSOCIATE-RQ: bounds the memory that decoding takes
+LARGEST_COMMAND_SET = 64 * 1024   # bytes, reassembled
+CLOSING_SECONDS = 30          # ARTIM in Sta13 where -ta is 0: nothing is left to say, so the connection need not stay
 
 PROTOCOL_VERSION = 0x0001     # only bit 0 is tested (PS3.8 9.3.2)
 
@@ -346,22 +96,147 @@ LAST_FRAGMENT = 0x02
 
 # Result/Reason of a presentation context (PS3.8 9.3.3.2)
 ACCEPTANCE = 0
-USER_REJECTION = 1
-NO_REASON = 2
 ABSTRACT_SYNTAX_NOT_SUPPORTED = 3
 TRANSFER_SYNTAXES_NOT_SUPPORTED = 4
+
+# A-ASSOCIATE-RJ: (result, source, reason) (PS3.8 9.3.4)
+SERVICE_USER = 1              # a source; 2 and 3 are the service provider
+REJECT_APPLICATION_CONTEXT = (1, 1, 2)
+REJECT_PROTOCOL_VERSION = (1, 2, 2)
+REJECT_LOCAL_LIMIT = (2, 3, 2)
+
+# A-ABORT: (source, reason) (PS3.8 9.3.8)
+ABORT_BY_USER = (0, 0)
+ABORT_UNRECOGNIZED_PDU = (2, 1)
+ABORT_UNEXPECTED_PDU = (2, 2)
+ABORT_INVALID_PARAMETER = (2, 6)
+
+# UIDs (PS3.6 Annex A). In PDUs they are bytes without padding.
+APPLICATION_CONTEXT_NAME = b"1.2.840.10008.3.1.1.1"
+VERIFICATION = b"1.2.840.10008.1.1"
+IMPLICIT_LITTLE = b"1.2.840.10008.1.2"
+EXPLICIT_LITTLE = b"1.2.840.10008.1.2.1"
+EXPLICIT_BIG = b"1.2.840.10008.1.2.2"
+
+# Who we are (PS3.7 D.3.3.2). The UID is 2.25 and the decimal form of UUID 3a84e774-8224-4114-89b9-106dbf45d262
+# (PS3.5 B.2), which was drawn at random for this implementation and stays with it.
+IMPLEMENTATION_CLASS = b"2.25.77785301408213893004879162580937331298"
+IMPLEMENTATION_VERSION = b"ECHOSCP_" + VERSION.encode("ascii")
+
+# Command elements of group 0000 (PS3.7 E.1), by element number
+COMMAND_GROUP_LENGTH = 0x0000
+AFFECTED_SOP_CLASS_UID = 0x0002
+COMMAND_FIELD = 0x0100
+MESSAGE_ID = 0x0110
+MESSAGE_ID_BEING_RESPONDED_TO = 0x0120
+COMMAND_DATA_SET_TYPE = 0x0800
+STATUS = 0x0900
+UID_ELEMENTS = (0x0002, 0x0003, 0x1000, 0x1001)
+
+# Command Field (PS3.7 E.1)
+C_ECHO_RQ = 0x0030
+C_ECHO_RSP = 0x8030
+NO_DATA_SET = 0x0101          # Command Data Set Type (PS3.7 9.3.5)
+
+# Status (PS3.7 9.1.5.1.4, Annex C)
+SUCCESS = 0x0000
+SOP_CLASS_NOT_SUPPORTED = 0x0122
+
+
+# =====================================================================================================================
+# dul/text.py: What a peer or a user wrote, made fit for one line of a log and a terminal; ASCII text and bytes.
+# =====================================================================================================================
+
+PLAIN = bytes(bytearray(code for code in range(0x20, 0x7F) if code != 0x5C))    # shown as it is
+LONGEST_VALUE = 1000    # bytes or characters of one value that are shown; a peer can send a UID of 65535 bytes
+LONGEST_LINE = 2000     # characters of one line
+
+
+def as_bytes(text):
+    """The bytes of ASCII text; bytes stay what they are."""
+    return text if isinstance(text, bytes) else text.encode("ascii")
+
+
+def as_native(data):
+    """The native string (str of this Python) of ASCII bytes."""
+    return data if str is bytes else data.decode("ascii")
+
+
+def is_plain(data):
+    """Whether bytes are printable ASCII without a backslash."""
+    return not data.translate(None, PLAIN)
+
+
+def escaped(data):
+    """A value in printable ASCII, at most LONGEST_VALUE of it.
+
+    Every other byte comes out as ``\\xNN``, a backslash doubled, so that no value can pass for an escape.
+
+    :param data: bytes, or text (escaped by code point)
+    """
+    more = len(data) - LONGEST_VALUE
+    if more > 0:
+        return "%s ... (%d more)" % (escaped(data[:LONGEST_VALUE]), more)
+    if isinstance(data, bytes) and is_plain(data):
+        return as_native(data)
+    codes = bytearray(data) if isinstance(data, bytes) else [ord(character) for character in data]
+    return "".join([_escape(code) for code in codes])
+
+
+def _escape(code):
+    if code == 0x5C:
+        return "\\\\"
+    if 0x20 <= code < 0x7F:
+        return chr(code)
+    return "\\x%02x" % code if code < 0x100 else "\\u%04x" % code
+
+
+def shortened(text):
+    """A line, cut where it is longer than LONGEST_LINE."""
+    if len(text) <= LONGEST_LINE:
+        return text
+    return "%s ... (%d characters more)" % (text[:LONGEST_LINE], len(text) - LONGEST_LINE)
+
+
+def counted(number, noun):
+    """``1 echo``, ``2 echoes``: a number and its noun."""
+    return "%d %s%s" % (number, noun, "" if number == 1 else "es" if noun.endswith("o") else "s")
+
+
+# =====================================================================================================================
+# dul/words.py: The standard's words for its codes, and the names of UIDs.
+# =====================================================================================================================
+
+# PDUs, and their sections of PS3.8
+PDU_NAMES = {
+    A_ASSOCIATE_RQ: "A-ASSOCIATE-RQ",
+    A_ASSOCIATE_AC: "A-ASSOCIATE-AC",
+    A_ASSOCIATE_RJ: "A-ASSOCIATE-RJ",
+    P_DATA_TF: "P-DATA-TF",
+    A_RELEASE_RQ: "A-RELEASE-RQ",
+    A_RELEASE_RP: "A-RELEASE-RP",
+    A_ABORT: "A-ABORT",
+}
+PDU_SECTIONS = {  # of PS3.8
+    A_ASSOCIATE_RQ: "9.3.2",
+    A_ASSOCIATE_AC: "9.3.3",
+    A_ASSOCIATE_RJ: "9.3.4",
+    P_DATA_TF: "9.3.5",
+    A_RELEASE_RQ: "9.3.6",
+    A_RELEASE_RP: "9.3.7",
+    A_ABORT: "9.3.8",
+}
+
+# Result/Reason of a presentation context (PS3.8 9.3.3.2)
 CONTEXT_RESULTS = {
     ACCEPTANCE: "acceptance",
-    USER_REJECTION: "user-rejection",
-    NO_REASON: "no-reason",
+    1: "user-rejection",
+    2: "no-reason",
     ABSTRACT_SYNTAX_NOT_SUPPORTED: "abstract-syntax-not-supported",
     TRANSFER_SYNTAXES_NOT_SUPPORTED: "transfer-syntaxes-not-supported",
 }
 
-# A-ASSOCIATE-RJ: (result, source, reason) (PS3.8 9.3.4)
-REJECT_APPLICATION_CONTEXT = (1, 1, 2)
-REJECT_PROTOCOL_VERSION = (1, 2, 2)
-REJECT_LOCAL_LIMIT = (2, 3, 2)
+# A-ASSOCIATE-RJ (PS3.8 9.3.4)
 REJECT_RESULTS = {1: "rejected-permanent", 2: "rejected-transient"}
 REJECT_SOURCES = {
     1: "DICOM UL service-user",
@@ -379,11 +254,7 @@ REJECT_REASONS = {  # (source, reason)
     (3, 2): "local-limit-exceeded",
 }
 
-# A-ABORT: (source, reason) (PS3.8 9.3.8)
-ABORT_BY_USER = (0, 0)
-ABORT_UNRECOGNIZED_PDU = (2, 1)
-ABORT_UNEXPECTED_PDU = (2, 2)
-ABORT_INVALID_PARAMETER = (2, 6)
+# A-ABORT (PS3.8 9.3.8)
 ABORT_SOURCES = {0: "DICOM UL service-user", 1: "reserved", 2: "DICOM UL service-provider"}
 ABORT_REASONS = {  # of source 2; with source 0 the reason is not significant
     0: "reason-not-specified",
@@ -395,33 +266,7 @@ ABORT_REASONS = {  # of source 2; with source 0 the reason is not significant
     6: "invalid-PDU-parameter value",
 }
 
-# UIDs (PS3.6 Annex A). In PDUs they are bytes without padding.
-APPLICATION_CONTEXT_NAME = b"1.2.840.10008.3.1.1.1"
-VERIFICATION = b"1.2.840.10008.1.1"
-IMPLICIT_LITTLE = b"1.2.840.10008.1.2"
-EXPLICIT_LITTLE = b"1.2.840.10008.1.2.1"
-EXPLICIT_BIG = b"1.2.840.10008.1.2.2"
-UID_NAMES = {
-    "1.2.840.10008.3.1.1.1": "DICOM Application Context Name",
-    "1.2.840.10008.1.1": "Verification SOP Class",
-    "1.2.840.10008.1.2": "Little Endian Implicit VR",
-    "1.2.840.10008.1.2.1": "Little Endian Explicit VR",
-    "1.2.840.10008.1.2.2": "Big Endian Explicit VR",
-}
-
-# Who we are (PS3.7 D.3.3.2). The UID is 2.25 and the decimal form of UUID 3a84e774-8224-4114-89b9-106dbf45d262
-# (PS3.5 B.2), which was drawn at random for this implementation and stays with it.
-IMPLEMENTATION_CLASS = b"2.25.77785301408213893004879162580937331298"
-IMPLEMENTATION_VERSION = b"ECHOSCP_" + VERSION.encode("ascii")
-
-# Command elements of group 0000 (PS3.7 E.1), by element number
-COMMAND_GROUP_LENGTH = 0x0000
-AFFECTED_SOP_CLASS_UID = 0x0002
-COMMAND_FIELD = 0x0100
-MESSAGE_ID = 0x0110
-MESSAGE_ID_BEING_RESPONDED_TO = 0x0120
-COMMAND_DATA_SET_TYPE = 0x0800
-STATUS = 0x0900
+# Elements of a command set (PS3.7 E.1), commands, and the Status of a response (PS3.7 9.1.5.1.4, Annex C)
 ELEMENT_NAMES = {
     0x0000: "Command Group Length",
     0x0002: "Affected SOP Class UID",
@@ -448,12 +293,6 @@ ELEMENT_NAMES = {
     0x1030: "Move Originator Application Entity Title",
     0x1031: "Move Originator Message ID",
 }
-UID_ELEMENTS = (0x0002, 0x0003, 0x1000, 0x1001)
-
-# Command Field (PS3.7 E.1)
-C_ECHO_RQ = 0x0030
-C_ECHO_RSP = 0x8030
-RESPONSE = 0x8000
 COMMAND_NAMES = {
     0x0001: "C-STORE-RQ", 0x8001: "C-STORE-RSP", 0x0010: "C-GET-RQ", 0x8010: "C-GET-RSP",
     0x0020: "C-FIND-RQ", 0x8020: "C-FIND-RSP", 0x0021: "C-MOVE-RQ", 0x8021: "C-MOVE-RSP",
@@ -462,141 +301,69 @@ COMMAND_NAMES = {
     0x0120: "N-SET-RQ", 0x8120: "N-SET-RSP", 0x0130: "N-ACTION-RQ", 0x8130: "N-ACTION-RSP",
     0x0140: "N-CREATE-RQ", 0x8140: "N-CREATE-RSP", 0x0150: "N-DELETE-RQ", 0x8150: "N-DELETE-RSP",
 }
-NO_DATA_SET = 0x0101          # Command Data Set Type (PS3.7 9.3.5)
-
-# Status (PS3.7 9.1.5.1.4, Annex C)
-SUCCESS = 0x0000
-SOP_CLASS_NOT_SUPPORTED = 0x0122
 STATUS_NAMES = {SUCCESS: "Success", SOP_CLASS_NOT_SUPPORTED: "Refused: SOP Class not supported"}
 
-
-# =====================================================================================================================
-# dul/errors.py: What can go wrong with a peer; an error carries the abort or the reject that the peer must be sent.
-#
-# Each is told in one sentence, ``str(error)``, that the log, the callback of an embedding program and the tests share.
-# =====================================================================================================================
-
-class PeerError(Exception):
-    """Something that a peer, or the network, did. Never raised for a fault of our own.
-
-    :cvar expected: whether it is ordinary, so that nobody need be warned of it
-    """
-
-    expected = False
-
-
-class InvalidPDU(PeerError):
-    """A PDU that is not what PS3.8 9.3 says (Evt19): where, what was found, and what was due.
-
-    :param pdu: the PDU's name, as ``A-ASSOCIATE-RQ``
-    :param offset: byte offset of the field from the start of the PDU
-    :param field: the field's name in the standard
-    :param section: of PS3.8, or with its part (``PS3.7 D.3.3.4``)
-    :param found: the value found; ``due``: the value that was due; both as text
-    :param abort: (source, reason) of the A-ABORT that the peer is owed in Sta3 and later; in Sta2 it is always 0, 0
-    """
-
-    def __init__(self, pdu, offset, field, section, found, due, abort=ABORT_INVALID_PARAMETER):
-        Exception.__init__(self, pdu, offset, field, section, found, due)
-        self.pdu = pdu
-        self.offset = offset
-        self.field = field
-        self.section = section if section.startswith("PS3.") else "PS3.8 " + section
-        self.found = found
-        self.due = due
-        self.abort = abort
-        self.data = b""         # as much of the PDU as was read, for the hex dump at debug
-        self.foreign = None     # what the peer speaks instead, in one sentence, where that is known
-
-    def __str__(self):
-        return self.foreign or "%s: %s at byte %d is %s, due: %s (%s)" % (
-            self.pdu, self.field, self.offset, self.found, self.due, self.section)
-
-
-class MessageError(PeerError):
-    """A message that is not answered: the DIMSE service user aborts (Evt15: A-ABORT, source 0, reason 0)."""
-
-    abort = ABORT_BY_USER
-
-    def __init__(self, sentence):
-        Exception.__init__(self, sentence)
-
-
-class Rejected(PeerError):
-    """An A-ASSOCIATE-RQ that is answered by A-ASSOCIATE-RJ (PS3.8 9.3.4).
-
-    :param reject: (result, source, reason)
-    :param sentence: why, for our own user
-    """
-
-    def __init__(self, reject, sentence):
-        Exception.__init__(self, reject, sentence)
-        self.reject = reject
-        self.sentence = sentence
-
-    def __str__(self):
-        return "%s (%s)" % (self.sentence, reject_words(self.reject))
-
-
-class Expired(PeerError):
-    """A deadline passed.
-
-    :param option: the option that set it, as ``-ta``
-    :param seconds: how long it was
-    :param state: in which State
-    :param progress: how much of what had come, as ``22 of 205 bytes of A-ASSOCIATE-RQ``, or an empty string
-    """
-
-    abort = ABORT_BY_USER
-
-    def __init__(self, option="", seconds=0, state=None, progress=""):
-        Exception.__init__(self, option, seconds, state, progress)
-
-    def __str__(self):
-        option, seconds, state, progress = self.args
-        return "timeout: %s in %d s (%s) in %s (%s)" % (
-            progress or "nothing", seconds, option, state, getattr(state, "meaning", ""))
-
-
-class ConnectionLost(PeerError):
-    """The transport connection is gone (Evt17): an orderly end (EOF), a reset, or a peer that no longer reads."""
-
-    state = None
-    progress = ""
-
-    def __str__(self):
-        where = " in %s (%s)" % (self.state, self.state.meaning) if self.state else ""
-        return self.args[0] + where + (", after " + self.progress if self.progress else "")
-
-
-class Stopped(PeerError):
-    """Not the peer's doing: this server, or the program that it is part of, ends the association (Evt15)."""
-
-    abort = ABORT_BY_USER
-    expected = True
-
-
-class Aborted(PeerError):
-    """The peer's A-ABORT (Evt16)."""
-
-    def __init__(self, source, reason):
-        Exception.__init__(self, source, reason)
-
-    def __str__(self):
-        return "A-ABORT from the peer: " + abort_words(*self.args)
-
-
-class UnexpectedPDU(PeerError):
-    """A PDU that may be sound, in a state where PS3.8 Table 9-10 has AA-1, AA-7 or AA-8 for it."""
-
-    abort = ABORT_UNEXPECTED_PDU
-
-    def __init__(self, pdu, state):
-        Exception.__init__(self, pdu, state)
-
-    def __str__(self):
-        pdu, state = self.args
-        return "%s in %s (%s) (PS3.8 9.2.3)" % (pdu, state, state.meaning)
+# UIDs that a verification server meets most (PS3.6 Annex A)
+UID_NAMES = {
+    "1.2.840.10008.3.1.1.1": "DICOM Application Context Name",
+    "1.2.840.10008.1.1": "Verification SOP Class",
+    "1.2.840.10008.1.2": "Little Endian Implicit VR",
+    "1.2.840.10008.1.2.1": "Little Endian Explicit VR",
+    "1.2.840.10008.1.2.2": "Big Endian Explicit VR",
+    "1.2.840.10008.1.2.1.99": "Deflated Explicit VR Little Endian",
+    "1.2.840.10008.1.2.4.50": "JPEG Baseline (Process 1)",
+    "1.2.840.10008.1.2.4.51": "JPEG Extended (Process 2 and 4)",
+    "1.2.840.10008.1.2.4.57": "JPEG Lossless, Non-Hierarchical (Process 14)",
+    "1.2.840.10008.1.2.4.70": "JPEG Lossless, Non-Hierarchical, First-Order Prediction (Process 14 [Selection Value 1])",
+    "1.2.840.10008.1.2.4.80": "JPEG-LS Lossless Image Compression",
+    "1.2.840.10008.1.2.4.81": "JPEG-LS Lossy (Near-Lossless) Image Compression",
+    "1.2.840.10008.1.2.4.90": "JPEG 2000 Image Compression (Lossless Only)",
+    "1.2.840.10008.1.2.4.91": "JPEG 2000 Image Compression",
+    "1.2.840.10008.1.2.4.100": "MPEG2 Main Profile / Main Level",
+    "1.2.840.10008.1.2.4.102": "MPEG-4 AVC/H.264 High Profile / Level 4.1",
+    "1.2.840.10008.1.2.5": "RLE Lossless",
+    "1.2.840.10008.5.1.4.1.1.1": "Computed Radiography Image Storage",
+    "1.2.840.10008.5.1.4.1.1.1.1": "Digital X-Ray Image Storage - For Presentation",
+    "1.2.840.10008.5.1.4.1.1.1.1.1": "Digital X-Ray Image Storage - For Processing",
+    "1.2.840.10008.5.1.4.1.1.1.2": "Digital Mammography X-Ray Image Storage - For Presentation",
+    "1.2.840.10008.5.1.4.1.1.1.3": "Digital Intra-Oral X-Ray Image Storage - For Presentation",
+    "1.2.840.10008.5.1.4.1.1.2": "CT Image Storage",
+    "1.2.840.10008.5.1.4.1.1.2.1": "Enhanced CT Image Storage",
+    "1.2.840.10008.5.1.4.1.1.3.1": "Ultrasound Multi-frame Image Storage",
+    "1.2.840.10008.5.1.4.1.1.4": "MR Image Storage",
+    "1.2.840.10008.5.1.4.1.1.4.1": "Enhanced MR Image Storage",
+    "1.2.840.10008.5.1.4.1.1.6.1": "Ultrasound Image Storage",
+    "1.2.840.10008.5.1.4.1.1.7": "Secondary Capture Image Storage",
+    "1.2.840.10008.5.1.4.1.1.9.1.1": "12-lead ECG Waveform Storage",
+    "1.2.840.10008.5.1.4.1.1.11.1": "Grayscale Softcopy Presentation State Storage",
+    "1.2.840.10008.5.1.4.1.1.12.1": "X-Ray Angiographic Image Storage",
+    "1.2.840.10008.5.1.4.1.1.12.2": "X-Ray Radiofluoroscopic Image Storage",
+    "1.2.840.10008.5.1.4.1.1.20": "Nuclear Medicine Image Storage",
+    "1.2.840.10008.5.1.4.1.1.66.4": "Segmentation Storage",
+    "1.2.840.10008.5.1.4.1.1.77.1.4": "VL Photographic Image Storage",
+    "1.2.840.10008.5.1.4.1.1.88.11": "Basic Text SR Storage",
+    "1.2.840.10008.5.1.4.1.1.88.22": "Enhanced SR Storage",
+    "1.2.840.10008.5.1.4.1.1.88.67": "X-Ray Radiation Dose SR Storage",
+    "1.2.840.10008.5.1.4.1.1.104.1": "Encapsulated PDF Storage",
+    "1.2.840.10008.5.1.4.1.1.128": "Positron Emission Tomography Image Storage",
+    "1.2.840.10008.5.1.4.1.1.481.1": "RT Image Storage",
+    "1.2.840.10008.5.1.4.1.1.481.2": "RT Dose Storage",
+    "1.2.840.10008.5.1.4.1.1.481.3": "RT Structure Set Storage",
+    "1.2.840.10008.5.1.4.1.1.481.5": "RT Plan Storage",
+    "1.2.840.10008.5.1.4.1.2.1.1": "Patient Root Query/Retrieve Information Model - FIND",
+    "1.2.840.10008.5.1.4.1.2.1.2": "Patient Root Query/Retrieve Information Model - MOVE",
+    "1.2.840.10008.5.1.4.1.2.1.3": "Patient Root Query/Retrieve Information Model - GET",
+    "1.2.840.10008.5.1.4.1.2.2.1": "Study Root Query/Retrieve Information Model - FIND",
+    "1.2.840.10008.5.1.4.1.2.2.2": "Study Root Query/Retrieve Information Model - MOVE",
+    "1.2.840.10008.5.1.4.1.2.2.3": "Study Root Query/Retrieve Information Model - GET",
+    "1.2.840.10008.5.1.4.31": "Modality Worklist Information Model - FIND",
+    "1.2.840.10008.3.1.2.3.3": "Modality Performed Procedure Step SOP Class",
+    "1.2.840.10008.1.20.1": "Storage Commitment Push Model SOP Class",
+    "1.2.840.10008.5.1.1.9": "Basic Grayscale Print Management Meta SOP Class",
+    "1.2.840.10008.5.1.1.18": "Basic Color Print Management Meta SOP Class",
+    "1.2.840.10008.5.1.1.1": "Basic Film Session SOP Class",
+    "1.2.840.10008.5.1.1.16": "Printer SOP Class",
+}
 
 
 def reject_words(reject):
@@ -615,20 +382,213 @@ def abort_words(source, reason):
     return words + ", reason %d: %s" % (reason, ABORT_REASONS.get(reason, "reserved"))
 
 
+def element_name(element):
+    """``Command Field (0000,0100)``."""
+    return "%s (0000,%04X)" % (ELEMENT_NAMES.get(element, "element"), element)
+
+
+def command_name(field):
+    """``C-STORE-RQ``, or the number where it has no name."""
+    return COMMAND_NAMES.get(field, "command %04XH" % field)
+
+
+def is_uid(data):
+    """Whether bytes without padding look like a UID: 1 to 64 digits and dots (PS3.5 9.1)."""
+    return 0 < len(data) <= UID_LENGTH and not data.strip(b"0123456789.")
+
+
+def uid_name(uid):
+    """``Verification SOP Class``; the UID itself where it has no known name; of what is not a UID, its length alone.
+
+    A damaged request may have a secret where a UID should be.
+
+    :param uid: bytes without padding
+    """
+    if not is_uid(uid):
+        return "(%s that are not a UID)" % counted(len(uid), "byte")
+    text = as_native(uid)
+    return UID_NAMES.get(text, text)
+
+
+def named_uid(uid):
+    """``=Verification SOP Class``, or the plain UID: as in DCMTK's dumps."""
+    name = uid_name(uid)
+    return "=" + name if is_uid(uid) and name != as_native(uid) else name
+
+
 # =====================================================================================================================
-# dul/settings.py: What a server is told to do; each rule about a value stands here once, for the command line and for embedding.
+# dul/errors.py: What a peer can do wrong: one sentence each, ``str(error)``, and the abort or reject that the peer is owed.
+#
+# Log, notices and tests share the sentence.
 # =====================================================================================================================
 
-LEAST_MAXIMUM_LENGTH, LARGEST_UINT32 = 128, 4294967295
+class PeerError(Exception):
+    """Something that a peer, or the network, did. Never raised for a fault of this program."""
+
+
+class InvalidPDU(PeerError):
+    """A PDU that breaks PS3.8 9.3 (Evt19): where, what was found, and what was due.
+
+    :param pdu: the PDU's name, as ``A-ASSOCIATE-RQ``
+    :param offset: byte offset of the field from the start of the PDU
+    :param field: the field's name in the standard
+    :param section: of PS3.8, or with its part (``PS3.7 D.3.3.4``)
+    :param found: the value found, as text
+    :param due: the value that was due, as text
+    :param abort: (source, reason) of the A-ABORT that the peer is owed in Sta3 and later; in Sta2 it is always 0, 0
+    :ivar data: as much of the PDU as had been read, as bytes
+    :ivar opening: whether it was the first PDU of its connection: then it may be another protocol altogether
+    """
+
+    def __init__(self, pdu, offset, field, section, found, due, abort=ABORT_INVALID_PARAMETER):
+        Exception.__init__(self, pdu, offset, field, section, found, due)
+        self.offset = offset
+        self.abort = abort
+        self.data = b""
+        self.opening = False
+
+    def __str__(self):
+        pdu, offset, field, section, found, due = self.args
+        return "%s: %s at byte %d is %s, due: %s (%s)" % (
+            pdu, field, offset, found, due, section if section.startswith("PS3.") else "PS3.8 " + section)
+
+
+class MessageError(PeerError):
+    """A message that is not answered: the DIMSE service user aborts (Evt15: A-ABORT, source 0, reason 0)."""
+
+    abort = ABORT_BY_USER
+
+    def __init__(self, sentence):
+        Exception.__init__(self, sentence)
+
+
+class Rejected(PeerError):
+    """An A-ASSOCIATE-RQ that is answered by A-ASSOCIATE-RJ (PS3.8 9.3.4).
+
+    :param reject: (result, source, reason)
+    :param sentence: why
+    """
+
+    def __init__(self, reject, sentence):
+        Exception.__init__(self, reject, sentence)
+        self.reject = reject
+
+    def __str__(self):
+        reject, sentence = self.args
+        return "%s (%s)" % (sentence, reject_words(reject))
+
+    @property
+    def by_user(self):
+        """Whether it is the service user who rejects (AE-8), and not the service provider (AE-6)."""
+        return self.reject[1] == SERVICE_USER
+
+
+class Expired(PeerError):
+    """A deadline passed.
+
+    :param option: the option that set it, as ``-ta``
+    :param seconds: how long it was
+    :param state: the State in which it passed
+    :param progress: what had arrived, as ``22 of 205 bytes of A-ASSOCIATE-RQ``; empty for nothing
+    """
+
+    abort = ABORT_BY_USER
+
+    def __init__(self, option, seconds, state, progress):
+        Exception.__init__(self, option, seconds, state, progress)
+
+    def __str__(self):
+        option, seconds, state, progress = self.args
+        return "timeout: %s in %d s (%s) in %s (%s)" % (progress or "nothing", seconds, option, state, state.meaning)
+
+
+class ConnectionLost(PeerError):
+    """The transport connection is gone (Evt17).
+
+    :param sentence: how, as ``connection closed by the peer``
+    :ivar state: the State in which it happened
+    :ivar progress: what had arrived of the next PDU, as in Expired
+    :ivar echoes: how many C-ECHO-RQs had been answered
+    """
+
+    def __init__(self, sentence):
+        Exception.__init__(self, sentence)
+        self.state = None
+        self.progress = ""
+        self.echoes = 0
+
+    def __str__(self):
+        where = " in %s (%s)" % (self.state, self.state.meaning) if self.state else ""
+        return self.args[0] + where + (", after " + self.progress if self.progress else "")
+
+
+class ClosedHere(ConnectionLost):
+    """This side closes a connection that has no association: the server stops, or needs the room.
+
+    :param sentence: why
+    :param expected: whether it is ordinary, so that there is no warning of it
+    """
+
+    def __init__(self, sentence, expected):
+        ConnectionLost.__init__(self, sentence)
+        self.expected = expected
+
+
+class Stopped(PeerError):
+    """This server, or the program that it is part of, ends the association (Evt15)."""
+
+    abort = ABORT_BY_USER
+
+
+class Aborted(PeerError):
+    """The peer's A-ABORT (Evt16).
+
+    :param source: byte 9 of the A-ABORT; ``reason``: byte 10
+    """
+
+    def __init__(self, source, reason):
+        Exception.__init__(self, source, reason)
+
+    def __str__(self):
+        return "A-ABORT from the peer: " + abort_words(*self.args)
+
+
+class UnexpectedPDU(PeerError):
+    """A known PDU in a state where PS3.8 Table 9-10 has AA-1, AA-7 or AA-8 for it.
+
+    :param pdu: its name
+    :param state: the State
+    """
+
+    abort = ABORT_UNEXPECTED_PDU
+
+    def __init__(self, pdu, state):
+        Exception.__init__(self, pdu, state)
+
+    def __str__(self):
+        pdu, state = self.args
+        return "%s in %s (%s) (PS3.8 9.2.3)" % (pdu, state, state.meaning)
+
+
+# =====================================================================================================================
+# dul/settings.py: What a server is told to do, and the rule for each value: the same for the command line and for embedding.
+# =====================================================================================================================
+
+LEAST_MAXIMUM_LENGTH, LARGEST_MAXIMUM_LENGTH = 128, 4294967295
 LONGEST_TIMEOUT = 4294967295
 
-NATIVE_EXPLICIT, OTHER_EXPLICIT = EXPLICIT_LITTLE, EXPLICIT_BIG
-if sys.byteorder == "big":
-    NATIVE_EXPLICIT, OTHER_EXPLICIT = EXPLICIT_BIG, EXPLICIT_LITTLE
-PREFER_LOCAL = (NATIVE_EXPLICIT, OTHER_EXPLICIT, IMPLICIT_LITTLE)
+# The acceptor's order of transfer syntaxes, the preferred one first
 PREFER_LITTLE = (EXPLICIT_LITTLE, EXPLICIT_BIG, IMPLICIT_LITTLE)
 PREFER_BIG = (EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE)
 IMPLICIT_ONLY = (IMPLICIT_LITTLE,)
+
+
+def prefer_local(byte_order):
+    """The order that prefers explicit VR in the byte order of the host.
+
+    :param byte_order: ``little`` or ``big``
+    """
+    return PREFER_BIG if byte_order == "big" else PREFER_LITTLE
 
 
 def check_title(title):
@@ -657,8 +617,8 @@ def check_maximum_length(length):
 
     :raises ValueError: saying what is allowed, unless it is 0 (no limit) or 128 to 4294967295
     """
-    if length and not LEAST_MAXIMUM_LENGTH <= length <= LARGEST_UINT32:
-        raise ValueError("0 (no limit) or %d to %d bytes" % (LEAST_MAXIMUM_LENGTH, LARGEST_UINT32))
+    if length and not LEAST_MAXIMUM_LENGTH <= length <= LARGEST_MAXIMUM_LENGTH:
+        raise ValueError("0 (no limit) or %d to %d bytes" % (LEAST_MAXIMUM_LENGTH, LARGEST_MAXIMUM_LENGTH))
     return length
 
 
@@ -667,7 +627,7 @@ class Settings(object):
 
     :param ae_title: ours, 1 to 16 characters; it is shown, and any called title is accepted
     :param timeout: seconds from accept until a whole A-ASSOCIATE-RQ is there; 0: no limit of its own
-    :param acse_timeout: seconds of the ARTIM timer; 0: no limit
+    :param acse_timeout: seconds of the ARTIM timer, and of each send; 0: no limit in Sta2
     :param dimse_timeout: seconds until the next complete message; 0: no limit
     :param maximum_length: the longest PDU-length of a P-DATA-TF that we take, in bytes; 0: no limit
     :param transfer_syntaxes: UIDs, the preferred one first
@@ -677,7 +637,7 @@ class Settings(object):
     __slots__ = ("ae_title", "timeout", "acse_timeout", "dimse_timeout", "maximum_length", "transfer_syntaxes")
 
     def __init__(self, ae_title="ECHOSCP", timeout=0, acse_timeout=30, dimse_timeout=0, maximum_length=16384,
-                 transfer_syntaxes=PREFER_LOCAL):
+                 transfer_syntaxes=PREFER_LITTLE):
         self.ae_title = check_title(ae_title)
         self.timeout = check_seconds(timeout)
         self.acse_timeout = check_seconds(acse_timeout)
@@ -687,54 +647,44 @@ class Settings(object):
 
 
 # =====================================================================================================================
-# dul/items.py: Items and sub-items of A-ASSOCIATE-RQ and -AC (PS3.8 9.3.2, 9.3.3, Annex D; PS3.7 D.3.3) as value classes. Pure.
+# dul/items.py: Items and sub-items of A-ASSOCIATE-RQ and -AC (PS3.8 9.3.2, 9.3.3, Annex D; PS3.7 D.3.3).
 #
-# All begin alike: byte 0 Item-type, byte 1 reserved, bytes 2-3 Item-length (big endian: bytes that follow). Decoders
-# get the whole PDU and where the item's body starts and ends in it, so that an error names the byte of the PDU.
-# UIDs are bytes; padding that peers put around them (NULs, spaces) is taken off.
+# All begin alike: byte 0 Item-type, byte 1 reserved, bytes 2-3 Item-length (big endian: bytes that follow). UIDs are
+# bytes; the NULs and spaces that some peers put around them are taken off.
 # =====================================================================================================================
 
 ITEM_HEADER = struct.Struct(">BxH")     # Item-type, Item-length
-UINT16 = struct.Struct(">H")
-NUMBERS = {"byte": struct.Struct("B"), "uint16": UINT16, "uint32": struct.Struct(">I")}
+NUMBERS = {"byte": struct.Struct("B"), "uint16": struct.Struct(">H"), "uint32": struct.Struct(">I")}
+UINT16 = NUMBERS["uint16"]
 
+# 20H, proposed (PS3.8 9.3.2.2): the ID as any byte, one UID, a list of UIDs.
+ProposedContext = collections.namedtuple("ProposedContext", "context_id abstract_syntax transfer_syntaxes")
 
-class Value(object):
-    """Equal to another of its class when all that its ``__slots__`` name is equal."""
+# A sub-item of User Information: its Item-type, and the values of its fields in the order of SUB_ITEMS.
+SubItem = collections.namedtuple("SubItem", "item_type values")
 
-    __slots__ = ()
-
-    def __init__(self, *values):
-        for name, value in zip(self.__slots__, values):
-            setattr(self, name, value)
-        if len(values) != len(self.__slots__):
-            raise TypeError("%s takes %s" % (type(self).__name__, ", ".join(self.__slots__)))
-
-    def __eq__(self, other):
-        return type(self) is type(other) and all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
-
-    def __ne__(self, other):
-        return not self == other
-
-    __hash__ = None
-
-    def __repr__(self):
-        return "%s(%s)" % (type(self).__name__, ", ".join("%s=%r" % (n, getattr(self, n)) for n in self.__slots__))
-
-
-class Item(Value):
-    """An item or sub-item: ``item_type`` names it, ``body()`` is what follows its Item-length."""
-
-    __slots__ = ()
-    item_type = None
-
-    def encode(self):
-        """The whole item.
-
-        :raises struct.error: where the body is longer than the 65535 bytes that an Item-length can say
-        """
-        body = self.body()
-        return ITEM_HEADER.pack(self.item_type, len(body)) + body
+# User information sub-items: name, section, and for each field its name in the standard and its kind: a number,
+# "counted" (a 2-byte length and as many bytes), "uid" (likewise), "uids" (a 2-byte length and as many bytes of counted
+# UIDs), "rest" (all that is left), or "secret" (as "counted"). Of "uids", "secret" and the reserved end of 57H nothing is
+# kept but their length in bytes.
+SUB_ITEMS = {
+    MAXIMUM_LENGTH: ("Maximum Length", "D.1.1", (("Maximum-length-received", "uint32"),)),
+    IMPLEMENTATION_CLASS_UID: ("Implementation Class UID", "PS3.7 D.3.3.2", (("Implementation-class-uid", "rest"),)),
+    ASYNCHRONOUS_OPERATIONS_WINDOW: ("Asynchronous Operations Window", "PS3.7 D.3.3.3", (
+        ("Maximum-number-operations-invoked", "uint16"), ("Maximum-number-operations-performed", "uint16"))),
+    ROLE_SELECTION: ("SCP/SCU Role Selection", "PS3.7 D.3.3.4", (
+        ("SOP-class-UID", "uid"), ("SCU-role", "byte"), ("SCP-role", "byte"))),
+    IMPLEMENTATION_VERSION_NAME: ("Implementation Version Name", "PS3.7 D.3.3.2", (
+        ("Implementation-version-name", "rest"),)),
+    EXTENDED_NEGOTIATION: ("SOP Class Extended Negotiation", "PS3.7 D.3.3.5", (
+        ("SOP-class-UID", "uid"), ("Service-class-application-information", "rest"))),
+    COMMON_EXTENDED_NEGOTIATION: ("SOP Class Common Extended Negotiation", "PS3.7 D.3.3.6", (
+        ("SOP-class-UID", "uid"), ("Service-class-UID", "uid"), ("Related-general-sop-class-UID", "uids"),
+        ("reserved", "rest"))),
+    USER_IDENTITY_RQ: ("User Identity", "PS3.7 D.3.3.7", (
+        ("User-Identity-Type", "byte"), ("Positive-response-requested", "byte"), ("Primary-field", "secret"),
+        ("Secondary-field", "secret"))),
+}
 
 
 def unpadded(data):
@@ -742,394 +692,150 @@ def unpadded(data):
     return data.strip(b"\0 ")
 
 
-class Fields(object):
-    """Reads the fields of one item's body in turn, never past its end."""
+def encode_item(item_type, body):
+    """A whole item.
 
-    __slots__ = ("pdu", "data", "start", "offset", "end", "item", "section")
+    :param body: at most 65535 bytes
+    """
+    return ITEM_HEADER.pack(item_type, len(body)) + body
 
-    def __init__(self, pdu, data, start, end, item, section):
+
+class ItemReader(object):
+    """Reads the items of one PDU. It counts them, so that small items cannot take much memory.
+
+    :param pdu: the PDU's name, for errors
+    :param data: the whole PDU
+    :ivar unknown: whether an item of unknown type was skipped
+    """
+
+    __slots__ = ("pdu", "data", "count", "unknown")
+
+    def __init__(self, pdu, data):
         self.pdu = pdu
         self.data = data
-        self.start = self.offset = start
-        self.end = end
-        self.item = item
-        self.section = section
+        self.count = 0
+        self.unknown = False
 
-    def read(self, name, kind):
-        """The next field; see SubItem for the kinds.
+    def items(self, offset, end, container, section):
+        """Yield (Item-type, start of its body, end of its body) for each item from ``offset`` to ``end``.
 
-        :raises InvalidPDU: where it does not fit what is left of the item
+        :raises InvalidPDU: where an item does not fit what is left of its container, or there are too many
         """
-        if kind in NUMBERS:
-            number = NUMBERS[kind]
-            return number.unpack(self.take(number.size, name))[0]
-        if kind == "byte-2":
-            return ord(self.data[self.start - 3:self.start - 2])
-        if kind == "rest":
-            return self.take(self.end - self.offset, name)
-        length = UINT16.unpack(self.take(2, name + "-length"))[0]
-        if length > self.end - self.offset:
-            raise self.invalid(self.offset - 2, name + "-length", "%d" % length,
-                               "at most %d" % (self.end - self.offset))
-        if kind == "counted-uids":
-            listed = Fields(self.pdu, self.data, self.offset, self.offset + length, self.item, self.section)
-            self.offset += length
-            return listed.until_end(name)
-        data = self.take(length, name)
-        return unpadded(data) if kind == "counted-uid" else data
+        while offset < end:
+            self.tally(offset)
+            body = offset + ITEM_HEADER.size
+            if body > end:
+                raise self.invalid(offset, "Item-type and Item-length in " + container, section,
+                                   "cut off: %d bytes are left" % (end - offset), "4")
+            item_type, length = ITEM_HEADER.unpack_from(self.data, offset)
+            if length > end - body:
+                raise self.invalid(offset + 2, "Item-length of item %02XH in %s" % (item_type, container), section,
+                                   "%d" % length, "at most %d" % (end - body))
+            offset = body + length
+            yield item_type, body, offset
 
-    def until_end(self, name):
-        """Counted UIDs up to the end."""
-        uids = []
-        while self.offset < self.end:
-            uids.append(self.read(name, "counted-uid"))
-        return uids
+    def tally(self, offset):
+        """Count one item more.
 
-    def take(self, length, name):
-        """The next bytes, as many as ``length``."""
-        left = self.end - self.offset
-        if length > left:
-            raise self.invalid(self.offset, name, "cut off: %d bytes are left" % left, "%d" % length)
-        self.offset += length
-        return self.data[self.offset - length:self.offset]
-
-    def finish(self):
-        """Nothing may be left.
-
-        :raises InvalidPDU: where something is
+        :raises InvalidPDU: where there are more than MOST_ITEMS
         """
-        if self.offset != self.end:
-            raise self.invalid(self.start - 2, "Item-length", "%d" % (self.end - self.start),
-                               "%d" % (self.offset - self.start))
+        self.count += 1
+        if self.count > MOST_ITEMS:
+            raise self.invalid(offset, "number of items", "9.3.2", "more than %d" % MOST_ITEMS, "at most %d" % MOST_ITEMS)
 
-    def invalid(self, offset, name, found, due):
-        """The InvalidPDU that tells of one of these fields."""
-        return InvalidPDU(self.pdu, offset, "%s of %s" % (name, self.item), self.section, found, due)
+    def invalid(self, offset, field, section, found, due):
+        """The InvalidPDU that tells of a field of this PDU."""
+        return InvalidPDU(self.pdu, offset, field, section, found, due)
 
-
-def each_item(pdu, data, offset, end, container, section):
-    """Yield (Item-type, start of its body, end of its body) for each item from ``offset`` to ``end``.
-
-    :raises InvalidPDU: where an item does not fit what is left of its container
-    """
-    while offset < end:
-        body = offset + 4
-        if body > end:
-            raise InvalidPDU(pdu, offset, "Item-type and Item-length in " + container, section,
-                             "cut off: %d bytes are left" % (end - offset), "4")
-        item_type, length = ITEM_HEADER.unpack_from(data, offset)
-        if length > end - body:
-            raise InvalidPDU(pdu, offset + 2, "Item-length of item %02XH in %s" % (item_type, container), section,
-                             "%d" % length, "at most %d" % (end - body))
-        offset = body + length
-        yield item_type, body, offset
-
-
-class UnknownItem(Value):
-    """An item of a type that this edition does not know: skipped (PS3.8 9.3.1), and written back as it was."""
-
-    __slots__ = ("item_type", "data")
-
-    def encode(self):
-        """The whole item."""
-        return ITEM_HEADER.pack(self.item_type, len(self.data)) + self.data
-
-
-class ApplicationContext(Item):
-    """10H (PS3.8 9.3.2.1)."""
-
-    __slots__ = ("name",)
-    item_type = APPLICATION_CONTEXT
-
-    def body(self):
-        """Bytes 5-xxx: the Application-context-name."""
-        return self.name
-
-    @classmethod
-    def decode(cls, pdu, data, start, end):
-        """From the body of the item."""
-        return cls(unpadded(data[start:end]))
-
-
-class PresentationContextRQ(Item):
-    """20H, proposed (PS3.8 9.3.2.2).
-
-    :ivar context_id: odd, 1 to 255; any byte is decoded
-    :ivar abstract_syntax: UID
-    :ivar transfer_syntaxes: list of UIDs, one at least
-    """
-
-    __slots__ = ("context_id", "abstract_syntax", "transfer_syntaxes")
-    item_type = PRESENTATION_CONTEXT_RQ
-
-    def body(self):
-        """Byte 5 Presentation-context-ID, 6-8 reserved, then one 30H and the 40H."""
-        return (struct.pack(">B3x", self.context_id) + _uid_item(ABSTRACT_SYNTAX, self.abstract_syntax)
-                + b"".join([_uid_item(TRANSFER_SYNTAX, uid) for uid in self.transfer_syntaxes]))
-
-    @classmethod
-    def decode(cls, pdu, data, start, end):
-        """From the body of the item.
+    def proposed_context(self, start, end):
+        """The ProposedContext of an item's body: byte 5 Presentation-context-ID, 6-8 reserved, one 30H, then the 40H.
 
         :raises InvalidPDU: unless there are four bytes, one 30H and at least one 40H
         """
+        name, section, found = "Presentation Context", "9.3.2.2", {ABSTRACT_SYNTAX: [], TRANSFER_SYNTAX: []}
         if end - start < 4:
-            raise InvalidPDU(pdu, start - 2, "Item-length of Presentation Context", "9.3.2.2", "%d" % (end - start),
-                             "at least 4")
-        abstract_syntaxes, transfer_syntaxes = [], []
-        for item_type, body, after in each_item(pdu, data, start + 4, end, "Presentation Context", "9.3.2.2"):
-            if item_type == TRANSFER_SYNTAX:
-                transfer_syntaxes.append(unpadded(data[body:after]))
-            elif item_type == ABSTRACT_SYNTAX:
-                abstract_syntaxes.append(unpadded(data[body:after]))
-        if len(abstract_syntaxes) != 1:
-            raise InvalidPDU(pdu, start, "number of Abstract Syntax sub-items (30H) of Presentation Context", "9.3.2.2",
-                             "%d" % len(abstract_syntaxes), "1")
-        if not transfer_syntaxes:
-            raise InvalidPDU(pdu, start, "number of Transfer Syntax sub-items (40H) of Presentation Context", "9.3.2.2",
-                             "0", "at least 1")
-        return cls(ord(data[start:start + 1]), abstract_syntaxes[0], transfer_syntaxes)
+            raise self.invalid(start - 2, "Item-length of " + name, section, "%d" % (end - start), "at least 4")
+        for item_type, body, after in self.items(start + 4, end, name, section):
+            if item_type in found:
+                found[item_type].append(unpadded(self.data[body:after]))
+            else:
+                self.unknown = True
+        for item_type, words, allowed in ((ABSTRACT_SYNTAX, "Abstract Syntax sub-items (30H)", "1"),
+                                          (TRANSFER_SYNTAX, "Transfer Syntax sub-items (40H)", "at least 1")):
+            count = len(found[item_type])
+            if not count or count > 1 and allowed == "1":
+                raise self.invalid(start, "number of %s of %s" % (words, name), section, "%d" % count, allowed)
+        return ProposedContext(ord(self.data[start:start + 1]), found[ABSTRACT_SYNTAX][0], found[TRANSFER_SYNTAX])
 
+    def user_information(self, start, end):
+        """Yield the SubItems of a User Information item (50H, PS3.8 9.3.2.3); those of unknown type are skipped.
 
-class PresentationContextAC(Item):
-    """21H, the answer to a proposed context (PS3.8 9.3.3.2).
-
-    :ivar result: 0 to 4, see CONTEXT_RESULTS
-    :ivar transfer_syntax: UID; None where it is absent, which some peers do in a refused context
-    """
-
-    __slots__ = ("context_id", "result", "transfer_syntax")
-    item_type = PRESENTATION_CONTEXT_AC
-
-    def body(self):
-        """Byte 5 Presentation-context-ID, 6 reserved, 7 Result/Reason, 8 reserved, then one 40H."""
-        head = struct.pack(">BxBx", self.context_id, self.result)
-        return head if self.transfer_syntax is None else head + _uid_item(TRANSFER_SYNTAX, self.transfer_syntax)
-
-    @classmethod
-    def decode(cls, pdu, data, start, end):
-        """From the body of the item.
-
-        :raises InvalidPDU: with fewer than four bytes
+        :raises InvalidPDU: where a sub-item does not fit, or its fields do not fill it exactly
         """
-        if end - start < 4:
-            raise InvalidPDU(pdu, start - 2, "Item-length of Presentation Context", "9.3.3.2", "%d" % (end - start),
-                             "at least 4")
-        transfer_syntax = None
-        for item_type, body, after in each_item(pdu, data, start + 4, end, "Presentation Context", "9.3.3.2"):
-            if item_type == TRANSFER_SYNTAX and transfer_syntax is None:
-                transfer_syntax = unpadded(data[body:after])
-        return cls(ord(data[start:start + 1]), ord(data[start + 2:start + 3]), transfer_syntax)
+        for item_type, body, after in self.items(start, end, "User Information", "9.3.2.3"):
+            if item_type not in SUB_ITEMS:
+                self.unknown = True
+                continue
+            offset, values = body, []
+            for field, kind in SUB_ITEMS[item_type][2]:
+                value, offset = self.field(item_type, field, kind, offset, after)
+                values.append(value)
+            if offset != after:
+                raise self.wrong(item_type, body - 2, "Item-length", "%d" % (after - body), "%d" % (offset - body))
+            yield SubItem(item_type, values)
 
+    def field(self, item_type, field, kind, offset, end):
+        """(value, offset after it) of one field of a sub-item that ends at ``end``.
 
-class UserInformation(Item):
-    """50H (PS3.8 9.3.2.3): the list of its sub-items, in the order in which they stand."""
-
-    __slots__ = ("sub_items",)
-    item_type = USER_INFORMATION
-
-    def body(self):
-        """The sub-items, back to back."""
-        return b"".join([item.encode() for item in self.sub_items])
-
-    @classmethod
-    def decode(cls, pdu, data, start, end):
-        """From the body of the item.
-
-        :raises InvalidPDU: where a sub-item does not fit, or its content does not fit it
+        :raises InvalidPDU: where it does not fit
         """
-        return cls(decode_items(SUB_ITEMS, pdu, data, start, end, "User Information", "9.3.2.3"))
+        if kind == "rest":
+            return unpadded(self.data[offset:end]), end
+        number = NUMBERS.get(kind, UINT16)
+        name = field if kind in NUMBERS else field + "-length"
+        if number.size > end - offset:
+            raise self.wrong(item_type, offset, name, "cut off: %d bytes are left" % (end - offset), "%d" % number.size)
+        value = number.unpack_from(self.data, offset)[0]
+        start = offset + number.size
+        if kind in NUMBERS:
+            return value, start
+        after = start + value
+        if after > end:
+            raise self.wrong(item_type, offset, name, "%d" % value, "at most %d" % (end - start))
+        if kind == "uids":
+            while start < after:
+                self.tally(start)
+                start = self.field(item_type, field, "uid", start, after)[1]
+        return unpadded(self.data[start:after]) if kind == "uid" else value, after
 
-
-class SubItem(Item):
-    """A user information sub-item: its ``layout`` names the fields of its body as the standard does, and their kinds.
-
-    The kinds: ``byte``, ``uint16`` and ``uint32`` (big endian), ``counted`` (a 2-byte length and as many bytes),
-    ``counted-uid``, ``counted-uids`` (a 2-byte length and as many bytes of counted UIDs), ``uid`` and ``rest`` (all
-    that is left), and ``byte-2``, the second byte of the item.
-    """
-
-    __slots__ = ()
-    name_of_item = ""
-    section = ""
-    layout = ""
-
-    @classmethod
-    def fields(cls):
-        """(name in the standard, kind) of each field."""
-        return [field.split(":") for field in cls.layout.split()]
-
-    def body(self):
-        """The fields, back to back."""
-        return b"".join([_field_bytes(kind, getattr(self, slot))
-                         for slot, (_, kind) in zip(self.__slots__, self.fields())])
-
-    @classmethod
-    def decode(cls, pdu, data, start, end):
-        """From the body of the item.
-
-        :raises InvalidPDU: where the fields do not fill it exactly
-        """
-        if cls.layout.endswith(":uid"):     # one field: the common case needs no reader
-            return cls(unpadded(data[start:end]))
-        fields = Fields(pdu, data, start, end, cls.name_of_item, cls.section)
-        item = cls(*[fields.read(name, kind) for name, kind in cls.fields()])
-        fields.finish()
-        return item
-
-
-class MaximumLength(SubItem):
-    """51H: the longest PDU-length of a P-DATA-TF that the sender takes, in bytes; 0: no limit."""
-
-    __slots__ = ("length",)
-    item_type = MAXIMUM_LENGTH
-    name_of_item, section = "Maximum Length", "D.1.1"
-    layout = "Maximum-length-received:uint32"
-
-
-class ImplementationClassUID(SubItem):
-    """52H."""
-
-    __slots__ = ("uid",)
-    item_type = IMPLEMENTATION_CLASS_UID
-    name_of_item, section = "Implementation Class UID", "PS3.7 D.3.3.2"
-    layout = "Implementation-class-uid:uid"
-
-
-class AsynchronousOperationsWindow(SubItem):
-    """53H: how many operations may be outstanding each way; 0: no limit."""
-
-    __slots__ = ("invoked", "performed")
-    item_type = ASYNCHRONOUS_OPERATIONS_WINDOW
-    name_of_item, section = "Asynchronous Operations Window", "PS3.7 D.3.3.3"
-    layout = "Maximum-number-operations-invoked:uint16 Maximum-number-operations-performed:uint16"
-
-
-class RoleSelection(SubItem):
-    """54H: the roles proposed for one SOP class, 0 or 1 each."""
-
-    __slots__ = ("sop_class", "scu_role", "scp_role")
-    item_type = ROLE_SELECTION
-    name_of_item, section = "SCP/SCU Role Selection", "PS3.7 D.3.3.4"
-    layout = "SOP-class-UID:counted-uid SCU-role:byte SCP-role:byte"
-
-
-class ImplementationVersionName(SubItem):
-    """55H: 1 to 16 characters of ISO 646."""
-
-    __slots__ = ("name",)
-    item_type = IMPLEMENTATION_VERSION_NAME
-    name_of_item, section = "Implementation Version Name", "PS3.7 D.3.3.2"
-    layout = "Implementation-version-name:uid"
-
-
-class ExtendedNegotiation(SubItem):
-    """56H: information that one service class defines for itself."""
-
-    __slots__ = ("sop_class", "information")
-    item_type = EXTENDED_NEGOTIATION
-    name_of_item, section = "SOP Class Extended Negotiation", "PS3.7 D.3.3.5"
-    layout = "SOP-class-UID:counted-uid Service-class-application-information:rest"
-
-
-class CommonExtendedNegotiation(SubItem):
-    """57H: a SOP class, its service class, and the general SOP classes that it is related to.
-
-    :ivar reserved: what follows them, kept for later versions of the sub-item
-    :ivar version: byte 2 of the item, which is reserved in all others
-    """
-
-    __slots__ = ("sop_class", "service_class", "related", "reserved", "version")
-    item_type = COMMON_EXTENDED_NEGOTIATION
-    name_of_item, section = "SOP Class Common Extended Negotiation", "PS3.7 D.3.3.6"
-    layout = ("SOP-class-UID:counted-uid Service-class-UID:counted-uid "
-              "Related-general-sop-class-UID:counted-uids Reserved:rest Sub-item-version:byte-2")
-
-    def encode(self):
-        """The whole item; its byte 2 is the version."""
-        body = self.body()
-        return struct.pack(">BBH", self.item_type, self.version, len(body)) + body
-
-
-class UserIdentityRQ(SubItem):
-    """58H. The two fields hold secrets: they are never logged, and not in the ``repr``.
-
-    :ivar identity_type: 1 user name, 2 with passcode, 3 Kerberos, 4 SAML, 5 JSON Web Token
-    :ivar positive_response_requested: 0 or 1
-    """
-
-    __slots__ = ("identity_type", "positive_response_requested", "primary", "secondary")
-    item_type = USER_IDENTITY_RQ
-    name_of_item, section = "User Identity", "PS3.7 D.3.3.7"
-    layout = ("User-Identity-Type:byte Positive-response-requested:byte "
-              "Primary-field:counted Secondary-field:counted")
-
-    def __repr__(self):
-        return "UserIdentityRQ(identity_type=%r)" % self.identity_type
-
-
-class UserIdentityAC(SubItem):
-    """59H. The response may be a secret: it is never logged, and not in the ``repr``."""
-
-    __slots__ = ("response",)
-    item_type = USER_IDENTITY_AC
-    name_of_item, section = "User Identity", "PS3.7 D.3.3.7"
-    layout = "Server-response:counted"
-
-    def __repr__(self):
-        return "UserIdentityAC()"
-
-
-SUB_ITEMS = {item.item_type: item for item in (
-    MaximumLength, ImplementationClassUID, AsynchronousOperationsWindow, RoleSelection, ImplementationVersionName,
-    ExtendedNegotiation, CommonExtendedNegotiation, UserIdentityRQ, UserIdentityAC)}
-
-
-def decode_items(known, pdu, data, offset, end, container, section):
-    """The list of items from ``offset`` to ``end`` of a PDU; those of no ``known`` type as UnknownItem."""
-    items = []
-    for item_type, body, after in each_item(pdu, data, offset, end, container, section):
-        item = known.get(item_type)
-        items.append(UnknownItem(item_type, data[body:after]) if item is None else item.decode(pdu, data, body, after))
-    return items
-
-
-def _uid_item(item_type, uid):
-    return ITEM_HEADER.pack(item_type, len(uid)) + uid
-
-
-def _counted(data):
-    return UINT16.pack(len(data)) + data
-
-
-def _field_bytes(kind, value):
-    if kind in NUMBERS:
-        return NUMBERS[kind].pack(value)
-    if kind == "counted-uids":
-        return _counted(b"".join([_counted(uid) for uid in value]))
-    if kind == "byte-2":
-        return b""
-    return _counted(value) if kind.startswith("counted") else value
+    def wrong(self, item_type, offset, field, found, due):
+        """The InvalidPDU that tells of a field of a sub-item."""
+        name, section, _ = SUB_ITEMS[item_type]
+        return self.invalid(offset, "%s of %s" % (field, name), section, found, due)
 
 
 # =====================================================================================================================
-# dul/pdu.py: The seven PDUs of PS3.8 9.3 as value classes: ``decode(bytes)`` and ``encode()``. Pure.
+# dul/pdu.py: The PDUs of PS3.8 9.3: decoding what an acceptor receives, encoding what it sends.
 #
 # All begin alike: byte 1 PDU-type, byte 2 reserved, bytes 3-6 PDU-length (big endian: bytes that follow). Byte numbers
-# in comments count from 1, as the standard does; offsets in errors count from 0.
+# in comments count from 1, as in the standard; offsets in errors count from 0. A header is judged once, by
+# check_header(), before the rest is read: decoders get whole PDUs of their type.
 # =====================================================================================================================
 
 PDU_HEADER = struct.Struct(">BxI")          # PDU-type, PDU-length
-_FIXED = struct.Struct(">H2x16s16s32s")     # Protocol-version, Called- and Calling-AE-title, reserved
+_FIXED = struct.Struct(">H2x16s16s32x")     # Protocol-version, Called- and Calling-AE-title
 _SHORT = struct.Struct(">BxI4B")
 _PDV = struct.Struct(">IBB")                # Item-length, Presentation-context-ID, message control header
+
+RELEASE_RQ = _SHORT.pack(A_RELEASE_RQ, SHORT_LENGTH, 0, 0, 0, 0)    # 05H (PS3.8 9.3.6)
+RELEASE_RP = _SHORT.pack(A_RELEASE_RP, SHORT_LENGTH, 0, 0, 0, 0)    # 06H (PS3.8 9.3.7)
 
 
 def check_header(pdu_type, length, maximum_length=0):
     """Judge a PDU by its first six bytes alone, before any more of it is read.
 
     :param maximum_length: the PDU-length that a P-DATA-TF may have at most, in bytes; 0: no limit
-    :raises InvalidPDU: for a PDU-type that is none, and for a PDU-length that its type cannot have
+    :raises InvalidPDU: for an unknown PDU-type, and for a PDU-length that its type cannot have
     """
     if pdu_type == P_DATA_TF:
         least, most = PDV_OVERHEAD, maximum_length or length
@@ -1144,170 +850,84 @@ def check_header(pdu_type, length, maximum_length=0):
         raise InvalidPDU(PDU_NAMES[pdu_type], 2, "PDU-length", PDU_SECTIONS[pdu_type], "%d" % length, due)
 
 
-class PDU(Value):
-    """A PDU; ``pdu_type`` is its first byte."""
+class AAssociateRQ(object):
+    """01H (PS3.8 9.3.2). Unknown items are skipped, and any order is accepted (9.3.1).
 
-    __slots__ = ()
-    pdu_type = None
-
-    @classmethod
-    def name(cls):
-        """As the standard writes it."""
-        return PDU_NAMES[cls.pdu_type]
-
-    @classmethod
-    def check(cls, data):
-        """That the header is this PDU's, and that its PDU-length tells how many bytes follow.
-
-        :raises InvalidPDU: where it does not
-        """
-        if len(data) < HEADER_LENGTH:
-            raise InvalidPDU(cls.name(), len(data), "end", "9.3.1", "here", "%d bytes at least" % HEADER_LENGTH)
-        pdu_type, length = PDU_HEADER.unpack_from(data)
-        if pdu_type != cls.pdu_type:
-            raise InvalidPDU("PDU", 0, "PDU-type", "9.3.1", "%02XH" % pdu_type, "%02XH" % cls.pdu_type)
-        check_header(pdu_type, length)
-        if length != len(data) - HEADER_LENGTH:
-            raise InvalidPDU(cls.name(), 2, "PDU-length", PDU_SECTIONS[pdu_type], "%d" % length,
-                             "%d" % (len(data) - HEADER_LENGTH))
-
-
-class _AAssociate(PDU):
-    """What A-ASSOCIATE-RQ and -AC have in common.
-
+    :param data: the bytes of the whole PDU
+    :raises InvalidPDU: where a length or a count is wrong
     :ivar protocol_version: bit field
-    :ivar called: Called-AE-title, the 16 bytes as they stand; in an AC a copy of the RQ's, as the next two
+    :ivar called: Called-AE-title, 16 bytes as received
     :ivar calling: Calling-AE-title, likewise
-    :ivar reserved: 32 bytes
-    :ivar items: the variable items, in the order in which they stand
+    :ivar echoed: bytes 11-74 (both titles and 32 reserved bytes), which an A-ASSOCIATE-AC sends back unchanged
+    :ivar application_context: UID, or None where the item is absent
+    :ivar contexts: list of ProposedContext, 1 to 128
+    :ivar user_information: list of SubItem
+    :ivar unknown: whether an item or sub-item of unknown type was skipped
     """
 
-    __slots__ = ("protocol_version", "called", "calling", "reserved", "items")
-    known_items = {}
-    context = None
+    __slots__ = ("protocol_version", "called", "calling", "echoed", "application_context", "contexts",
+                 "user_information", "unknown")
 
-    def encode(self):
-        """The whole PDU."""
-        items = b"".join([item.encode() for item in self.items])
-        return (PDU_HEADER.pack(self.pdu_type, FIXED_LENGTH + len(items))                      # 1-6
-                + _FIXED.pack(self.protocol_version, self.called, self.calling, self.reserved)  # 7-74
-                + items)                                                                        # 75-xxx
+    def __init__(self, data):
+        self.protocol_version, self.called, self.calling = _FIXED.unpack_from(data, HEADER_LENGTH)      # 7-42
+        self.echoed = data[HEADER_LENGTH + 4:HEADER_LENGTH + FIXED_LENGTH]                              # 11-74
+        self.application_context, self.contexts, self.user_information = None, [], []
+        name, reader = PDU_NAMES[A_ASSOCIATE_RQ], ItemReader(PDU_NAMES[A_ASSOCIATE_RQ], data)
+        for item_type, start, end in reader.items(HEADER_LENGTH + FIXED_LENGTH, len(data), name, "9.3.2"):
+            if item_type == PRESENTATION_CONTEXT_RQ:
+                self.contexts.append(reader.proposed_context(start, end))
+            elif item_type == USER_INFORMATION:
+                self.user_information.extend(reader.user_information(start, end))
+            elif item_type == APPLICATION_CONTEXT and self.application_context is None:
+                self.application_context = unpadded(data[start:end])
+            else:
+                reader.unknown = True
+        self.unknown = reader.unknown
+        if not 1 <= len(self.contexts) <= MOST_CONTEXTS:
+            raise reader.invalid(HEADER_LENGTH + FIXED_LENGTH, "number of Presentation Context items (20H)", "9.3.2",
+                                 "%d" % len(self.contexts), "1 to %d" % MOST_CONTEXTS)
 
-    @classmethod
-    def decode(cls, data):
-        """From the bytes of a whole PDU.
-
-        :raises InvalidPDU: where a length or a count is wrong
-        """
-        cls.check(data)
-        version, called, calling, reserved = _FIXED.unpack_from(data, HEADER_LENGTH)
-        return cls(version, called, calling, reserved, decode_items(
-            cls.known_items, cls.name(), data, HEADER_LENGTH + FIXED_LENGTH, len(data), cls.name(),
-            PDU_SECTIONS[cls.pdu_type]))
-
-    @property
-    def application_context(self):
-        """The Application-context-name, or None where there is none."""
-        for item in self.items:
-            if type(item) is ApplicationContext:
-                return item.name
-        return None
-
-    @property
-    def presentation_contexts(self):
-        """The presentation contexts, in their order."""
-        return [item for item in self.items if type(item) is self.context]
-
-    @property
-    def user_information(self):
-        """The user information sub-items, in their order."""
-        return [sub for item in self.items if type(item) is UserInformation for sub in item.sub_items]
-
-    def first(self, kind):
-        """The first user information sub-item of this class, or None."""
+    def first(self, item_type):
+        """The values of the first user information sub-item of this type, or None."""
         for item in self.user_information:
-            if type(item) is kind:
-                return item
+            if item.item_type == item_type:
+                return item.values
         return None
 
 
-class AAssociateRQ(_AAssociate):
-    """01H (PS3.8 9.3.2)."""
+def encode_associate_ac(echoed, items):
+    """A-ASSOCIATE-AC (02H, PS3.8 9.3.3).
 
-    pdu_type = A_ASSOCIATE_RQ
-    known_items = {item.item_type: item for item in (ApplicationContext, PresentationContextRQ, UserInformation)}
-    context = PresentationContextRQ
-
-    @classmethod
-    def decode(cls, data):
-        """From the bytes of a whole PDU.
-
-        :raises InvalidPDU: where a length or a count is wrong
-        """
-        request = super(AAssociateRQ, cls).decode(data)
-        if len(request.presentation_contexts) > MOST_CONTEXTS:
-            raise InvalidPDU(cls.name(), HEADER_LENGTH + FIXED_LENGTH, "number of Presentation Context items (20H)",
-                             "9.3.2", "%d" % len(request.presentation_contexts), "at most %d" % MOST_CONTEXTS)
-        return request
+    :param echoed: the request's bytes 11-74
+    :param items: the variable items, encoded
+    """
+    return (PDU_HEADER.pack(A_ASSOCIATE_AC, FIXED_LENGTH + len(items))          # 1-6
+            + struct.pack(">H2x", PROTOCOL_VERSION) + echoed                    # 7-10, 11-74
+            + items)                                                            # 75-xxx
 
 
-class AAssociateAC(_AAssociate):
-    """02H (PS3.8 9.3.3)."""
+def encode_associate_rj(reject):
+    """A-ASSOCIATE-RJ (03H, PS3.8 9.3.4): byte 7 reserved, 8 Result, 9 Source, 10 Reason/Diag.
 
-    pdu_type = A_ASSOCIATE_AC
-    known_items = {item.item_type: item for item in (ApplicationContext, PresentationContextAC, UserInformation)}
-    context = PresentationContextAC
-
-
-class _Short(PDU):
-    """A PDU of ten bytes."""
-
-    __slots__ = ()
-
-    @classmethod
-    def decode(cls, data):
-        """From the bytes of a whole PDU; reserved bytes are not tested.
-
-        :raises InvalidPDU: where it is not ten bytes long, or not this PDU
-        """
-        cls.check(data)
-        return cls(*_SHORT.unpack(data)[6 - len(cls.__slots__):])
-
-    def encode(self):
-        """The whole PDU: the last bytes are the fields, those before them reserved."""
-        values = [getattr(self, name) for name in self.__slots__]
-        return _SHORT.pack(self.pdu_type, SHORT_LENGTH, *([0] * (SHORT_LENGTH - len(values)) + values))
+    :param reject: (result, source, reason)
+    """
+    return _SHORT.pack(A_ASSOCIATE_RJ, SHORT_LENGTH, 0, *reject)
 
 
-class AAssociateRJ(_Short):
-    """03H (PS3.8 9.3.4). Byte 8 Result, 9 Source, 10 Reason/Diag."""
+def encode_abort(abort):
+    """A-ABORT (07H, PS3.8 9.3.8): bytes 7-8 reserved, 9 Source, 10 Reason/Diag.
 
-    __slots__ = ("result", "source", "reason")
-    pdu_type = A_ASSOCIATE_RJ
-
-
-class AReleaseRQ(_Short):
-    """05H (PS3.8 9.3.6)."""
-
-    __slots__ = ()
-    pdu_type = A_RELEASE_RQ
+    :param abort: (source, reason)
+    """
+    return _SHORT.pack(A_ABORT, SHORT_LENGTH, 0, 0, *abort)
 
 
-class AReleaseRP(_Short):
-    """06H (PS3.8 9.3.7)."""
-
-    __slots__ = ()
-    pdu_type = A_RELEASE_RP
+def decode_abort(data):
+    """(source, reason) of a whole A-ABORT."""
+    return _SHORT.unpack(data)[4:]
 
 
-class AAbort(_Short):
-    """07H (PS3.8 9.3.8). Byte 9 Source, 10 Reason/Diag."""
-
-    __slots__ = ("source", "reason")
-    pdu_type = A_ABORT
-
-
-class PDV(Value):
+class PDV(collections.namedtuple("PDV", "context_id control fragment")):
     """A presentation data value item (PS3.8 9.3.5.1, Annex E).
 
     :ivar context_id: 0 to 255
@@ -1315,7 +935,7 @@ class PDV(Value):
     :ivar fragment: bytes of a command set or of a data set
     """
 
-    __slots__ = ("context_id", "control", "fragment")
+    __slots__ = ()
 
     @property
     def is_command(self):
@@ -1327,67 +947,67 @@ class PDV(Value):
         """Whether it is the last fragment of its command set or data set."""
         return bool(self.control & LAST_FRAGMENT)
 
-    def encode(self):
-        """The whole item: bytes 1-4 Item-length, 5 Presentation-context-ID, 6 control header, then the fragment."""
-        return _PDV.pack(len(self.fragment) + 2, self.context_id, self.control) + self.fragment
+
+def encode_p_data(context_id, control, fragment):
+    """P-DATA-TF (04H, PS3.8 9.3.5) with one PDV: its Item-length, Presentation-context-ID, control header, fragment."""
+    return (PDU_HEADER.pack(P_DATA_TF, PDV_OVERHEAD + len(fragment))
+            + _PDV.pack(len(fragment) + 2, context_id, control) + fragment)
 
 
-class PDataTF(PDU):
-    """04H (PS3.8 9.3.5): one PDV or more."""
+def decode_p_data(data):
+    """The PDVs of a whole P-DATA-TF.
 
-    __slots__ = ("pdvs",)
-    pdu_type = P_DATA_TF
-
-    def encode(self):
-        """The whole PDU."""
-        pdvs = b"".join([pdv.encode() for pdv in self.pdvs])
-        return PDU_HEADER.pack(P_DATA_TF, len(pdvs)) + pdvs
-
-    @classmethod
-    def decode(cls, data):
-        """From the bytes of a whole PDU.
-
-        :raises InvalidPDU: unless one PDV or more fill it exactly
-        """
-        cls.check(data)
-        pdvs, offset, end = [], HEADER_LENGTH, len(data)
-        while offset < end:
-            if end - offset < PDV_OVERHEAD:
-                raise InvalidPDU("P-DATA-TF", offset, "PDV item", "9.3.5.1",
-                                 "cut off: %d bytes are left" % (end - offset), "%d at least" % PDV_OVERHEAD)
-            length, context_id, control = _PDV.unpack_from(data, offset)
-            if not 2 <= length <= end - offset - 4:
-                raise InvalidPDU("P-DATA-TF", offset, "Item-length of PDV item", "9.3.5.1", "%d" % length,
-                                 "2 to %d" % (end - offset - 4))
-            pdvs.append(PDV(context_id, control, data[offset + PDV_OVERHEAD:offset + 4 + length]))
-            offset += 4 + length
-        return cls(pdvs)
-
-
-PDUS = {pdu.pdu_type: pdu for pdu in (
-    AAssociateRQ, AAssociateAC, AAssociateRJ, PDataTF, AReleaseRQ, AReleaseRP, AAbort)}
-
-
-def decode_pdu(data):
-    """The PDU of any type that these bytes are, whole.
-
-    :raises InvalidPDU: where they are none
+    :raises InvalidPDU: unless one PDV or more, and not more than MOST_ITEMS, fill it exactly
     """
-    if len(data) < HEADER_LENGTH:
-        raise InvalidPDU("PDU", len(data), "end", "9.3.1", "here", "%d bytes at least" % HEADER_LENGTH)
-    check_header(*PDU_HEADER.unpack_from(data))
-    return PDUS[ord(data[:1])].decode(data)
+    pdvs, offset, end, name = [], HEADER_LENGTH, len(data), PDU_NAMES[P_DATA_TF]
+    while offset < end:
+        if len(pdvs) == MOST_ITEMS:
+            raise InvalidPDU(name, offset, "number of PDV items", "9.3.5", "more than %d" % MOST_ITEMS,
+                             "at most %d" % MOST_ITEMS)
+        if end - offset < PDV_OVERHEAD:
+            raise InvalidPDU(name, offset, "PDV item", "9.3.5.1", "cut off: %d bytes are left" % (end - offset),
+                             "%d at least" % PDV_OVERHEAD)
+        length, context_id, control = _PDV.unpack_from(data, offset)
+        if not 2 <= length <= end - offset - 4:
+            raise InvalidPDU(name, offset, "Item-length of PDV item", "9.3.5.1", "%d" % length,
+                             "2 to %d" % (end - offset - 4))
+        pdvs.append(PDV(context_id, control, data[offset + PDV_OVERHEAD:offset + 4 + length]))
+        offset += 4 + length
+    return pdvs
 
 
 # =====================================================================================================================
 # dul/fsm.py: The DICOM Upper Layer state machine: PS3.8 9.2 and its Table 9-10, as data. Only this file decides state.
 #
-# States, events and actions have the standard's names. A cell that is blank in the standard is absent here, and
-# asking for it is an error. Requestor cells are kept too, because the table is checked whole.
+# How it works
+#     A *state* says how far an association has come. The acceptor of an association begins in Sta1 (nothing is open),
+#     waits in Sta2 for the A-ASSOCIATE-RQ and in Sta3 for its own user's answer to it, exchanges data in Sta6, answers
+#     a release in Sta8, and waits in Sta13 for the peer to close the connection. Sta7, Sta10 and Sta12 are reached only
+#     by a release that this side began. Sta4, Sta5, Sta9 and Sta11 belong to the requestor.
+#
+#     An *event* is something that happened: a PDU came (Evt3, 4, 6, 10, 12, 13, 16; Evt19 for one that is invalid), the
+#     transport connection opened or closed (Evt2, 5, 17), the ARTIM timer expired (Evt18), or the local user wants
+#     something (Evt1, 7, 8, 9, 11, 14, 15). The local user of this program is the program itself: it accepts or rejects
+#     (Evt7, Evt8), sends the C-ECHO-RSP (Evt9), agrees to a release (Evt14), and aborts where a message cannot be
+#     answered, a timeout of -td ends, or the server stops (Evt15).
+#
+#     An *action* is what is done about an event, and it leads to the next state. TABLE names one action for each event
+#     in each state. A blank cell is an event that cannot happen there; asking for it raises Undefined.
+#
+#     The *ARTIM timer* (9.1.4) keeps a peer from holding a connection open without an association: it runs in Sta2 and
+#     Sta13 alone, and its expiry closes the connection.
+#
+# How it is used
+#     association.Association turns each thing that happens into an event and gives it to Machine.step(), which returns
+#     the action and goes to the next state; then it starts or stops ARTIM as the action says, and calls the method of the
+#     action's name (AE-6: ``ae_6``). An action that tells the local user may cause the user's own event, which takes the
+#     same way. Some actions need no more of a PDU than its header: they are carried out before the rest has arrived.
+#
+# The requestor's cells are kept, because the table is checked whole against the standard.
 # =====================================================================================================================
 
 class State(object):
-    """One of the 13 states of PS3.8 Table 9-1 to 9-5."""
+    """One of the 13 states of PS3.8 Tables 9-1 to 9-5."""
 
     __slots__ = ("name", "meaning")
 
@@ -1415,21 +1035,20 @@ class Event(object):
 class Action(object):
     """One of the 28 actions of PS3.8 Tables 9-6 to 9-9.
 
-    :param next_states: one state, or two where the action itself finds out which (AE-6 and AR-8 alone)
-    :param artim: for each next state START, STOP, or None where the action leaves the ARTIM timer alone
-    :param needs: how much of the PDU received it needs: HEADER (it is carried out before the rest arrives), WHOLE (all
-        of it has arrived), CONTENT (it is decoded, too); None for actions that no PDU leads to
+    :param next_states: two states; the same twice but for AE-6 (acceptable, not acceptable) and AR-8 (association
+        requestor, association acceptor)
+    :param artim: for each of them START, STOP, or None where the action leaves the ARTIM timer alone
+    :param needs: how much it needs of the PDU that led to it: HEADER (the rest is skipped) or WHOLE; None where no PDU
+        leads to it
     """
 
-    __slots__ = ("name", "next_states", "next_state", "artim", "timer", "needs", "effect", "meaning")
+    __slots__ = ("name", "next_states", "artim", "needs", "meaning")
 
     def __init__(self, name, next_states, artim, needs, meaning):
         self.name = name
         self.next_states = next_states
         self.artim = artim
-        self.next_state, self.timer = (next_states[0], artim[0]) if len(next_states) == 1 else (None, None)
         self.needs = needs
-        self.effect = name.lower().replace("-", "_")    # the method of Association that carries it out
         self.meaning = meaning
 
     def __repr__(self):
@@ -1474,36 +1093,37 @@ EVENTS = (Evt1, Evt2, Evt3, Evt4, Evt5, Evt6, Evt7, Evt8, Evt9, Evt10, Evt11, Ev
           Evt18, Evt19)
 
 START, STOP = "start", "stop"
-HEADER, WHOLE, CONTENT = "header", "whole", "content"
+HEADER, WHOLE = "header", "whole"
+FIRST, SECOND = 0, 1        # which of an action's two next states
 
 # PS3.8 Tables 9-6 to 9-9: action, next state, what becomes of the ARTIM timer, how much of the PDU it needs, effect.
 ACTION_LINES = """
 AE-1   Sta4        -           -        open the transport connection
 AE-2   Sta5        -           -        send A-ASSOCIATE-RQ
-AE-3   Sta6        -           content  confirm the association to the user
-AE-4   Sta1        -           content  confirm the rejection to the user, close
+AE-3   Sta6        -           whole    confirm the association to the user
+AE-4   Sta1        -           whole    confirm the rejection to the user, close
 AE-5   Sta2        start       -        accept the transport connection
-AE-6   Sta3/Sta13  stop/start  content  acceptable: indicate the association to the user; if not: send A-ASSOCIATE-RJ
+AE-6   Sta3/Sta13  stop/start  whole    acceptable: indicate the association to the user; if not: send A-ASSOCIATE-RJ
 AE-7   Sta6        -           -        send A-ASSOCIATE-AC
 AE-8   Sta13       start       -        send A-ASSOCIATE-RJ
 DT-1   Sta6        -           -        send P-DATA-TF
-DT-2   Sta6        -           content  hand the P-DATA to the user
+DT-2   Sta6        -           whole    hand the P-DATA to the user
 AR-1   Sta7        -           -        send A-RELEASE-RQ
 AR-2   Sta8        -           whole    indicate the release to the user
 AR-3   Sta1        -           whole    confirm the release to the user, close
 AR-4   Sta13       start       -        send A-RELEASE-RP
 AR-5   Sta1        stop        -        stop ARTIM
-AR-6   Sta7        -           content  hand the P-DATA to the user
+AR-6   Sta7        -           whole    hand the P-DATA to the user
 AR-7   Sta8        -           -        send P-DATA-TF
 AR-8   Sta9/Sta10  -           whole    indicate the release collision to the user
 AR-9   Sta11       -           -        send A-RELEASE-RP
 AR-10  Sta12       -           whole    confirm the release to the user
 AA-1   Sta13       start       header   send A-ABORT (service-user)
-AA-2   Sta1        stop        content  close the transport connection
-AA-3   Sta1        -           content  indicate the abort to the user, close
+AA-2   Sta1        stop        whole    close the transport connection
+AA-3   Sta1        -           whole    indicate the abort to the user, close
 AA-4   Sta1        -           -        indicate the loss of the connection to the user
 AA-5   Sta1        stop        -        stop ARTIM
-AA-6   Sta13       -           whole    ignore the PDU
+AA-6   Sta13       -           header   ignore the PDU
 AA-7   Sta13       -           header   send A-ABORT
 AA-8   Sta13       start       header   send A-ABORT (service-provider), indicate it to the user
 """
@@ -1534,27 +1154,29 @@ Evt19  .     AA-1  AA-8  .     AA-8  AA-8  AA-8  AA-8  AA-8  AA-8  AA-8  AA-8  A
 
 
 def read_actions(lines, states):
-    """The actions of ACTION_LINES by name."""
-    words = {word: word for word in (START, STOP, HEADER, WHOLE, CONTENT)}
+    """{name: Action} of ACTION_LINES."""
+    words = dict((word, word) for word in (START, STOP, HEADER, WHOLE))
     actions = {}
     for line in lines.strip().splitlines():
         name, following, timer, needs, meaning = line.split(None, 4)
-        following = tuple([states[state] for state in following.split("/")])
-        timer = tuple([words.get(word) for word in timer.split("/")])
-        actions[name] = Action(name, following, timer * (len(following) // len(timer)), words.get(needs), meaning)
+        following = [states[state] for state in (following.split("/") * 2)[:2]]
+        timer = [words.get(word) for word in (timer.split("/") * 2)[:2]]
+        actions[name] = Action(name, tuple(following), tuple(timer), words.get(needs), meaning)
     return actions
 
 
 def read_table(lines, states, events, actions):
     """{event: {state: action}} of TABLE_LINES; blank cells are absent."""
     rows = [line.split() for line in lines.strip().splitlines()]
-    return {events[row[0]]: {states[state]: actions[name] for state, name in zip(rows[0], row[1:]) if name != "."}
-            for row in rows[1:]}
+    table = {}
+    for row in rows[1:]:
+        table[events[row[0]]] = dict((states[state], actions[name]) for state, name in zip(rows[0], row[1:]) if name != ".")
+    return table
 
 
-STATES_BY_NAME = {state.name: state for state in STATES}
+STATES_BY_NAME = dict((state.name, state) for state in STATES)
 ACTIONS = read_actions(ACTION_LINES, STATES_BY_NAME)
-TABLE = read_table(TABLE_LINES, STATES_BY_NAME, {event.name: event for event in EVENTS}, ACTIONS)
+TABLE = read_table(TABLE_LINES, STATES_BY_NAME, dict((event.name, event) for event in EVENTS), ACTIONS)
 
 
 class Undefined(Exception):
@@ -1586,268 +1208,252 @@ class Machine(object):
         except KeyError:
             raise Undefined(self.state, event)
 
-    def enter(self, action, branch=0):
-        """Go to the action's next state; ``branch`` picks it where there are two. Returns START, STOP or None."""
-        if action.next_state is not None:
-            self.state = action.next_state
-            return action.timer
+    def step(self, event, branch=SECOND):
+        """Go to the next state, and return the action that is due.
+
+        :param branch: FIRST or SECOND where the action has two next states: for AE-6 whether the request is acceptable
+        :raises Undefined: where the table has no cell
+        """
+        try:
+            action = TABLE[event][self.state]
+        except KeyError:
+            raise Undefined(self.state, event)
         self.state = action.next_states[branch]
-        return action.artim[branch]
+        return action
 
     def allows(self, event):
         """Whether the table has a cell for this event now."""
         return self.state in TABLE[event]
-
-    def stays(self, events):
-        """Whether each of these events may happen now, and leaves the state as it is."""
-        here = [TABLE[event].get(self.state) for event in events]
-        return None not in here and all([action.next_state is self.state for action in here])
 
     @property
     def over(self):
         """Whether there is no association and no connection (Sta1)."""
         return self.state is Sta1
 
+    @property
+    def associated(self):
+        """Whether there is an association: accepted or to be accepted, and not released, rejected or aborted."""
+        return self.state not in (Sta1, Sta2, Sta13)
+
+    @property
+    def closing(self):
+        """Whether all is said, and only the end of the connection is awaited (Sta13)."""
+        return self.state is Sta13
+
 
 # =====================================================================================================================
-# dul/acse.py: What an A-ASSOCIATE-RQ is answered with (PS3.8 7.1, 9.3.3; PS3.7 D.3). Pure.
+# dul/acse.py: What an A-ASSOCIATE-RQ is answered with (PS3.8 7.1, 9.3.3; PS3.7 D.3).
 # =====================================================================================================================
 
-class Acceptance(Value):
-    """What was agreed on.
+CONFIRMED_IDENTITIES = (1, 2)   # user name, with or without passcode: their 59H is empty (PS3.7 D.3.3.7)
+NAMES_SHOWN = 4                 # proposed services or transfer syntaxes that one line names at most
+LARGEST_REMEMBERED = 1024       # bytes of a request
+MOST_REMEMBERED = 16            # requests
 
-    :ivar ac: the AAssociateAC
-    :ivar contexts: {presentation context ID: transfer syntax UID} of the accepted contexts
+# The answer to a proposed context (21H): a transfer syntax also where it is refused, because some peers want one.
+AnsweredContext = collections.namedtuple("AnsweredContext", "context_id result transfer_syntax")
+
+
+class Decision(object):
+    """An A-ASSOCIATE-RQ and its answer. It is not changed any more, so that associations may share it.
+
+    :ivar request: AAssociateRQ
+    :ivar titles: (Calling-AE-title, Called-AE-title) as text
+    :ivar rejection: (result, source, reason) and a sentence; None where it is accepted
+    :ivar answers: list of AnsweredContext, in the order of the request's contexts
+    :ivar identity_confirmed: whether the answer has a 59H
+    :ivar ac: the A-ASSOCIATE-AC, encoded
+    :ivar contexts: the IDs of the accepted presentation contexts, sorted
     :ivar maximum_length: the longest PDU-length of a P-DATA-TF that the peer takes, in bytes; 0: no limit
     """
 
-    __slots__ = ("ac", "contexts", "maximum_length")
+    __slots__ = ("request", "titles", "rejection", "answers", "identity_confirmed", "ac", "contexts",
+                 "maximum_length")
+
+    def __init__(self, request, settings):
+        self.request = request
+        self.titles = (escaped(unpadded(request.calling)), escaped(unpadded(request.called)))
+        self.rejection = rejection(request)
+        self.answers = [answer(proposed, settings.transfer_syntaxes) for proposed in request.contexts]
+        self.contexts = sorted(set(each.context_id for each in self.answers if each.result == ACCEPTANCE))
+        self.maximum_length = (request.first(MAXIMUM_LENGTH) or (0,))[0]
+        identity_type, response_requested = (request.first(USER_IDENTITY_RQ) or (0, 0))[:2]
+        self.identity_confirmed = response_requested == 1 and identity_type in CONFIRMED_IDENTITIES
+        self.ac = encode_associate_ac(request.echoed, self.items(settings.maximum_length))
+
+    def items(self, maximum_length):
+        """The variable items of the A-ASSOCIATE-AC, encoded: 10H, each 21H, and 50H with 51H, 52H, 55H and perhaps 59H."""
+        contexts = [encode_item(PRESENTATION_CONTEXT_AC, struct.pack(">BxBx", each.context_id, each.result)
+                                + encode_item(TRANSFER_SYNTAX, each.transfer_syntax)) for each in self.answers]
+        user = (encode_item(MAXIMUM_LENGTH, struct.pack(">I", maximum_length))
+                + encode_item(IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_CLASS)
+                + encode_item(IMPLEMENTATION_VERSION_NAME, IMPLEMENTATION_VERSION))
+        if self.identity_confirmed:
+            user += encode_item(USER_IDENTITY_AC, struct.pack(">H", 0))
+        return (encode_item(APPLICATION_CONTEXT, APPLICATION_CONTEXT_NAME) + b"".join(contexts)
+                + encode_item(USER_INFORMATION, user))
+
+    @property
+    def rejected(self):
+        """The Rejected that the peer is owed, or None."""
+        return self.rejection and Rejected(*self.rejection)
+
+    def problem(self):
+        """Why no proposed presentation context can be used, and what was proposed instead: one sentence."""
+        proposed = self.request.contexts
+        wanted = [context for context, answered in zip(proposed, self.answers)
+                  if answered.result != ABSTRACT_SYNTAX_NOT_SUPPORTED]
+        count = counted(len(proposed), "context")
+        if not wanted:
+            return "proposed %s, no Verification: %s: this is an echo server" % (
+                count, _some([context.abstract_syntax for context in proposed], "contexts"))
+        return "proposed %s, Verification with no transfer syntax that is taken here: %s" % (
+            count, _some(sorted(set(syntax for context in wanted for syntax in context.transfer_syntaxes)), "syntaxes"))
 
 
-def check_protocol_version(request):
-    """What the service provider itself rejects (AE-6).
+class Negotiator(object):
+    """Decides on A-ASSOCIATE-RQs by the settings of a server.
 
-    :raises Rejected: unless bit 0 of the Protocol-version is set (PS3.8 9.3.2)
+    The same bytes have the same answer, and most peers send the same bytes each time. So the last few decisions are
+    remembered: MOST_REMEMBERED at most, of LARGEST_REMEMBERED bytes at most, and none of a request that has a user
+    identity or anything else that this program does not know.
+
+    :param settings: Settings
+    """
+
+    __slots__ = ("settings", "remembered")
+
+    def __init__(self, settings):
+        self.settings = settings
+        self.remembered = {}
+
+    def decide(self, data):
+        """The Decision on a whole A-ASSOCIATE-RQ.
+
+        :raises InvalidPDU: where it is broken
+        """
+        decision = self.remembered.get(data)
+        if decision is None:
+            request = AAssociateRQ(data)
+            decision = Decision(request, self.settings)
+            if len(data) <= LARGEST_REMEMBERED and not request.unknown and request.first(USER_IDENTITY_RQ) is None:
+                if len(self.remembered) >= MOST_REMEMBERED:
+                    self.remembered.clear()
+                self.remembered[data] = decision
+        return decision
+
+
+def rejection(request):
+    """What an A-ASSOCIATE-RQ is rejected for: ((result, source, reason), sentence), or None.
+
+    The service provider tests bit 0 of the Protocol-version (AE-6, PS3.8 9.3.2), the service user the application
+    context (AE-8). Any AE title is accepted.
     """
     if not request.protocol_version & PROTOCOL_VERSION:
-        raise Rejected(REJECT_PROTOCOL_VERSION, "Protocol-version %04XH, due: bit 0 set" % request.protocol_version)
-
-
-def negotiate(request, settings):
-    """The service user's answer to an A-ASSOCIATE-RQ: an Acceptance (AE-7), which may hold no accepted context.
-
-    Any AE title is accepted; role selection and asynchronous operations are not answered, so that the defaults hold.
-
-    :raises Rejected: for an application context that is not DICOM's (AE-8)
-    """
+        return REJECT_PROTOCOL_VERSION, "Protocol-version %04XH, due: bit 0 set" % request.protocol_version
     if request.application_context != APPLICATION_CONTEXT_NAME:
-        raise Rejected(REJECT_APPLICATION_CONTEXT, "Application-context-name %s, due: %s" % (
-            escaped(request.application_context or b"(none)"), escaped(APPLICATION_CONTEXT_NAME)))
-    answers, contexts = [], {}
-    for proposed in request.presentation_contexts:
-        result, syntax = choose(proposed, settings.transfer_syntaxes)
-        answers.append(PresentationContextAC(proposed.context_id, result, syntax))
-        if result == ACCEPTANCE:
-            contexts[proposed.context_id] = syntax
-    sub_items = [MaximumLength(settings.maximum_length), ImplementationClassUID(IMPLEMENTATION_CLASS),
-                 ImplementationVersionName(IMPLEMENTATION_VERSION)]
-    identity = request.first(UserIdentityRQ)
-    if identity is not None and identity.positive_response_requested == 1:
-        sub_items.append(UserIdentityAC(b""))
-    maximum = request.first(MaximumLength)
-    ac = AAssociateAC(PROTOCOL_VERSION, request.called, request.calling, request.reserved,
-                      [ApplicationContext(APPLICATION_CONTEXT_NAME)] + answers + [UserInformation(sub_items)])
-    return Acceptance(ac, contexts, 0 if maximum is None else maximum.length)
+        return REJECT_APPLICATION_CONTEXT, "Application-context-name %s, due: %s" % (
+            "(none)" if request.application_context is None else uid_name(request.application_context),
+            as_native(APPLICATION_CONTEXT_NAME))
+    return None
 
 
-def choose(proposed, transfer_syntaxes):
-    """(result, transfer syntax) for one proposed context: the first of ours that it proposes (PS3.8 9.3.3.2)."""
+def answer(proposed, transfer_syntaxes):
+    """The AnsweredContext for one proposed context: the first of ours that it proposes (PS3.8 9.3.3.2).
+
+    :param transfer_syntaxes: ours, the preferred one first
+    """
     if proposed.abstract_syntax != VERIFICATION:
-        return ABSTRACT_SYNTAX_NOT_SUPPORTED, IMPLICIT_LITTLE
+        return AnsweredContext(proposed.context_id, ABSTRACT_SYNTAX_NOT_SUPPORTED, IMPLICIT_LITTLE)
     for syntax in transfer_syntaxes:
         if syntax in proposed.transfer_syntaxes:
-            return ACCEPTANCE, syntax
-    return TRANSFER_SYNTAXES_NOT_SUPPORTED, IMPLICIT_LITTLE
+            return AnsweredContext(proposed.context_id, ACCEPTANCE, syntax)
+    return AnsweredContext(proposed.context_id, TRANSFER_SYNTAXES_NOT_SUPPORTED, IMPLICIT_LITTLE)
+
+
+def _some(uids, noun):
+    """The names of the first few different UIDs, and how many of the list are not named."""
+    names, named, more = [], set(), 0
+    for uid in uids:
+        if uid not in named:
+            if len(names) == NAMES_SHOWN:
+                more += 1
+                continue
+            named.add(uid)
+            names.append(uid_name(uid))
+    return ", ".join(names) + (", and %d more %s" % (more, noun) if more else "")
 
 
 # =====================================================================================================================
-# dul/dimse.py: Command sets, their fragments, C-ECHO request and response (PS3.7 6.3, 9.3.5; PS3.8 Annex E). Pure.
+# dul/dimse.py: Command sets, their fragments, C-ECHO request and response (PS3.7 6.3, 9.1.5, 9.3.5; PS3.8 Annex E).
 #
 # A command set is always Implicit VR Little Endian: elements of group (2 bytes), element (2), length (4), value.
 # =====================================================================================================================
 
 ELEMENT_HEADER = struct.Struct("<HHI")      # group, element, value length
 US = struct.Struct("<H")
-_NUMBER_ELEMENT = struct.Struct("<HHIH")
-_GROUP_LENGTH = struct.Struct("<HHII")
 
 
-def element_name(element):
-    """``Command Field (0000,0100)``."""
-    return "%s (0000,%04X)" % (ELEMENT_NAMES.get(element, "element"), element)
+def decode_command(data):
+    """The elements of a command set: {element number in group 0000: value as bytes}.
 
+    The Command Group Length may be absent or wrong; it is left out.
 
-def command_name(field):
-    """``C-STORE-RQ``, or the number where it has no name."""
-    return COMMAND_NAMES.get(field, "command %04XH" % field)
-
-
-class CommandSet(Value):
-    """A command set (PS3.7 6.3, E.1).
-
-    :ivar elements: list of (element number in group 0000, value as bytes) without the Command Group Length
+    :param data: the bytes of the whole command set
+    :raises MessageError: where an element does not fit, is not of group 0000, or comes twice
     """
-
-    __slots__ = ("elements",)
-
-    @classmethod
-    def decode(cls, data):
-        """From the bytes of a whole command set. The Command Group Length may be absent or wrong.
-
-        :raises MessageError: where an element does not fit, is not of group 0000, or comes twice
-        """
-        elements, seen, offset = [], set(), 0
-        while offset < len(data):
-            if len(data) - offset < 8:
-                raise _invalid(offset, "element", "cut off: %d bytes are left" % (len(data) - offset), "8 at least")
-            group, element, length = ELEMENT_HEADER.unpack_from(data, offset)
-            if group:
-                raise _invalid(offset, "group", "%04XH" % group, "0000H")
-            if element in seen:
-                raise _invalid(offset, element_name(element), "there a second time", "once at most")
-            seen.add(element)
-            offset += 8
-            if length > len(data) - offset:
-                raise _invalid(offset - 4, "Value Length of " + element_name(element), "%d" % length,
-                               "at most %d" % (len(data) - offset))
-            if element != COMMAND_GROUP_LENGTH:
-                elements.append((element, data[offset:offset + length]))
-            offset += length
-        return cls(elements)
-
-    def encode(self):
-        """The whole command set, with its Command Group Length."""
-        body = b"".join([ELEMENT_HEADER.pack(0, element, len(value)) + value for element, value in self.elements])
-        return _GROUP_LENGTH.pack(0, COMMAND_GROUP_LENGTH, 4, len(body)) + body
-
-    def value(self, element):
-        """The value of an element as bytes, or None where it is absent."""
-        for number, value in self.elements:
-            if number == element:
-                return value
-        return None
-
-    def number(self, element):
-        """The value of an element of VR US.
-
-        :raises MessageError: where it is absent, or not two bytes long
-        """
-        value = self.value(element)
-        if value is None or len(value) != US.size:
-            raise MessageError("command set: %s is %s, due: 2 bytes (PS3.7 E.1)" % (
-                element_name(element), "absent" if value is None else "%d bytes long" % len(value)))
-        return US.unpack(value)[0]
+    command, offset, end = {}, 0, len(data)
+    while offset < end:
+        if end - offset < ELEMENT_HEADER.size:
+            raise _invalid(offset, "element", "cut off: %d bytes are left" % (end - offset), "8 at least")
+        group, element, length = ELEMENT_HEADER.unpack_from(data, offset)
+        if group:
+            raise _invalid(offset, "group", "%04XH" % group, "0000H")
+        if element in command:
+            raise _invalid(offset, element_name(element), "there a second time", "once at most")
+        offset += ELEMENT_HEADER.size
+        if length > end - offset:
+            raise _invalid(offset - 4, "Value Length of " + element_name(element), "%d" % length,
+                           "at most %d" % (end - offset))
+        command[element] = data[offset:offset + length]
+        offset += length
+    command.pop(COMMAND_GROUP_LENGTH, None)
+    return command
 
 
-class EchoRequest(Value):
-    """A C-ECHO-RQ (PS3.7 9.3.5.1).
+def encode_command(elements):
+    """A whole command set, with its Command Group Length.
 
-    :ivar message_id: 0 to 65535
-    :ivar sop_class: Affected SOP Class UID; None where it is absent, which is forgiven
+    :param elements: list of (element number in group 0000, value as bytes), ascending
     """
-
-    __slots__ = ("message_id", "sop_class")
-
-    @classmethod
-    def of(cls, command):
-        """The C-ECHO-RQ that a command set is.
-
-        :raises MessageError: where it is another command, or lacks what a C-ECHO-RQ has, or announces a data set
-        """
-        field = command.number(COMMAND_FIELD)
-        if field != C_ECHO_RQ:
-            raise MessageError("%s on Verification, which knows C-ECHO-RQ alone (PS3.7 9.1.5)" % command_name(field))
-        message_id = command.number(MESSAGE_ID)
-        data_set = command.number(COMMAND_DATA_SET_TYPE)
-        if data_set != NO_DATA_SET:
-            raise MessageError("C-ECHO-RQ with a data set: %s is %04XH, due: %04XH (PS3.7 9.3.5.1)" % (
-                element_name(COMMAND_DATA_SET_TYPE), data_set, NO_DATA_SET))
-        sop_class = command.value(AFFECTED_SOP_CLASS_UID)
-        return cls(message_id, None if sop_class is None else unpadded(sop_class))
-
-    @property
-    def status(self):
-        """The Status that it is answered with (PS3.7 9.1.5.1.4)."""
-        return SUCCESS if self.sop_class in (None, VERIFICATION) else SOP_CLASS_NOT_SUPPORTED
-
-    def encode(self):
-        """The command set of the request."""
-        return CommandSet([
-            (AFFECTED_SOP_CLASS_UID, even(VERIFICATION if self.sop_class is None else self.sop_class)),
-            (COMMAND_FIELD, US.pack(C_ECHO_RQ)),
-            (MESSAGE_ID, US.pack(self.message_id)),
-            (COMMAND_DATA_SET_TYPE, US.pack(NO_DATA_SET)),
-        ]).encode()
-
-    def response(self):
-        """The command set of the C-ECHO-RSP (PS3.7 9.3.5.2). It names Verification, whatever the request named."""
-        return CommandSet([
-            (AFFECTED_SOP_CLASS_UID, even(VERIFICATION)),
-            (COMMAND_FIELD, US.pack(C_ECHO_RSP)),
-            (MESSAGE_ID_BEING_RESPONDED_TO, US.pack(self.message_id)),
-            (COMMAND_DATA_SET_TYPE, US.pack(NO_DATA_SET)),
-            (STATUS, US.pack(self.status)),
-        ]).encode()
+    body = b"".join([ELEMENT_HEADER.pack(0, element, len(value)) + value for element, value in elements])
+    return ELEMENT_HEADER.pack(0, COMMAND_GROUP_LENGTH, 4) + struct.pack("<I", len(body)) + body
 
 
-class Assembler(object):
-    """Puts the fragments of command sets together (PS3.8 Annex E), in bounded memory."""
+def number_of(command, element):
+    """The value of an element of VR US.
 
-    __slots__ = ("context_id", "fragments", "size")
-
-    def __init__(self):
-        self.clear()
-
-    def clear(self):
-        """Begin a new command set."""
-        self.context_id = None
-        self.fragments = []
-        self.size = 0
-
-    @property
-    def begun(self):
-        """Whether fragments of a command set are there, and its last one is not."""
-        return self.context_id is not None
-
-    def add(self, pdv, contexts):
-        """Take one PDV. Returns the bytes of the command set that it completes, or None.
-
-        :param contexts: the accepted presentation context IDs
-        :raises MessageError: where the PDV cannot be here
-        """
-        if pdv.context_id not in contexts:
-            raise MessageError("P-DATA-TF: Presentation-context-ID is %d, due: one that was accepted (%s) "
-                               "(PS3.8 9.3.5.1)" % (pdv.context_id, ", ".join("%d" % i for i in sorted(contexts))))
-        if not pdv.is_command:
-            raise MessageError("P-DATA-TF: fragment of a data set, due: of a command set (PS3.8 E.2)")
-        if self.begun and pdv.context_id != self.context_id:
-            raise MessageError("P-DATA-TF: Presentation-context-ID is %d in the middle of a command set, due: %d "
-                               "(PS3.8 E.1)" % (pdv.context_id, self.context_id))
-        self.context_id = pdv.context_id
-        self.fragments.append(pdv.fragment)
-        self.size += max(2, len(pdv.fragment))      # so that fragments without content come to an end too
-        if self.size > LARGEST_COMMAND_SET:
-            raise MessageError("command set: longer than %d bytes, the most that is taken here" % LARGEST_COMMAND_SET)
-        if not pdv.is_last:
-            return None
-        data = b"".join(self.fragments)
-        self.clear()
-        return data
+    :raises MessageError: where it is absent, or not two bytes long
+    """
+    value = command.get(element)
+    if value is None or len(value) != US.size:
+        raise MessageError("command set: %s is %s, due: 2 bytes (PS3.7 E.1)" % (
+            element_name(element), "absent" if value is None else "%d bytes long" % len(value)))
+    return US.unpack(value)[0]
 
 
-def even(data):
-    """Padded with one NUL to an even length, as a UID in a command set is (PS3.5 9.1)."""
-    return data + b"\0" * (len(data) % 2)
+def echo_command(field, id_element, message_id, sop_class, *more):
+    """The command set of a C-ECHO-RQ or -RSP (PS3.7 9.3.5).
+
+    :param field: Command Field
+    :param id_element: the element of the Message ID
+    :param sop_class: Affected SOP Class UID
+    :param more: the elements that follow
+    """
+    return encode_command([
+        (AFFECTED_SOP_CLASS_UID, sop_class + b"\0" * (len(sop_class) % 2)),     # even length (PS3.5 9.1)
+        (COMMAND_FIELD, US.pack(field)), (id_element, US.pack(message_id)),
+        (COMMAND_DATA_SET_TYPE, US.pack(NO_DATA_SET))] + list(more))
 
 
 def to_pdus(context_id, command, maximum_length):
@@ -1862,40 +1468,136 @@ def to_pdus(context_id, command, maximum_length):
             raise MessageError("A-ASSOCIATE-RQ: Maximum-length-received is %d, due: 0 or at least %d, or nothing can "
                                "be answered (PS3.8 D.1)" % (maximum_length, MINIMUM_MAXIMUM_LENGTH))
         most = (maximum_length - PDV_OVERHEAD) // 2 * 2
-    pdus = []
-    for start in range(0, len(command), most):
-        control = COMMAND_FRAGMENT | (LAST_FRAGMENT if start + most >= len(command) else 0)
-        pdus.append(PDataTF([PDV(context_id, control, command[start:start + most])]).encode())
-    return pdus
+    return [encode_p_data(context_id, COMMAND_FRAGMENT | (LAST_FRAGMENT if start + most >= len(command) else 0),
+                          command[start:start + most]) for start in range(0, len(command), most)]
 
 
-# The C-ECHO-RQ and -RSP that every toolkit sends, in which only two fields vary: byte 10 is the
-# Presentation-context-ID, bytes 68-69 the Message ID.
-_ECHO_RQ = to_pdus(0, EchoRequest(0, VERIFICATION).encode(), 0)[0]
-_ECHO_RSP = to_pdus(0, EchoRequest(0, VERIFICATION).response(), 0)[0]
-_RQ_TAIL, _RSP_TAIL = _ECHO_RQ[70:], _ECHO_RSP[70:]
+class Echo(object):
+    """A C-ECHO-RQ (PS3.7 9.3.5.1), and its answer.
+
+    :param context_id: of the accepted presentation context
+    :param command: the command set of the request, as bytes
+    :param maximum_length: the longest PDU-length that the peer takes, in bytes; 0: no limit
+    :raises MessageError: where it is another command, lacks what a C-ECHO-RQ has, or announces a data set
+    :ivar message_id: 0 to 65535
+    :ivar sop_class: Affected SOP Class UID; Verification where it is absent, which is tolerated
+    :ivar status: the Status that it is answered with (PS3.7 9.1.5.1.4)
+    :ivar response: the command set of the C-ECHO-RSP, as bytes; it names the SOP class of the request (PS3.7 9.1.5)
+    :ivar pdus: the P-DATA-TF PDUs of the response, encoded
+    """
+
+    __slots__ = ("context_id", "command", "message_id", "sop_class", "status", "response", "pdus")
+
+    def __init__(self, context_id, command, maximum_length):
+        self.context_id, self.command = context_id, command
+        elements = decode_command(command)
+        field = number_of(elements, COMMAND_FIELD)
+        if field != C_ECHO_RQ:
+            raise MessageError("%s on Verification, which has C-ECHO-RQ alone (PS3.7 9.1.5)" % command_name(field))
+        self.message_id = number_of(elements, MESSAGE_ID)
+        data_set = number_of(elements, COMMAND_DATA_SET_TYPE)
+        if data_set != NO_DATA_SET:
+            raise MessageError("C-ECHO-RQ with a data set: %s is %04XH, due: %04XH (PS3.7 9.3.5.1)" % (
+                element_name(COMMAND_DATA_SET_TYPE), data_set, NO_DATA_SET))
+        self.sop_class = unpadded(elements.get(AFFECTED_SOP_CLASS_UID, VERIFICATION))
+        self.status = SUCCESS if self.sop_class == VERIFICATION else SOP_CLASS_NOT_SUPPORTED
+        self.response = echo_command(C_ECHO_RSP, MESSAGE_ID_BEING_RESPONDED_TO, self.message_id, self.sop_class,
+                                     (STATUS, US.pack(self.status)))
+        self.pdus = to_pdus(context_id, self.response, maximum_length)
+
+
+# The C-ECHO-RQ and -RSP in one P-DATA-TF that every toolkit sends. Only two fields vary: byte 10 is the
+# Presentation-context-ID, bytes 68-69 are the Message ID.
+_COMMON_RQ = to_pdus(0, echo_command(C_ECHO_RQ, MESSAGE_ID, 0, VERIFICATION), 0)[0]
+_COMMON_RSP = to_pdus(0, Echo(0, _COMMON_RQ[HEADER_LENGTH + PDV_OVERHEAD:], 0).response, 0)[0]
+_RQ_TAIL, _RSP_TAIL = _COMMON_RQ[70:], _COMMON_RSP[70:]
+COMMON_RSP_LENGTH = len(_COMMON_RSP) - HEADER_LENGTH
 
 
 class CommonEcho(object):
-    """Answers the common C-ECHO-RQ on one accepted context as decoding it would, without decoding it.
+    """The Echo of the common C-ECHO-RQ, from its bytes alone: what decoding gives, without decoding.
 
-    :param context_id: of the accepted presentation context
+    :param data: the whole P-DATA-TF
+    :param response: its answer up to the Message ID
     """
 
-    __slots__ = ("request", "response")
+    __slots__ = ("data", "message_id", "pdus")
+    sop_class, status = VERIFICATION, SUCCESS
 
-    LENGTH = len(_ECHO_RSP) - HEADER_LENGTH     # the PDU-length of the answer
+    def __init__(self, data, response):
+        self.data = data
+        message_id = data[68:70]
+        self.message_id = US.unpack(message_id)[0]
+        self.pdus = (response + message_id + _RSP_TAIL,)
 
-    def __init__(self, context_id):
-        varying = struct.pack("B", context_id)
-        self.request = _ECHO_RQ[:10] + varying + _ECHO_RQ[11:68]
-        self.response = _ECHO_RSP[:10] + varying + _ECHO_RSP[11:68]
 
-    def answer(self, data):
-        """The P-DATA-TF that answers these bytes, if they are that C-ECHO-RQ and nothing else; else None."""
-        if len(data) == len(_ECHO_RQ) and data.startswith(self.request) and data.endswith(_RQ_TAIL):
-            return self.response + data[68:70] + _RSP_TAIL
-        return None
+class EchoService(object):
+    """The DIMSE service of one association: P-DATA-TF in, C-ECHO-RSP out. Fragments are kept in bounded memory.
+
+    :param contexts: the IDs of the accepted presentation contexts
+    :param maximum_length: the longest PDU-length of a P-DATA-TF that the peer takes, in bytes; 0: no limit
+    :param whole: whether each Echo is decoded, because its command sets are to be shown
+    :ivar context_id: of the command set that has begun and not ended, or None
+    """
+
+    __slots__ = ("contexts", "maximum_length", "common", "context_id", "fragments", "size")
+
+    def __init__(self, contexts, maximum_length, whole=False):
+        self.contexts = contexts
+        self.maximum_length = maximum_length
+        self.context_id, self.fragments, self.size = None, [], 0
+        self.common = {}        # {P-DATA-TF of the common request up to its Message ID: the same of its response}
+        if not whole and not 0 < maximum_length < COMMON_RSP_LENGTH:
+            for varying in [struct.pack("B", context_id) for context_id in contexts]:
+                self.common[_COMMON_RQ[:10] + varying + _COMMON_RQ[11:68]] = _COMMON_RSP[:10] + varying + _COMMON_RSP[11:68]
+
+    def decode(self, data):
+        """The PDVs of a whole P-DATA-TF, or the CommonEcho that it is.
+
+        :raises InvalidPDU: where it is broken
+        """
+        response = self.common.get(data[:68])
+        if response is not None and self.context_id is None and data[70:] == _RQ_TAIL:
+            return CommonEcho(data, response)
+        return decode_p_data(data)
+
+    def answer(self, pdata):
+        """Each Echo that a P-DATA-TF completes, in their order.
+
+        :param pdata: what decode() gave
+        :raises MessageError: where a PDV, or the message that it completes, cannot be answered
+        """
+        return (pdata,) if type(pdata) is CommonEcho else self._echoes(pdata)
+
+    def _echoes(self, pdvs):
+        for pdv in pdvs:
+            command = self.add(pdv)
+            if command is not None:
+                yield Echo(pdv.context_id, command, self.maximum_length)
+
+    def add(self, pdv):
+        """Add a fragment (PS3.8 Annex E). Returns the command set that it completes, as bytes, or None.
+
+        :raises MessageError: where it cannot be here
+        """
+        if pdv.context_id not in self.contexts:
+            raise MessageError("P-DATA-TF: Presentation-context-ID is %d, due: one that was accepted (%s) "
+                               "(PS3.8 9.3.5.1)" % (pdv.context_id, ", ".join(["%d" % each for each in self.contexts])))
+        if not pdv.is_command:
+            raise MessageError("P-DATA-TF: fragment of a data set, due: of a command set (PS3.8 E.2)")
+        if self.context_id not in (None, pdv.context_id):
+            raise MessageError("P-DATA-TF: Presentation-context-ID is %d in the middle of a command set, due: %d "
+                               "(PS3.8 E.1)" % (pdv.context_id, self.context_id))
+        self.context_id = pdv.context_id
+        self.fragments.append(pdv.fragment)
+        self.size += max(2, len(pdv.fragment))      # at least 2, or empty fragments could go on for ever
+        if self.size > LARGEST_COMMAND_SET:
+            raise MessageError("command set: longer than %d bytes, the most that is taken here" % LARGEST_COMMAND_SET)
+        if not pdv.is_last:
+            return None
+        command = b"".join(self.fragments)
+        self.context_id, self.fragments, self.size = None, [], 0
+        return command
 
 
 def _invalid(offset, field, found, due):
@@ -1903,18 +1605,531 @@ def _invalid(offset, field, found, due):
 
 
 # =====================================================================================================================
+# dul/association.py: One association, from accept to close, as PS3.8 sees it: an acceptor that answers C-ECHO.
+#
+# It knows no socket, thread, clock, file or log. Its owner calls a method for each thing that happens: open(), header()
+# and pdu(), lost(), expired(), abort(), release(). What is to be done then, and what happened, is in ``effects``, a list
+# of (kind, value) in their order. The owner carries out the effects and tells the facts; nothing else comes back.
+#
+# ======== =========================================================================================================
+# effect   value
+# ======== =========================================================================================================
+# SEND     bytes of one PDU, to be sent
+# CLOCK    (option, seconds): receiving ends so many seconds from now, and expired() is due then; 0 seconds: never
+# ======== =========================================================================================================
+#
+# ============ =====================================================================================================
+# fact         value
+# ============ =====================================================================================================
+# REQUESTED    Decision: an A-ASSOCIATE-RQ came
+# ACCEPTED     Decision: it is accepted
+# ECHOED       Echo: a C-ECHO-RQ is answered
+# MOVED        (state, event, action, next state), only where ``trace`` was asked for
+# REJECTED     Rejected; this fact and those below end the association, and each association has one of them
+# RELEASED     None
+# ABORTING     the error for which this side aborts: InvalidPDU, UnexpectedPDU, MessageError, Expired, Stopped
+# ABORTED      Aborted: the peer aborts
+# LOST         ConnectionLost, ClosedHere
+# BARE         ConnectionLost: the connection ended without one byte from the peer
+# EXPIRED      Expired: ARTIM ended while no A-ASSOCIATE-RQ was there
+# ============ =====================================================================================================
+# =====================================================================================================================
+
+# Effects, facts, and the facts that end an association
+SEND, CLOCK = "send", "clock"
+MOVED, REQUESTED, ACCEPTED, ECHOED = "moved", "received", "accepted", "echoed"
+REJECTED, RELEASED, ABORTING, ABORTED, LOST, BARE, EXPIRED = (
+    "rejected", "released", "aborting", "aborted", "lost", "bare", "expired")
+
+# What the owner is to do with a PDU after its header
+READ, SKIP, SEEK, DISCARD = "read", "skip", "seek", "discard"
+
+EVENT_OF_PDU = {A_ASSOCIATE_AC: Evt3, A_ASSOCIATE_RJ: Evt4, A_ASSOCIATE_RQ: Evt6, P_DATA_TF: Evt10,
+                A_RELEASE_RQ: Evt12, A_RELEASE_RP: Evt13, A_ABORT: Evt16}
+
+
+class Association(object):
+    """The acceptor's side of one association.
+
+    :param negotiator: Negotiator, which has the Settings
+    :param admit: called once, when an acceptable A-ASSOCIATE-RQ came: whether there is room for one association more
+    :param trace: whether each step of the state machine is a fact (MOVED)
+    :ivar effects: list of (kind, value); the owner takes them out
+    :ivar undecided: the Decision that respond() is due for, or None
+    """
+
+    __slots__ = ("settings", "negotiator", "admit", "trace", "machine", "effects", "event", "undecided", "service", "clock",
+                 "echoes", "ended")
+
+    def __init__(self, negotiator, admit, trace=False):
+        self.settings = negotiator.settings
+        self.negotiator = negotiator
+        self.admit = admit
+        self.trace = trace
+        self.machine = Machine()
+        self.effects = []
+        self.event = None           # of the PDU whose header was accepted
+        self.undecided = None
+        self.service = None         # EchoService, once accepted
+        self.clock = ("", 0)        # the option and the seconds of the deadline that runs
+        self.echoes = 0
+        self.ended = False          # whether the fact that ends it was told
+
+    # ---- what happens
+
+    def open(self):
+        """The transport connection was accepted (Evt5)."""
+        self.handle(Evt5)
+
+    def header(self, pdu_type, length, data):
+        """The first six bytes of a PDU arrived.
+
+        :param length: its PDU-length
+        :param data: what has arrived of it, for the error
+        :returns: what is to be done with it. READ: pdu() is due with the whole PDU. SKIP: the rest of it is thrown
+            away. SEEK: likewise, but an A-ABORT in it is heard. DISCARD: it is not known where the next PDU begins:
+            all that follows is thrown away up to an A-ABORT
+        """
+        try:
+            check_header(pdu_type, length, self.settings.maximum_length)
+        except InvalidPDU as error:
+            lost = self.machine.closing or pdu_type in PDU_NAMES
+            self.invalid(error, data)
+            return DISCARD if lost else SEEK
+        self.event = event = EVENT_OF_PDU[pdu_type]
+        if self.machine.action(event).needs is HEADER:
+            self.handle(event, UnexpectedPDU(PDU_NAMES[pdu_type], self.machine.state))
+            return SKIP
+        if length > LARGEST_RQ:     # a P-DATA-TF where we announced no limit
+            self.handle(Evt15, MessageError("P-DATA-TF: PDU-length is %d, more than any C-ECHO-RQ needs" % length))
+            return SKIP
+        return READ
+
+    def pdu(self, data):
+        """The whole PDU arrived whose header was accepted."""
+        event, value = self.event, None
+        try:
+            if event is Evt10:
+                value = self.service.decode(data)
+            elif event is Evt6:
+                value = self.negotiator.decide(data)
+            elif event is Evt16:
+                value = Aborted(*decode_abort(data))
+        except InvalidPDU as error:
+            return self.invalid(error, data)
+        if event is Evt6:
+            return self.requested(value)
+        self.handle(event, value)
+
+    def invalid(self, error, data):
+        """An unrecognized or invalid PDU arrived (Evt19)."""
+        error.data = data
+        self.handle(Evt19, error)
+
+    def requested(self, decision):
+        """An A-ASSOCIATE-RQ arrived (Evt6): the service provider judges it (AE-6)."""
+        self.effects.append((REQUESTED, decision))
+        rejected = decision.rejected
+        if rejected is None or rejected.by_user:
+            if self.admit():
+                return self.handle(Evt6, decision, FIRST)
+            rejected = Rejected(REJECT_LOCAL_LIMIT, "too many associations at once")
+        self.handle(Evt6, rejected, SECOND)
+
+    def respond(self):
+        """The service user answers the A-ASSOCIATE-RQ (Evt7, Evt8); where no context can be used, it aborts then."""
+        decision, self.undecided = self.undecided, None
+        rejected = decision.rejected
+        if rejected is not None:
+            return self.handle(Evt8, rejected)
+        self.handle(Evt7, decision)
+        if not decision.contexts:
+            self.handle(Evt15, MessageError(decision.problem()))
+
+    def lost(self, error):
+        """The transport connection is closed (Evt17).
+
+        :param error: ConnectionLost
+        """
+        error.state, error.echoes = self.machine.state, self.echoes
+        self.handle(Evt17, error)
+
+    def expired(self, progress):
+        """The deadline passed: of ARTIM where it runs (Evt18), else of a timeout of the service user (Evt15).
+
+        :param progress: what had arrived of the next PDU, in words
+        """
+        option, seconds = self.clock
+        error = Expired(option, seconds, self.machine.state, progress)
+        self.handle(Evt18 if self.machine.allows(Evt18) else Evt15, error)
+
+    def abort(self, error):
+        """The service user aborts (Evt15), if there is an association.
+
+        :param error: Stopped
+        :returns: whether there was
+        """
+        if not self.machine.allows(Evt15):
+            return False
+        self.undecided = None
+        self.handle(Evt15, error)
+        return True
+
+    def release(self):
+        """The service user asks for the release (Evt11), if an association is established.
+
+        :returns: whether one was
+        """
+        if not self.machine.allows(Evt11):
+            return False
+        self.handle(Evt11)
+        return True
+
+    # ---- the state machine
+
+    def handle(self, event, value=None, branch=SECOND):
+        """Carry out the table's action for an event.
+
+        :param value: what came with it; its action says of which type
+        :param branch: FIRST or SECOND, where the action has two next states; SECOND is an acceptor's in AR-8
+        :raises Undefined: where the table has no cell for it
+        """
+        machine, state = self.machine, self.machine.state
+        action = machine.step(event, branch)
+        if self.trace:
+            self.effects.append((MOVED, (state, event, action, machine.state)))
+        artim = action.artim[branch]
+        if artim is START:
+            self.start_clock("-ta", self.settings.acse_timeout or CLOSING_SECONDS)
+        elif artim is STOP:
+            self.start_clock("", 0)
+        EFFECTS[action](self, value)
+
+    def start_clock(self, option, seconds):
+        """From now on, receiving ends after so many seconds (0: never), because of this option."""
+        self.clock = (option, seconds)
+        self.effects.append((CLOCK, self.clock))
+
+    def end(self, fact, value):
+        """Tell the one fact that ends this association; later ones only concern the connection."""
+        if not self.ended:
+            self.ended = True
+            self.effects.append((fact, value))
+
+    def send(self, data):
+        """Send a PDU."""
+        self.effects.append((SEND, data))
+
+    # ---- the actions of PS3.8 Tables 9-6 to 9-9 that an acceptor can come to, in the standard's order
+
+    def ae_5(self, _):
+        """The connection is accepted: ARTIM runs, or -to where that ends first; neither, where both are 0."""
+        limits = [(seconds, option) for option, seconds in (
+            ("-ta", self.settings.acse_timeout), ("-to", self.settings.timeout)) if seconds]
+        seconds, option = min(limits) if limits else (0, "")
+        self.start_clock(option, seconds)
+
+    def ae_6(self, what):
+        """Indicate the A-ASSOCIATE-RQ (a Decision) to the user, or reject it (Rejected)."""
+        if type(what) is Decision:
+            self.undecided = what
+        else:
+            self.ae_8(what)
+
+    def ae_7(self, decision):
+        """Send A-ASSOCIATE-AC. From now on -td bounds the wait for a message."""
+        self.service = EchoService(decision.contexts, decision.maximum_length, self.trace)
+        self.effects.append((ACCEPTED, decision))
+        self.start_clock("-td", self.settings.dimse_timeout)
+        self.send(decision.ac)
+
+    def ae_8(self, error):
+        """Send A-ASSOCIATE-RJ."""
+        self.end(REJECTED, error)
+        self.send(encode_associate_rj(error.reject))
+
+    def dt_1(self, echo):
+        """Send the P-DATA-TF PDUs of a C-ECHO-RSP."""
+        for pdu in echo.pdus:
+            self.effects.append((SEND, pdu))
+        self.echoes += 1
+        if self.settings.dimse_timeout:
+            self.start_clock("-td", self.settings.dimse_timeout)
+
+    def dt_2(self, pdata):
+        """P-DATA-TF received: the user answers each C-ECHO-RQ that it completes (Evt9), or aborts."""
+        try:
+            for echo in self.service.answer(pdata):
+                self.effects.append((ECHOED, echo))
+                self.handle(Evt9, echo)
+        except MessageError as error:
+            self.handle(Evt15, error)
+
+    def ar_1(self, _):
+        """Send A-RELEASE-RQ. -ta bounds the wait for the answer."""
+        self.start_clock("-ta", self.settings.acse_timeout or CLOSING_SECONDS)
+        self.send(RELEASE_RQ)
+
+    def ar_2(self, _):
+        """The peer asks for the release: the user agrees at once, as it must (PS3.8 7.2)."""
+        self.handle(Evt14)
+
+    def ar_3(self, _):
+        """The release that this side asked for is confirmed."""
+        self.end(RELEASED, None)
+
+    def ar_4(self, _):
+        """Send A-RELEASE-RP."""
+        self.end(RELEASED, None)
+        self.send(RELEASE_RP)
+
+    def ar_5(self, _):
+        """The connection is closed after all was said."""
+
+    def ar_6(self, _):
+        """P-DATA-TF received after our A-RELEASE-RQ: no answer can be sent any more (Sta7 has no cell for Evt9)."""
+
+    def ar_7(self, echo):
+        """Send P-DATA-TF between the peer's A-RELEASE-RQ and our answer to it."""
+        self.dt_1(echo)
+
+    def ar_8(self, _):
+        """Release collision: an acceptor waits for the peer's A-RELEASE-RP first."""
+
+    def ar_10(self, _):
+        """The peer's A-RELEASE-RP arrived: now its own release is answered."""
+        self.handle(Evt14)
+
+    def aa_1(self, error):
+        """Send A-ABORT as the service user."""
+        if isinstance(error, InvalidPDU):
+            error.opening = True        # only Sta2 has AA-1 for Evt19
+        self.end(ABORTING, error)
+        self.send(encode_abort(ABORT_BY_USER))
+
+    def aa_2(self, error):
+        """Close: ARTIM expired (Expired), or the peer aborts before or after an association (Aborted)."""
+        self.end(EXPIRED if isinstance(error, Expired) else ABORTED, error)
+
+    def aa_3(self, error):
+        """The peer aborts the association."""
+        self.end(ABORTED, error)
+
+    def aa_4(self, error):
+        """The connection is lost."""
+        self.end(LOST, error)
+
+    def aa_5(self, error):
+        """The connection is lost before the A-ASSOCIATE-RQ was there."""
+        self.end(LOST if error.progress or isinstance(error, ClosedHere) else BARE, error)
+
+    def aa_6(self, _):
+        """Ignore what comes after the end."""
+
+    def aa_7(self, error):
+        """Send A-ABORT once more."""
+        self.send(encode_abort(error.abort))
+
+    def aa_8(self, error):
+        """Send A-ABORT as the service provider."""
+        self.end(ABORTING, error)
+        self.send(encode_abort(error.abort))
+
+
+# The method of each action. The others belong to the requestor, or to a release that the requestor began.
+EFFECTS = dict((ACTIONS[name], method) for name, method in (
+    ("AE-5", Association.ae_5), ("AE-6", Association.ae_6), ("AE-7", Association.ae_7), ("AE-8", Association.ae_8),
+    ("DT-1", Association.dt_1), ("DT-2", Association.dt_2),
+    ("AR-1", Association.ar_1), ("AR-2", Association.ar_2), ("AR-3", Association.ar_3), ("AR-4", Association.ar_4),
+    ("AR-5", Association.ar_5), ("AR-6", Association.ar_6), ("AR-7", Association.ar_7), ("AR-8", Association.ar_8),
+    ("AR-10", Association.ar_10),
+    ("AA-1", Association.aa_1), ("AA-2", Association.aa_2), ("AA-3", Association.aa_3), ("AA-4", Association.aa_4),
+    ("AA-5", Association.aa_5), ("AA-6", Association.aa_6), ("AA-7", Association.aa_7), ("AA-8", Association.aa_8)))
+
+
+# =====================================================================================================================
+# dul/compat.py: The only tests of the Python version and the platform.
+# =====================================================================================================================
+
+PY2 = sys.version_info[0] == 2
+WINDOWS = os.name == "nt"
+PREFER_LOCAL = prefer_local(sys.byteorder)
+
+NO_SOCKETSERVER = "this Python has no module socketserver: install Debian's package libpython3-stdlib or its like"
+try:
+    if PY2:
+        import SocketServer as socketserver
+        from thread import error as ThreadError, get_ident, start_new_thread
+    else:
+        import socketserver
+        from _thread import error as ThreadError, get_ident, start_new_thread
+except ImportError:
+    if __name__ == "__main__":
+        sys.exit("echoscp.py: " + NO_SOCKETSERVER)
+    raise ImportError(NO_SOCKETSERVER)
+
+# The clock of every deadline: seconds that never go back. Python 2 has no time.monotonic, but os.times() counts from
+# boot on POSIX (in steps of 10 ms), and time.clock() from its first call on Windows.
+if hasattr(time, "monotonic"):
+    monotonic = time.monotonic
+elif WINDOWS:
+    monotonic = time.clock
+else:
+    def monotonic():
+        """Seconds since some fixed moment in the past."""
+        return os.times()[4]
+
+INTERRUPTED = (errno.EINTR,)
+NOT_NOW = (errno.EAGAIN, errno.EWOULDBLOCK)
+OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+# Linux with a 64-bit C long: struct timeval is two longs, and SO_RCVTIMEO and SO_SNDTIMEO save a poll() before each
+# recv() and send(), which settimeout() would cost.
+KERNEL_TIMEOUTS = sys.platform.startswith("linux") and struct.calcsize("l") == 8
+
+
+def set_timeout(sock, seconds, sending=False):
+    """Bound each recv(), or each send(), of a blocking socket; None for no bound.
+
+    Without kernel timeouts one bound holds for both.
+    """
+    if KERNEL_TIMEOUTS:
+        whole = 0 if seconds is None else int(seconds)
+        micro = 0 if seconds is None else int(seconds % 1 * 1000000) or 1      # 0, 0 would be no bound
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO if sending else socket.SO_RCVTIMEO,
+                        struct.pack("ll", whole, micro))
+    else:
+        sock.settimeout(seconds)
+
+
+def quick_acknowledge(sock):
+    """Have the kernel acknowledge at once what has arrived (Linux)."""
+    if hasattr(socket, "TCP_QUICKACK"):
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        except (socket.error, ValueError):      # the connection is gone: the next recv() raises
+            pass
+
+
+def socket_pair():
+    """Two connected sockets; Windows has no socketpair() before Python 3.5."""
+    if hasattr(socket, "socketpair"):
+        return socket.socketpair()
+    listener = socket.socket()
+    try:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(1)
+        one = socket.create_connection(listener.getsockname())
+        other, address = listener.accept()
+        if address != one.getsockname():
+            raise socket.error("another process connected first")
+        return one, other
+    finally:
+        listener.close()
+
+
+def waiter(socks):
+    """A function that blocks until one of these sockets can be read. One thread at a time may call it."""
+    poll = select.poll() if hasattr(select, "poll") else None       # Windows has none
+    for sock in socks if poll else ():
+        poll.register(sock.fileno(), select.POLLIN)
+
+    def wait():
+        """Block."""
+        try:
+            if poll:
+                poll.poll()
+            else:
+                select.select(socks, [], [])
+        except select.error as error:
+            if error.args[0] not in INTERRUPTED:
+                raise
+    return wait
+
+
+def forget_thread():
+    """What threading keeps of a thread that it did not start, if something asked it for the current thread.
+
+    Python 3.13 and later do that by themselves.
+    """
+    getattr(threading, "_active", {}).pop(get_ident(), None)
+
+
+def is_blocking(sock):
+    """Whether the open file of a socket blocks; other processes may share it."""
+    try:
+        import fcntl
+        return not fcntl.fcntl(sock.fileno(), fcntl.F_GETFL) & os.O_NONBLOCK
+    except ImportError:
+        return True
+
+
+def set_switch_interval(seconds):
+    """Set the GIL switch interval, where there is one (Python 3)."""
+    if hasattr(sys, "setswitchinterval"):
+        sys.setswitchinterval(seconds)
+
+
+def raise_file_limit():
+    """Raise the soft limit of open files to the hard one, where there is such a limit."""
+    try:
+        import resource
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (ImportError, ValueError, OSError, AttributeError):
+        pass
+
+
+def is_ignored(number):
+    """Whether this signal was ignored when the process began, as nohup arranges it."""
+    if signal.getsignal(number) == signal.SIG_IGN:
+        return True
+    try:        # PyPy does not ask the system
+        with open("/proc/self/status") as status:
+            masks = [line.split()[1] for line in status if line.startswith("SigIgn:")]
+        return bool(masks) and bool(int(masks[0], 16) >> (number - 1) & 1)
+    except EnvironmentError:
+        return False
+
+
+def ending_signals():
+    """The signals that are to end a server: SIGINT, SIGTERM, SIGHUP; on Windows Ctrl-C and Ctrl-Break."""
+    names = ("SIGINT", "SIGBREAK", "SIGTERM") if WINDOWS else ("SIGINT", "SIGTERM", "SIGHUP")
+    return [number for number in [getattr(signal, name) for name in names if hasattr(signal, name)]
+            if not is_ignored(number)]
+
+
+def wake_on_signal(sock):
+    """Have the interpreter write to this non-blocking socket when a signal comes, whichever thread receives it."""
+    try:
+        signal.set_wakeup_fd(sock.fileno(), warn_on_full_buffer=False)
+    except TypeError:       # before Python 3.7
+        signal.set_wakeup_fd(sock.fileno())
+    except ValueError:      # Windows with Python 2.7 takes no sockets
+        pass
+
+
+# Only there does a signal not end a blocking recv(): seconds until the server looks for one.
+SIGNAL_PAUSE = 0.5 if WINDOWS and PY2 else None
+
+
+# =====================================================================================================================
 # dul/transport.py: One TCP connection: bytes in and out of a blocking socket, within one absolute deadline.
 # =====================================================================================================================
 
-LONGEST_WAIT = 86400.0      # seconds; a longer timeout is waited for in pieces, because kernels do not take any number
+LONGEST_WAIT = 86400.0      # seconds; a longer timeout is waited for in pieces, because kernels limit the number
 SHORTEST_WAIT = 0.001
 
 
+class DeadlinePassed(Exception):
+    """The deadline of a Transport passed before anything arrived."""
+
+
 class Transport(object):
-    """A socket with a clock.
+    """A socket with a deadline for receiving, and a limit for each send.
 
     :param sock: a connected, blocking socket; it belongs to this object from now on
-    :param send_limit: seconds that a peer which does not read may hold up one send
+    :param send_limit: seconds that a peer which does not read may hold up one PDU
     """
 
     __slots__ = ("sock", "send_limit", "deadline", "armed")
@@ -1923,79 +2138,100 @@ class Transport(object):
         self.sock = sock
         self.send_limit = send_limit
         self.deadline = None    # on the monotonic clock
-        self.armed = None       # seconds that the next recv waits at most, as the socket knows it
+        self.armed = None       # seconds that the next recv() waits at most, as the socket knows it
         try:
-            if sock.gettimeout() is not None:   # socket.setdefaulttimeout(): ours are the clocks here
+            if sock.gettimeout() is not None:   # socket.setdefaulttimeout() of an embedding program
                 sock.setblocking(True)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            set_send_timeout(sock, send_limit)
-        except socket.error:    # some systems refuse it where the peer has gone already; the first recv finds that out
+            if KERNEL_TIMEOUTS:
+                set_timeout(sock, send_limit, sending=True)
+        except socket.error:    # some systems refuse it where the peer is gone already; the first recv() raises then
             pass
 
-    def set_deadline(self, deadline):
-        """From now on, receiving ends at this moment on the monotonic clock; None: never."""
-        self.deadline = deadline
-        if deadline is None:
+    def set_deadline(self, seconds):
+        """From now on, receiving ends after so many seconds; 0: never."""
+        if seconds:
+            self.deadline = monotonic() + seconds
+        else:
+            self.deadline = None
             self._arm(None)
 
     def receive(self, most):
         """Bytes that have arrived, ``most`` at most; ``b""`` at the end of the stream.
 
-        :raises Expired: at the deadline
+        :raises DeadlinePassed: at the deadline
         :raises ConnectionLost: where the connection is reset, or the network gone
         """
         while True:
             if self.deadline is not None:
                 left = self.deadline - monotonic()
                 if left <= 0:
-                    raise Expired()
+                    raise DeadlinePassed()
                 self._arm(min(max(left, SHORTEST_WAIT), LONGEST_WAIT))
+            elif not KERNEL_TIMEOUTS:
+                self._arm(None)         # a send may have left its limit there
             try:
                 return self.sock.recv(most)
             except socket.timeout:
                 pass
             except (socket.error, ValueError) as error:     # ValueError: closed meanwhile, on Python 2.7
-                code = getattr(error, "errno", None)
-                if code not in TIMED_OUT and code not in INTERRUPTED:
-                    raise ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
+                if getattr(error, "errno", None) not in NOT_NOW + INTERRUPTED:
+                    raise _lost(error)
 
-    def hurry(self):
-        """Acknowledge at once what has arrived: half a PDU may be followed by the rest only then.
+    def acknowledge(self):
+        """Acknowledge at once what has arrived, before the rest of a PDU is waited for.
 
-        A peer that writes a PDU in pieces, with Nagle's algorithm on, waits for that, and kernels take some 40 ms.
+        A peer that writes a PDU in two pieces with Nagle's algorithm on, as DCMTK's clients do, sends the second one
+        only then, and kernels delay an acknowledgement by some 40 ms.
         """
         quick_acknowledge(self.sock)
 
     def send(self, data):
-        """Send all of it.
+        """Send one PDU.
 
-        :raises ConnectionLost: where the peer is gone, or has not read for the send limit
+        :raises ConnectionLost: where the peer is gone, or has not taken all of it within the send limit
         """
+        deadline = None
+        while data:
+            try:
+                if not KERNEL_TIMEOUTS or deadline is not None:
+                    self._bound_send(deadline)
+                data = data[self.sock.send(data):]
+            except (socket.error, ValueError) as error:
+                code = getattr(error, "errno", None)
+                if isinstance(error, socket.timeout) or code in NOT_NOW:
+                    raise ConnectionLost("the peer has not read what was sent to it for %g s" % self.send_limit)
+                if code not in INTERRUPTED:
+                    raise _lost(error)
+            if data and deadline is None:
+                deadline = monotonic() + self.send_limit
+
+    def _bound_send(self, deadline):
+        left = self.send_limit if deadline is None else deadline - monotonic()
+        if left <= 0:
+            raise socket.timeout()
+        set_timeout(self.sock, left, sending=True)
         if not KERNEL_TIMEOUTS:
-            self.sock.settimeout(self.send_limit)
-            self.armed = self.send_limit
-        try:
-            self.sock.sendall(data)
-        except (socket.error, ValueError) as error:
-            if isinstance(error, socket.timeout) or getattr(error, "errno", None) in TIMED_OUT:
-                raise ConnectionLost("the peer has not read what was sent to it for %g s" % self.send_limit)
-            raise ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
+            self.armed = left
 
     def _arm(self, seconds):
-        # A wait that is a little long is found out after it; only one that is too long by more needs a system call.
+        # Without a system call where the socket's own timeout is right already, or less than SHORTEST_WAIT too long.
         if seconds is None or self.armed is None:
             if seconds is self.armed:
                 return
         elif seconds <= self.armed <= seconds + SHORTEST_WAIT:
             return
-        set_receive_timeout(self.sock, seconds)
+        set_timeout(self.sock, seconds)
         self.armed = seconds
 
-    def interrupt(self):
-        """Wake whoever is receiving, as if the stream had ended. May be called from any thread."""
+    def interrupt(self, sending=False):
+        """Wake the thread that is receiving, as if the stream had ended; also one that is ``sending``.
+
+        May be called from any thread.
+        """
         try:
-            self.sock.shutdown(socket.SHUT_RD)
+            self.sock.shutdown(socket.SHUT_RDWR if sending else socket.SHUT_RD)
         except (socket.error, ValueError):
             pass
 
@@ -2007,12 +2243,17 @@ class Transport(object):
             pass
 
 
+def _lost(error):
+    return ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
+
+
 # =====================================================================================================================
-# dul/reader.py: The PDU reader: one PDU after another from a stream of bytes, judged by its header before the rest is read.
+# dul/reader.py: The blocking PDU reader: one PDU after another from a stream, its header before the rest is waited for.
 # =====================================================================================================================
 
-FIRST_READ = 448        # bytes: room for most PDUs that come, and what CPython allocates without asking the system
+FIRST_READ = 448        # bytes: room for most PDUs that come, and a size that CPython allocates without a system call
 NEXT_READ = 16384       # bytes: nothing more is allocated before it has arrived
+ABORT_HEADER = PDU_HEADER.pack(A_ABORT, SHORT_LENGTH)
 
 
 class PDUReader(object):
@@ -2020,52 +2261,42 @@ class PDUReader(object):
 
     :param receive: called with a number of bytes, returns that many at most, ``b""`` at the end of the stream; its
         exceptions pass through
-    :param hurry: called when a PDU has come in part, before the rest is waited for
+    :param acknowledge: called when a PDU has come in part, before the rest is waited for
+    :ivar buffer: bytes that have arrived and are not taken
     """
 
-    __slots__ = ("receive", "hurry", "buffer", "received", "pdu_type", "length", "lost")
+    __slots__ = ("receive", "acknowledge", "buffer", "pdu_type", "length", "arrived")
 
-    def __init__(self, receive, hurry=None):
+    def __init__(self, receive, acknowledge):
         self.receive = receive
-        self.hurry = hurry or _nothing
+        self.acknowledge = acknowledge
         self.buffer = b""
-        self.received = 0           # bytes that are here of the PDU whose header the next two are
-        self.pdu_type = None
-        self.lost = False           # nobody can say any more where a PDU begins: all that comes is thrown away
-        self.length = None
+        self.pdu_type = 0
+        self.length = None      # PDU-length of the PDU at hand; None between PDUs
+        self.arrived = 0        # bytes of it
 
     def header(self):
-        """(PDU-type, PDU-length) of the next PDU; what was not taken of the last one is thrown away first.
+        """(PDU-type, PDU-length) of the next PDU.
 
         :raises ConnectionLost: at the end of the stream
         """
-        while self.lost:
-            self.buffer = b""
-            self.feed(self.receive(NEXT_READ))
-        if self.length is not None:
-            self.skip()
-        buffer = self.buffer
-        while len(buffer) < HEADER_LENGTH:
-            if buffer:
-                self.hurry()
-            buffer = self.feed(self.receive(FIRST_READ))
-        self.pdu_type, self.length = header = PDU_HEADER.unpack_from(buffer)
+        while len(self.buffer) < HEADER_LENGTH:
+            if self.buffer:
+                self.acknowledge()
+            self.buffer += self.more(FIRST_READ)
+        self.pdu_type, self.length = header = PDU_HEADER.unpack_from(self.buffer)
+        self.arrived = HEADER_LENGTH
         return header
 
-    def feed(self, data):
-        """Take bytes that have arrived, and return all that wait to be cut.
+    def more(self, most):
+        """The next bytes that arrive, ``most`` at most.
 
-        :raises ConnectionLost: where there are none, which is the end of the stream
+        :raises ConnectionLost: at the end of the stream
         """
+        data = self.receive(most)
         if not data:
             raise ConnectionLost("connection closed by the peer")
-        self.buffer = self.buffer + data if self.buffer else data
-        return self.buffer
-
-    @property
-    def between(self):
-        """Whether nothing of the next PDU is here, and nothing of the last one to come."""
-        return not self.buffer and self.length is None
+        return data
 
     def pdu(self):
         """The whole PDU whose header was read last.
@@ -2073,123 +2304,343 @@ class PDUReader(object):
         :raises ConnectionLost: where the stream ends before it
         """
         buffer, total = self.buffer, HEADER_LENGTH + self.length
-        if len(buffer) == total:
-            self.buffer, self.length = b"", None
-            return buffer
         if len(buffer) < total:
             buffer = self._gather(total)
-        self.length = None
-        self.buffer = bytes(buffer[total:])
-        return bytes(buffer[:total])
+        self.buffer, self.length = buffer[total:], None
+        return buffer[:total]
 
     def _gather(self, total):
-        gathered = bytearray(self.buffer)
-        while len(gathered) < total:
-            self.received = len(gathered)
-            self.hurry()
-            data = self.receive(min(NEXT_READ, total - len(gathered)))
-            if not data:
-                raise ConnectionLost("connection closed by the peer")
-            gathered += data
-        return gathered
+        pieces, self.arrived = [self.buffer], len(self.buffer)
+        self.buffer = b""
+        while self.arrived < total:
+            self.acknowledge()
+            pieces.append(self.more(min(NEXT_READ, total - self.arrived)))
+            self.arrived += len(pieces[-1])
+        return b"".join(pieces)
 
-    def skip(self):
-        """Throw away the PDU whose header was read last, as it arrives; nothing of it is kept.
+    def skip(self, how):
+        """Throw away the PDU whose header was read last, as it arrives.
 
-        :raises ConnectionLost: where the stream ends before it
+        :param how: SKIP; SEEK: end where an A-ABORT begins; DISCARD: likewise, and do not end where the PDU does
+        :raises ConnectionLost: at the end of the stream
         """
-        left = HEADER_LENGTH + self.length - len(self.buffer)
-        self.buffer = self.buffer[HEADER_LENGTH + self.length:]
-        while left > 0:
-            self.received = HEADER_LENGTH + self.length - left
-            data = self.receive(NEXT_READ)
-            if not data:
-                raise ConnectionLost("connection closed by the peer")
-            self.buffer = data[left:]
-            left -= len(data)
-        self.length = None
+        kept, self.buffer = self.buffer[HEADER_LENGTH:], b""
+        left = self.length
+        while left > 0 or how is DISCARD:
+            found = -1 if how is SKIP else kept.find(
+                ABORT_HEADER, 0, len(kept) if how is DISCARD else left + HEADER_LENGTH - 1)
+            if found >= 0:
+                self.buffer, self.length = kept[found:], None
+                return
+            if how is not DISCARD and len(kept) >= left:
+                break
+            # the last bytes may be the first ones of an A-ABORT
+            keep = 0 if how is SKIP else min(len(kept), HEADER_LENGTH - 1)
+            left -= len(kept) - keep
+            self.arrived += len(kept) - keep
+            kept = kept[len(kept) - keep:] + self.more(NEXT_READ)
+        self.buffer, self.length = kept[max(left, 0):], None
 
     def progress(self):
-        """How far the PDU at hand came: ``22 of 205 bytes of A-ASSOCIATE-RQ``, or an empty string for nothing of it."""
+        """How far the PDU at hand came: ``22 of 205 bytes of A-ASSOCIATE-RQ``; an empty string for nothing of it."""
         if self.length is None:
             here = len(self.buffer)
             return "%d of the %d bytes of a PDU header" % (here, HEADER_LENGTH) if 0 < here < HEADER_LENGTH else ""
-        return "%d of %d bytes of %s" % (max(self.received, HEADER_LENGTH), HEADER_LENGTH + self.length,
+        return "%d of %d bytes of %s" % (self.arrived, HEADER_LENGTH + self.length,
                                          PDU_NAMES.get(self.pdu_type, "PDU %02XH" % self.pdu_type))
 
 
-def _nothing():
-    """Nothing."""
-
-
 # =====================================================================================================================
-# dul/names.py: The names of UIDs, for people: the few that matter for Verification, and pydicom's where it is installed.
-#
-# pydicom is imported only when the first name is asked for that this table has not.
+# dul/connection.py: One connection, in its handler thread: read, tell the association, carry out its effects, pass the facts on.
 # =====================================================================================================================
 
-PYDICOM_LOCK = threading.Lock()     # for what is the whole process's while pydicom reads: the filters of warnings
+SEND_LIMIT = 30         # seconds that a send may take where -ta is 0
+STOPS = "this server stops"
+CONNECTED, RECEIVING, SENDING, CLOSED = "connected", "receiving", "sending", "closed"   # facts of the connection itself
 
 
-def uid_name(uid):
-    """``Verification SOP Class``; for a UID without a known name the UID itself, escaped.
+class Connection(socketserver.BaseRequestHandler, object):
+    """The request handler of EchoServer: one connection, which has one association.
 
-    :param uid: bytes without padding
+    ``request``, ``client_address`` and ``server`` are socketserver's. ``release()`` and ``abort()`` are for on_event.
+
+    :ivar number: of the connection, from 1
+    :ivar titles: (calling, called) AE title as text; empty until the A-ASSOCIATE-RQ
+    :ivar echoes: how many were answered
+    :ivar slowest: seconds that the slowest answer took, measured at debug alone
+    :ivar active: when the last whole PDU came, on the monotonic clock
+    :ivar evicted: whether the server needs its room
     """
-    text = escaped(uid)
-    return UID_NAMES.get(text) or _pydicom_name(text) or text
 
+    def setup(self):
+        """Before handle()."""
+        server = self.server
+        self.transport = Transport(self.request, server.settings.acse_timeout or SEND_LIMIT)
+        self.reader = PDUReader(self.transport.receive, self.transport.acknowledge)
+        self.titles = ("", "")
+        self.echoes = 0
+        self.slowest = 0.0
+        self.active = monotonic()
+        self.admitted = self.evicted = False
+        self.wish = None            # what on_event asked for: a method of Association
+        self.association = Association(server.negotiator, self.admit, server.log.debugs())
+        self.watched = server.watches_echoes()
 
-def named_uid(uid):
-    """``=Verification SOP Class``, or the plain UID: as DCMTK's dumps have it."""
-    name, text = uid_name(uid), escaped(uid)
-    return text if name == text else "=" + name
+    def handle(self):
+        """Serve the association until its socket is closed. Nothing that the peer does raises anything."""
+        admission = self.server.admission
+        self.number = admission.enter(self)
+        try:
+            self.tell(CONNECTED, None)
+            self.association.open()
+            self.apply()
+            while not self.association.machine.over:
+                self.step()
+        except Undefined:
+            self.server.fault("internal error, the connection is closed", self)
+        finally:
+            self.leave()
+            self.transport.close()
+            admission.depart(self)
+            self.tell(CLOSED, None)
 
+    def step(self):
+        """Wait for the next PDU, and do what is due about it."""
+        association, reader = self.association, self.reader
+        try:
+            if self.server.stopping and association.abort(Stopped(STOPS)):
+                return self.apply()
+            pdu_type, length = reader.header()
+            if association.trace:
+                self.tell(RECEIVING, (pdu_type, length))
+            how = association.header(pdu_type, length, reader.buffer)
+            if how is READ:
+                data = reader.pdu()
+                self.active = monotonic()
+                association.pdu(data)
+                self.apply()
+            else:
+                self.apply()
+                reader.skip(how)
+        except ConnectionLost as error:
+            self.lost(error)
+        except DeadlinePassed:
+            association.expired(reader.progress())
+            self.apply()
 
-def data_set_lines(command_set):
-    """pydicom's dump of a command set, a list of lines; None where pydicom is not installed or cannot read it."""
-    return _ask_pydicom(_dump, command_set)
+    def lost(self, error):
+        """The connection is gone, or this server is to close it."""
+        if self.server.stopping:
+            if self.association.abort(Stopped(STOPS)):
+                return self.apply()
+            error = ClosedHere("closed: " + STOPS, True)
+        elif self.evicted:
+            error = ClosedHere("closed here to make room for other peers", False)
+        error.progress = self.reader.progress()
+        self.association.lost(error)
+        self.apply()
 
+    def apply(self):
+        """Carry out the effects of the association and tell its facts, until none is left."""
+        association, lost = self.association, None
+        while association.effects:
+            effects, association.effects = association.effects, []
+            for kind, value in effects:
+                if kind is SEND:
+                    lost = lost or self.send(value)
+                elif kind is CLOCK:
+                    self.transport.set_deadline(value[1])
+                elif kind is ECHOED:
+                    self.echoes += 1
+                    if self.watched:
+                        self.tell(kind, value)
+                else:
+                    if kind is REQUESTED:
+                        self.titles = value.titles
+                    self.tell(kind, value)
+            if self.admitted and not association.machine.associated:
+                self.leave()
+            if self.wish and self.wish(association):
+                self.wish = None
+            elif association.undecided:
+                association.respond()
+        if lost:
+            self.lost(lost)
 
-def _pydicom_name(text):
-    if not text.startswith("1.2.840.10008.") or text.strip("0123456789.") or len(text) > UID_LENGTH:
-        return None
-    name = _ask_pydicom(_name, text)
-    return None if name == text else name
+    def send(self, data):
+        """Send a PDU. Returns ConnectionLost where it could not be sent."""
+        try:
+            if self.association.trace:
+                self.tell(SENDING, data)
+            self.transport.send(data)
+            if self.association.trace:
+                self.slowest = max(self.slowest, monotonic() - self.active)
+        except ConnectionLost as error:
+            return error
 
+    def tell(self, kind, value):
+        """Pass a fact on to all that listen. They keep what they make of it; nothing comes back."""
+        for listener in self.server.listeners:
+            listener(self, kind, value)
 
-def _ask_pydicom(question, subject):
-    try:
-        import warnings
-        with PYDICOM_LOCK, warnings.catch_warnings():
-            warnings.simplefilter("ignore")     # they would go to the terminal, with what the peer sent
-            return question(subject)
-    except Exception:  # a package that this program does not need must not be able to stop it
-        return None
+    # ---- its place among the associations
 
+    def admit(self):
+        """Whether one association more may be established; it counts until leave()."""
+        self.admitted = self.server.admission.admit()
+        return self.admitted
 
-def _name(uid):
-    from pydicom.uid import UID
-    return escaped(str(UID(uid).name))
+    def leave(self):
+        """Its association, if it has one, is over."""
+        if self.admitted:
+            self.admitted = False
+            self.server.admission.leave()
 
+    # ---- for on_event
 
-def _dump(command_set):
-    from io import BytesIO
-    from pydicom.filereader import read_dataset
-    return [escaped(line) for line in str(read_dataset(BytesIO(command_set), True, True)).splitlines()]
+    @property
+    def peer(self):
+        """``address:port`` of the peer; of an IPv4 peer in IPv4's form, of an IPv6 peer with brackets."""
+        address = self.client_address
+        host = address[0] if address else "?"
+        if host.startswith("::ffff:") and "." in host:
+            host = host[7:]
+        return "%s:%d" % ("[%s]" % host if ":" in host else host, address[1] if address else 0)
+
+    def release(self):
+        """Ask the peer to release the association (A-RELEASE request, PS3.8 7.2).
+
+        To be called from within on_event. It takes effect as soon as what happens is done, or when an association is
+        established; never, where none comes to be.
+        """
+        self.wish = Association.release
+
+    def abort(self):
+        """Abort the association (A-ABORT request, PS3.8 7.3).
+
+        To be called from within on_event. It takes effect as soon as what happens is done: from within ``received``,
+        before the A-ASSOCIATE-RQ is answered; within ``connected``, when it has come.
+        """
+        self.wish = lambda association: association.abort(Stopped("aborted by the program"))
 
 
 # =====================================================================================================================
-# dul/dump.py: PDUs and command sets as lines of text, in DCMTK's manner and the manual's wording. Pure.
+# dul/admission.py: How many connections and associations at once, and who has to go when it is too many.
+# =====================================================================================================================
+
+class Admission(object):
+    """The connections that are open, and the associations that count.
+
+    An association counts from its acceptance to its release, rejection or abort, not to the end of its connection.
+
+    :param most: associations at once
+    :ivar connections: set of Connection
+    :ivar established: associations that count
+    :ivar number: connections so far
+    :ivar peak: connections at once, at most
+    """
+
+    def __init__(self, most):
+        self.most = most
+        self.lock = threading.Lock()
+        self.departed = threading.Condition(self.lock)
+        self.connections = set()
+        self.established = 0
+        self.number = self.peak = 0
+
+    def enter(self, connection):
+        """A connection begins. Returns its number, from 1."""
+        with self.lock:
+            self.connections.add(connection)
+            self.number += 1
+            self.peak = max(self.peak, len(self.connections))
+            return self.number
+
+    def depart(self, connection):
+        """It is over."""
+        with self.lock:
+            self.connections.discard(connection)
+            self.departed.notify()
+
+    def admit(self):
+        """Whether one association more may be established; it counts until leave()."""
+        with self.lock:
+            if self.established >= self.most:
+                return False
+            self.established += 1
+            return True
+
+    def leave(self):
+        """An association is over."""
+        with self.lock:
+            self.established -= 1
+
+    def wait(self, seconds):
+        """Until a connection is over, or so many seconds."""
+        with self.lock:
+            self.departed.wait(seconds)
+
+    def several(self, connection):
+        """Whether another association is open at the same time as this connection."""
+        return self.established > connection.admitted
+
+    def all(self):
+        """The connections that are open now."""
+        with self.lock:
+            return list(self.connections)
+
+    def evict(self):
+        """Close the connection that is missed least, so that peers without an association cannot keep others out.
+
+        First those whose association is over, then those that have sent nothing, then those in the middle of their
+        A-ASSOCIATE-RQ; of these the oldest. An association is never closed. Returns whether one was found.
+        """
+        candidates = [(_rank(each), each.number, each) for each in self.all()
+                      if not each.evicted and not each.association.machine.associated]
+        if candidates:
+            connection = min(candidates)[2]
+            connection.evicted = True
+            connection.transport.interrupt()
+        return bool(candidates)
+
+    def crowded(self):
+        """What is said when there is no room for an association more: one sentence."""
+        now = monotonic()
+        idle = max([now - each.active for each in self.all() if each.admitted] or [0.0])
+        return "%s open, the oldest idle for %s: -td ends idle ones" % (
+            counted(self.established, "association") + (" is" if self.established == 1 else " are"), duration(idle))
+
+
+def _rank(connection):
+    if connection.association.machine.closing:
+        return 0
+    return 2 if connection.reader.progress() else 1
+
+
+def duration(seconds):
+    """``12 s``, ``5 min``, ``3 h``."""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return "%d %s" % (seconds // size, unit)
+    return "%d s" % seconds
+
+
+# =====================================================================================================================
+# dul/dump.py: Facts as the lines of ``-d``, in DCMTK's manner and the manual's wording.
+#
+# A user identity is in none of them, whatever is damaged around it: a field is shown where it looks like what it should
+# be, and bytes of a broken PDU are shown only where they are known to be harmless.
 # =====================================================================================================================
 
 IDENTITY_TYPES = {1: "User name", 2: "User name and passcode", 3: "Kerberos service ticket", 4: "SAML assertion",
                   5: "JSON Web Token"}
-HEX_LINE = 16           # bytes
-HEX_DUMP = 1024         # bytes of a PDU that are dumped at most
-NAMES_SHOWN = 4         # proposed services or transfer syntaxes that a line names at most
-LONG_INFORMATION = 64   # bytes of a field that are shown at most
 ROLES = {(0, 0): "None", (1, 0): "SCU", (0, 1): "SCP", (1, 1): "SCU/SCP"}
+HEX_LINE = 16           # bytes
+HEX_DUMP = 1024         # bytes of a PDU that are looked at
+KNOWN_ITEMS = tuple(SUB_ITEMS) + (APPLICATION_CONTEXT, PRESENTATION_CONTEXT_RQ, ABSTRACT_SYNTAX, TRANSFER_SYNTAX,
+                                  USER_INFORMATION)
+UID_ITEMS = (APPLICATION_CONTEXT, ABSTRACT_SYNTAX, TRANSFER_SYNTAX, IMPLEMENTATION_CLASS_UID)
+VERSION_NAME_LENGTH = 16    # bytes of an Implementation Version Name (PS3.7 D.3.3.2)
 
 
 def begin(title):
@@ -2202,24 +2653,54 @@ def end(title):
     return "======================= END %s ==============================" % title
 
 
-def title_text(field):
-    """An AE title as it stands in a PDU, without its padding, escaped."""
-    return escaped(unpadded(field))
+def fact_lines(connection, kind, value):
+    """The lines of -d for a fact; most have none."""
+    make = LINES.get(kind)
+    return make(connection, value) if make else []
 
 
-def request_lines(request):
-    """What an A-ASSOCIATE-RQ proposes. Secrets of a user identity are left out."""
-    lines = ["Request Parameters:", begin("A-ASSOCIATE-RQ")]
-    lines += ["Their %s" % line for line in _implementation(request)]
-    lines += _titles(request)
-    maximum = request.first(MaximumLength)
-    lines.append("Their Max PDU Receive Size: %s" % ("(none)" if maximum is None else maximum.length))
+def connected_lines(connection, _):
+    """A connection was accepted."""
+    return ["Connection %d from %s" % (connection.number, connection.peer)]
+
+
+def moved_lines(_, step):
+    """The state machine went from one state to the next."""
+    return ["%s + %s -> %s -> %s" % step]
+
+
+def receiving_lines(_, header):
+    """The header of a PDU arrived."""
+    pdu_type, length = header
+    return ["Received %s (PDU-length %d)" % (PDU_NAMES.get(pdu_type, "PDU %02XH" % pdu_type), length)]
+
+
+def sending_lines(_, data):
+    """A PDU goes out."""
+    pdu_type, words = ord(data[:1]), ""
+    if pdu_type == A_ASSOCIATE_RJ:
+        words = ", " + reject_words(tuple(bytearray(data[7:10])))
+    elif pdu_type == A_ABORT:
+        words = ", " + abort_words(*bytearray(data[8:10]))
+    return ["Sending %s (PDU-length %d)%s" % (PDU_NAMES[pdu_type], len(data) - HEADER_LENGTH, words)]
+
+
+def request_lines(_, decision):
+    """What an A-ASSOCIATE-RQ proposes."""
+    request = decision.request
+    uid, name, maximum = [(request.first(item_type) or (None,))[0] for item_type in (
+        IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, MAXIMUM_LENGTH)]
+    lines = ["Request Parameters:", begin("A-ASSOCIATE-RQ"),
+             "Their Implementation Class UID: %s" % ("(none)" if uid is None else named_uid(uid)),
+             "Their Implementation Version Name: %s" % ("(none)" if name is None else shown_name(name))]
+    lines += _titles(decision)
+    lines.append("Their Max PDU Receive Size: %s" % ("(none)" if maximum is None else maximum))
     if request.protocol_version != 1:
         lines.append("Protocol Version: %04XH" % request.protocol_version)
-    roles = {item.sop_class: ROLES.get((item.scu_role, item.scp_role), "%d/%d" % (item.scu_role, item.scp_role))
-             for item in request.user_information if type(item) is RoleSelection}
-    lines.append("Presentation Contexts:" if request.presentation_contexts else "Presentation Contexts: none")
-    for context in request.presentation_contexts:
+    roles = dict((values[0], ROLES.get(tuple(values[1:]), "%d/%d" % tuple(values[1:])))
+                 for item_type, values in request.user_information if item_type == ROLE_SELECTION)
+    lines.append("Presentation Contexts:")
+    for context in request.contexts:
         lines += ["  Context ID: %d (Proposed)" % context.context_id,
                   "    Abstract Syntax: %s" % named_uid(context.abstract_syntax),
                   "    Proposed SCP/SCU Role: %s" % roles.get(context.abstract_syntax, "Default"),
@@ -2230,155 +2711,203 @@ def request_lines(request):
     return lines
 
 
-def acceptance_lines(request, ac, ae_title):
+def acceptance_lines(connection, decision):
     """What was agreed on, as the A-ASSOCIATE-AC says it."""
+    settings = connection.association.settings
     lines = ["Association Parameters Negotiated:", begin("A-ASSOCIATE-AC"),
              "Our Implementation Class UID: %s" % as_native(IMPLEMENTATION_CLASS),
              "Our Implementation Version Name: %s" % as_native(IMPLEMENTATION_VERSION)]
-    lines += _titles(request)
-    lines += ["Our AE Title: %s" % ae_title, "Our Max PDU Receive Size: %d" % ac.first(MaximumLength).length,
-              "Presentation Contexts:" if ac.presentation_contexts else "Presentation Contexts: none"]
-    for proposed, answer in zip(request.presentation_contexts, ac.presentation_contexts):
-        accepted = answer.result == ACCEPTANCE
-        lines += ["  Context ID: %d (%s)" % (answer.context_id, "Accepted" if accepted else "Refused: %d, %s" % (
-            answer.result, CONTEXT_RESULTS[answer.result])),
+    lines += _titles(decision)
+    lines += ["Our AE Title: %s" % settings.ae_title, "Our Max PDU Receive Size: %d" % settings.maximum_length,
+              "Presentation Contexts:"]
+    for proposed, answered in zip(decision.request.contexts, decision.answers):
+        accepted = answered.result == ACCEPTANCE
+        lines += ["  Context ID: %d (%s)" % (answered.context_id, "Accepted" if accepted else "Refused: %d, %s" % (
+            answered.result, CONTEXT_RESULTS[answered.result])),
                   "    Abstract Syntax: %s" % named_uid(proposed.abstract_syntax)]
         if accepted:
-            lines.append("    Accepted Transfer Syntax: %s" % named_uid(answer.transfer_syntax))
-    lines.append(end("A-ASSOCIATE-AC"))
+            lines += ["    Accepted SCP/SCU Role: Default",
+                      "    Accepted Transfer Syntax: %s" % named_uid(answered.transfer_syntax)]
+    lines += ["Accepted Extended Negotiation: none",
+              "User Identity Negotiation Response: %s" % ("empty" if decision.identity_confirmed else "none"),
+              end("A-ASSOCIATE-AC")]
     return lines
 
 
-def message_lines(direction, context_id, command, data):
+def echo_lines(_, echo):
+    """A C-ECHO-RQ and its response."""
+    return (message_lines("INCOMING", echo.context_id, echo.command)
+            + message_lines("OUTGOING", echo.context_id, echo.response))
+
+
+def message_lines(direction, context_id, data):
     """A DIMSE message by the names of its elements.
 
     :param direction: ``INCOMING`` or ``OUTGOING``
-    :param command: its CommandSet
-    :param data: the same as bytes
+    :param data: the command set of a C-ECHO-RQ or -RSP, as bytes
     """
-    lines = [begin("%s DIMSE MESSAGE" % direction)]
-    field = _us(command, COMMAND_FIELD)
-    lines += ["Message Type: %s" % ("(none)" if field is None else command_name(field)),
-              "Presentation Context ID: %d" % context_id]
+    command = decode_command(data)
+    numbers = dict((element, US.unpack(value)[0]) for element, value in command.items() if len(value) == US.size)
+    lines = [begin("%s DIMSE MESSAGE" % direction), "Message Type: %s" % command_name(numbers[COMMAND_FIELD]),
+             "Presentation Context ID: %d" % context_id]
     for element in (MESSAGE_ID, MESSAGE_ID_BEING_RESPONDED_TO):
-        if command.value(element) is not None:
-            lines.append("%s: %s" % (element_name(element).rsplit(" ", 1)[0], _us(command, element)))
-    lines.append("Data Set: %s" % ("none" if _us(command, COMMAND_DATA_SET_TYPE) == NO_DATA_SET else "present"))
-    status = _us(command, STATUS)
-    if status is not None:
-        lines.append("DIMSE Status: %04XH, %s" % (status, STATUS_NAMES.get(status, "unknown")))
-    lines += data_set_lines(data) or ["%s: %s" % (element_name(element), _value(element, value))
-                                      for element, value in command.elements]
+        if element in numbers:
+            lines.append("%s: %d" % (element_name(element).rsplit(" ", 1)[0], numbers[element]))
+    lines.append("Data Set: %s" % ("none" if numbers[COMMAND_DATA_SET_TYPE] == NO_DATA_SET else "present"))
+    if STATUS in numbers:
+        lines.append("DIMSE Status: %04XH, %s" % (numbers[STATUS], STATUS_NAMES[numbers[STATUS]]))
+    for element, value in sorted(command.items()):
+        shown = "%d bytes" % len(value)
+        if element in UID_ELEMENTS:
+            shown = named_uid(unpadded(value))
+        elif element in numbers:
+            shown = "%04XH" % numbers[element]
+        lines.append("%s: %s" % (element_name(element), shown))
     lines.append(end("%s DIMSE MESSAGE" % direction))
     return lines
 
 
-def hex_lines(data):
-    """Bytes as offset, hexadecimal and text; not more than HEX_DUMP of them.
+LINES = {CONNECTED: connected_lines, MOVED: moved_lines, RECEIVING: receiving_lines, SENDING: sending_lines,
+         REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines}
 
-    In an A-ASSOCIATE-RQ or -AC, however broken and whatever stands before it, a user identity may follow every byte that
-    looks like its item type (58H, 59H): from the first one on nothing is shown, because secrets might be.
-    """
-    lines, shown = [], min(len(data), HEX_DUMP)
-    for item_type in (USER_IDENTITY_RQ, USER_IDENTITY_AC):
-        identity = data.find(struct.pack("B", item_type), HEADER_LENGTH + FIXED_LENGTH, shown)
-        shown = identity if identity >= 0 else shown
-    for start in range(0, shown, HEX_LINE):
-        row = bytearray(data[start:min(start + HEX_LINE, shown)])
-        text = "".join([chr(code) if 0x20 <= code < 0x7F else "." for code in row])
-        lines.append("%04x  %-47s  %s" % (start, " ".join(["%02x" % code for code in row]), text))
-    if len(data) > shown:
-        lines.append("... and %d bytes that are not shown" % (len(data) - shown))
+
+def shown_name(name):
+    """An Implementation Version Name; of anything else its length alone: a damaged request may have a secret there."""
+    if len(name) <= VERSION_NAME_LENGTH and is_plain(name):
+        return as_native(name)
+    return "(%s that are not a version name)" % counted(len(name), "byte")
+
+
+# ---- a broken PDU
+
+def invalid_lines(error):
+    """The bytes of an invalid PDU that are known to be harmless; the others are ``..``, and are counted."""
+    data, shown = error.data[:HEX_DUMP], set()
+    for start, length in harmless(error.data[:HEX_DUMP], error):
+        shown.update(range(start, min(start + length, len(data))))
+    lines = [begin("INVALID PDU")]
+    for start in range(0, len(data), HEX_LINE):
+        row = bytearray(data[start:start + HEX_LINE])
+        offsets = range(start, start + len(row))
+        if shown.intersection(offsets):
+            cells = ["%02x" % code if at in shown else ".." for at, code in zip(offsets, row)]
+            text = [chr(code) if at in shown and 0x20 <= code < 0x7F else "." for at, code in zip(offsets, row)]
+            lines.append("%04x  %-47s  %s" % (start, " ".join(cells), "".join(text)))
+    hidden = len(error.data) - len(shown)
+    if hidden:
+        lines.append("%d bytes are not shown" % hidden)
+    lines.append(end("INVALID PDU"))
     return lines
 
 
-def no_context_sentence(request, ac):
-    """Why no proposed presentation context can be used, with what was proposed instead."""
-    proposed = request.presentation_contexts
-    if not proposed:
-        return "proposed no presentation context (PS3.8 9.3.2.2)"
-    wanted = [context for context, answer in zip(proposed, ac.presentation_contexts)
-              if answer.result != ABSTRACT_SYNTAX_NOT_SUPPORTED]
-    count = "%d context%s" % (len(proposed), "" if len(proposed) == 1 else "s")
-    if not wanted:
-        return "proposed %s, no Verification: %s: this is an echo server" % (
-            count, _some([context.abstract_syntax for context in proposed]))
-    return "proposed %s, Verification with no transfer syntax that is taken here: %s" % (
-        count, _some([syntax for context in wanted for syntax in context.transfer_syntaxes]))
+def harmless(data, error):
+    """(offset, length) of what may be shown of a PDU: headers and lengths, UIDs and titles that look like it.
+
+    Only what stands before the fault is known to be what it seems to be; of the fault, its own field.
+    """
+    fault, pdu_type = error.offset, ord(data[:1])
+    if pdu_type not in PDU_NAMES:
+        return [(0, 1)]
+    if fault < HEADER_LENGTH:
+        return [(0, HEADER_LENGTH)]
+    found = [(0, HEADER_LENGTH)]
+    if pdu_type == A_ASSOCIATE_RQ:
+        found.append((HEADER_LENGTH, 4))
+        for start in (HEADER_LENGTH + 4, HEADER_LENGTH + 20):
+            if is_plain(unpadded(data[start:start + 16])):
+                found.append((start, 16))
+        found += harmless_items(data, HEADER_LENGTH + FIXED_LENGTH, len(data), fault)
+    elif pdu_type == P_DATA_TF:
+        offset = HEADER_LENGTH
+        while offset + PDV_OVERHEAD <= len(data) and offset < fault:
+            found.append((offset, PDV_OVERHEAD))
+            offset += 4 + NUMBERS["uint32"].unpack_from(data, offset)[0]
+        found.append((fault, 4))
+    return found
 
 
-def _implementation(pdu):
-    uid, name = pdu.first(ImplementationClassUID), pdu.first(ImplementationVersionName)
-    return ["Implementation Class UID: %s" % ("(none)" if uid is None else escaped(uid.uid)),
-            "Implementation Version Name: %s" % ("(none)" if name is None else escaped(name.name))]
+def harmless_items(data, offset, end_of_items, fault):
+    """The same for the items from ``offset`` on, up to the fault."""
+    while offset + 4 <= end_of_items and offset < fault + 2:
+        item_type, length = ITEM_HEADER.unpack_from(data, offset)
+        if item_type in KNOWN_ITEMS or fault in (offset, offset + 2):
+            yield offset, 4
+        body, offset = offset + 4, offset + 4 + length
+        if item_type in UID_ITEMS and offset <= fault:
+            if is_uid(unpadded(data[body:offset])):
+                yield body, length
+        elif item_type == PRESENTATION_CONTEXT_RQ:
+            yield body, 4
+            for each in harmless_items(data, body + 4, min(offset, end_of_items), fault):
+                yield each
+        elif item_type == USER_INFORMATION:
+            for each in harmless_items(data, body, min(offset, end_of_items), fault):
+                yield each
 
 
-def _titles(request):
-    context = request.application_context
+# ---- parts
+
+def _titles(decision):
+    context = decision.request.application_context
     return ["Application Context Name: %s" % (
-                "(none)" if context is None else escaped(context) if context == APPLICATION_CONTEXT_NAME
-                else escaped(context) + " (not DICOM's)"),
-            "Calling Application Name: %s" % title_text(request.calling),
-            "Called Application Name: %s" % title_text(request.called)]
+                "(none)" if context is None else as_native(context) if context == APPLICATION_CONTEXT_NAME
+                else named_uid(context) + " (not DICOM's)"),
+            "Calling Application Name: %s" % decision.titles[0],
+            "Called Application Name: %s" % decision.titles[1]]
 
 
 def _negotiations(request):
-    lines = []
-    for item in request.user_information:
-        kind = type(item)
-        if kind is AsynchronousOperationsWindow:
-            lines.append("Requested Asynchronous Operations Window: %d invoked, %d performed" % (
-                item.invoked, item.performed))
-        elif kind is ExtendedNegotiation:
-            lines.append("Requested Extended Negotiation: %s: %s%s" % (
-                named_uid(item.sop_class), " ".join(["%02x" % code for code in bytearray(
-                    item.information[:LONG_INFORMATION])]), " ..." if len(item.information) > LONG_INFORMATION else ""))
-        elif kind is CommonExtendedNegotiation:
-            lines.append("Requested Common Extended Negotiation: %s: %s" % (
-                named_uid(item.sop_class), named_uid(item.service_class)))
-    if not any(line.startswith("Requested Extended") for line in lines):
-        lines.append("Requested Extended Negotiation: none")
-    identity = request.first(UserIdentityRQ)
-    lines.append("Requested User Identity Negotiation: %s" % ("none" if identity is None else "%s, %s%s" % (
-        IDENTITY_TYPES.get(identity.identity_type, "type %d" % identity.identity_type),
-        "positive response requested" if identity.positive_response_requested else "no response requested",
-        " (its content is not shown)")))
-    return lines
-
-
-def _us(command, element):
-    value = command.value(element)
-    return US.unpack(value)[0] if value is not None and len(value) == US.size else None
-
-
-def _value(element, value):
-    if element in UID_ELEMENTS:
-        return named_uid(unpadded(value))
-    if len(value) == US.size:
-        return "%04XH" % US.unpack(value)[0]
-    return escaped(value[:LONG_INFORMATION]) + (" ..." if len(value) > LONG_INFORMATION else "")
-
-
-def _some(uids):
-    names = []
-    for uid in uids:
-        name = uid_name(uid[:UID_LENGTH])
-        if name not in names:
-            names.append(name)
-    more = len(names) - NAMES_SHOWN
-    return ", ".join(names[:NAMES_SHOWN]) + (", and %d more" % more if more > 0 else "")
+    lines, extended = [], []
+    for item_type, values in request.user_information:
+        if item_type == ASYNCHRONOUS_OPERATIONS_WINDOW:
+            lines.append("Requested Asynchronous Operations Window: %d invoked, %d performed" % tuple(values))
+        elif item_type == EXTENDED_NEGOTIATION:
+            extended.append("Requested Extended Negotiation: %s: %d bytes" % (named_uid(values[0]), len(values[1])))
+        elif item_type == COMMON_EXTENDED_NEGOTIATION:
+            extended.append("Requested Common Extended Negotiation: %s: %s" % (
+                named_uid(values[0]), named_uid(values[1])))
+    identity = request.first(USER_IDENTITY_RQ)
+    return lines + (extended or ["Requested Extended Negotiation: none"]) + [
+        "Requested User Identity Negotiation: %s" % ("none" if identity is None else "%s, %s (its content is not shown)" % (
+            IDENTITY_TYPES.get(identity[0], "type %d" % identity[0]),
+            "positive response requested" if identity[1] else "no response requested"))]
 
 
 # =====================================================================================================================
-# dul/foreign.py: What a peer speaks that does not speak DICOM, told from its first bytes: for our user, never for the peer. Pure.
+# dul/foreign.py: What a peer speaks that does not speak DICOM, told from its first bytes: for our user, never for the peer.
+#
+# Of what it sends only the first line is shown, and of that only what names no user: no query, no credentials.
 # =====================================================================================================================
 
-SHOWN = 80              # bytes of a request line or banner that are shown at most
+SHOWN = 80              # characters of a request line or banner that are shown at most
+LONGEST = 2000          # bytes of a first line that are looked at
+PRINTABLE = PLAIN + b"\\"
+FEW = 5                 # bytes that are shown of what is not recognized
 TLS_VERSIONS = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
 SERVER_NAME, SUPPORTED_VERSIONS = 0, 43     # TLS extensions (RFC 6066, RFC 8446)
-HTTP_METHODS = (
-    b"GET ", b"HEAD ", b"POST ", b"PUT ", b"OPTIONS ", b"DELETE ", b"CONNECT ", b"TRACE ", b"PATCH ", b"PRI ")
 PROXY_V2 = b"\r\n\r\n\0\r\nQUIT\n"
+HTTP_METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"OPTIONS", b"DELETE", b"CONNECT", b"TRACE", b"PATCH", b"PRI")
+# Other protocols of text lines: (first words, last word of the line begins with, name, who the peer is)
+TEXT_PROTOCOLS = (
+    ((), b"RTSP/", "RTSP", "a video client or a port scanner"),
+    ((), b"SIP/", "SIP", "a telephone or a port scanner"),
+    ((b"EHLO", b"HELO", b"MAIL"), b"", "SMTP", "a mail client"),
+    ((b"USER", b"PASS", b"AUTH", b"FEAT", b"SYST"), b"", "FTP", "a file transfer client"),
+)
+
+
+def explanation(error):
+    """What went wrong, in one sentence: of what opens a connection and is not DICOM, which protocol it is.
+
+    :param error: PeerError
+    """
+    if not isinstance(error, InvalidPDU) or not error.opening or not error.data:
+        return str(error)
+    sentence = protocol_of(error.data)
+    if sentence is None and ord(error.data[:1]) not in PDU_NAMES:
+        start = " ".join(["%02x" % code for code in bytearray(error.data[:FEW])])
+        return "not DICOM: %s%s: %s" % (start, " ..." if len(error.data) > FEW else "", error)
+    return sentence or str(error)
 
 
 def protocol_of(data):
@@ -2386,11 +2915,18 @@ def protocol_of(data):
 
     :param data: what has arrived, from the first byte of the connection
     """
-    for recognize in (_tls, _http, _hl7, _ssh, _smb, _rdp, _proxy):
+    for recognize in (_tls, _text, _http, _hl7, _ssh, _smb, _rdp, _proxy):
         sentence = recognize(data)
         if sentence:
             return sentence
     return None
+
+
+def is_proxy_check(data):
+    """Whether this is the PROXY header of a load balancer's own health check, with nothing behind it."""
+    if data.startswith(PROXY_V2):
+        return data[12:13] == b"\x20" and len(data) == 16 + _uint16(data, 14)
+    return data.startswith(b"PROXY UNKNOWN") and data.endswith(b"\r\n") and data.count(b"\n") == 1
 
 
 def _tls(data):
@@ -2408,8 +2944,8 @@ def client_hello(data):
     """(highest version offered, server name) of a TLS ClientHello (RFC 8446 4.1.2), as far as it is there."""
     version, name, offset = 0, b"", 43
     try:
-        version = struct.unpack_from(">H", data, 1)[0]      # of the record, then of the hello
-        version = struct.unpack_from(">H", data, 9)[0]
+        version = _uint16(data, 1)      # of the record, then of the hello
+        version = _uint16(data, 9)
         for size in (">B", ">H", ">B"):     # session ID, cipher suites, compression methods
             offset += struct.calcsize(size) + struct.unpack_from(size, data, offset)[0]
         offset += 2
@@ -2417,29 +2953,45 @@ def client_hello(data):
             extension, length = struct.unpack_from(">HH", data, offset)
             body = data[offset + 4:offset + 4 + length]
             if extension == SERVER_NAME:
-                name = body[5:5 + struct.unpack_from(">H", body, 3)[0]]
+                name = body[5:5 + _uint16(body, 3)]
             elif extension == SUPPORTED_VERSIONS:
-                found = [struct.unpack_from(">H", body, i)[0] for i in range(1, len(body) - 1, 2)]
+                found = [_uint16(body, i) for i in range(1, len(body) - 1, 2)]
                 version = max([v for v in found if v in TLS_VERSIONS] + [version])
             offset += 4 + length
     except struct.error:                    # the end of what is there
         return version, name
 
 
-def _http(data):
-    if not data.startswith(HTTP_METHODS):
-        return None
-    return "HTTP request (%s): the peer is a browser, a web client or a health check" % _line(data)
+def _uint16(data, offset):
+    return struct.unpack_from(">H", data, offset)[0]
 
 
-def _hl7(data):
-    if data[:4] in (b"\x0bMSH", b"MSH|") or data[:4] in (b"\x0bFHS", b"\x0bBHS"):
-        return "HL7 version 2 message (%s): the peer sends HL7 over MLLP, it wants another port" % _line(data)
+def _text(data):
+    words = _line(data).split(b" ")
+    for first, last, name, peer in TEXT_PROTOCOLS:
+        if words[0].upper() in first or last and len(words) > 2 and words[-1].startswith(last):
+            return "%s: the peer is %s" % (name, peer)
     return None
 
 
+def _http(data):
+    words = _line(data).split(b" ")
+    if words[0] not in HTTP_METHODS or len(words) < 2:
+        return None
+    path = words[1].split(b"?")[0]
+    words[1:2] = [path] if path[:1] in (b"/", b"*") else []     # not the user in an absolute URL
+    return "HTTP request (%s): the peer is a browser, a web client or a health check" % _shown(b" ".join(words[:3]))
+
+
+def _hl7(data):
+    start = data.lstrip(b"\x0b")[:3]
+    if start not in (b"MSH", b"FHS", b"BHS") or data[:1] not in (b"\x0b", b"M"):
+        return None
+    return "HL7 version 2 message (%s|...): the peer sends HL7 over MLLP, it wants another port" % as_native(start)
+
+
 def _ssh(data):
-    return "SSH (%s): the peer is an SSH client" % _line(data) if data[:4] == b"SSH-" else None
+    return "SSH (%s): the peer is an SSH client" % _shown(_line(data)) if data[:4] == b"SSH-" else None
 
 
 def _smb(data):
@@ -2450,7 +3002,7 @@ def _smb(data):
 
 
 def _rdp(data):
-    if data[:2] == b"\x03\0" and data[5:6] == b"\xe0":
+    if data[:2] == b"\x03\0" and data[5:6] == b"\xe0" and ord(data[4:5]) == _uint16(data, 2) - 5:   # TPKT, X.224
         return "RDP connection request: the peer looks for a Windows remote desktop"
     return None
 
@@ -2459,886 +3011,512 @@ def _proxy(data):
     if data.startswith(PROXY_V2):
         return "PROXY protocol version 2: a load balancer announces its client; switch that off there"
     if data.startswith(b"PROXY "):
-        return "PROXY protocol version 1 (%s): a load balancer announces its client; switch that off there" % _line(
-            data)
+        return "PROXY protocol version 1 (%s): a load balancer announces its client; switch that off there" % _shown(
+            _line(data))
     return None
 
 
 def _line(data):
-    line = data.lstrip(b"\x0b").replace(b"\n", b"\r").split(b"\r")[0]
+    """The first line, up to the first byte that is not printable ASCII."""
+    rest = data[:LONGEST].lstrip(PRINTABLE)
+    return data[:min(len(data), LONGEST) - len(rest)]
+
+
+def _shown(line):
     return escaped(line[:SHOWN]) + (" ..." if len(line) > SHOWN else "")
 
 
 # =====================================================================================================================
-# dul/report.py: What happens, told three ways: log lines in the manual's words, notices to an embedding program, and the sums.
-#
-# The logger is ``echoscp``. logging is imported when the server listens already, and before it serves: then a line can
-# be logged even when no file can be opened any more.
+# dul/events.py: Facts for an embedding program (Notice), and the sums.
 # =====================================================================================================================
 
-LOGGER = "echoscp"
-CRITICAL, ERROR, WARNING, INFO, DEBUG = 50, 40, 30, 20, 10      # as in logging
-LONGEST_LINE = 2000             # characters; a peer can send a UID of 65535 bytes
-BARE_CONNECT_PAUSE = 60.0       # seconds until a bare connect from the same address is told again
-BARE_CONNECT_ADDRESSES = 1024   # addresses that are remembered for that at most
-
-# Kinds of notices
-CONNECTED, RECEIVED, ACCEPTED, REJECTED, ECHOED, RELEASED, ABORTED, ABORTING, LOST, EXPIRED, BARE, CLOSED = (
-    "connected", "received", "accepted", "rejected", "echoed", "released", "aborted", "aborting", "lost", "expired",
-    "bare", "closed")
-FAULTS = "faults"       # of ours, among the sums
+NOTICES = (CONNECTED, REQUESTED, ACCEPTED, REJECTED, ECHOED, RELEASED, ABORTED, ABORTING, LOST, BARE, EXPIRED, CLOSED)
+ENDS = (REJECTED, RELEASED, ABORTED, ABORTING, LOST, BARE, EXPIRED)
+FAULTS = "faults"       # of this program, among the sums
 
 
 class Notice(object):
     """One thing that happened, for the ``on_event`` of EchoServer.
 
     :ivar kind: ``connected``, ``received`` (an A-ASSOCIATE-RQ), ``accepted``, ``rejected``, ``echoed``, ``released``,
-        ``aborted`` (by the peer), ``aborting`` (by us), ``lost`` (the connection), ``expired`` (ARTIM), ``bare`` (the
-        connection ended without a byte), ``closed``
-    :ivar association: its number, from 1
+        ``aborted`` (by the peer), ``aborting`` (by this side), ``lost`` (the connection), ``bare`` (the connection
+        ended without a byte), ``expired`` (ARTIM, before an A-ASSOCIATE-RQ), ``closed``
+    :ivar association: the number of its connection, from 1
     :ivar peer: ``address:port``
-    :ivar calling: Calling-AE-title, as text, ``calling`` and ``called`` empty until the A-ASSOCIATE-RQ
-    :ivar called: Called-AE-title
+    :ivar calling: Calling-AE-title as text, empty until the A-ASSOCIATE-RQ
+    :ivar called: Called-AE-title, likewise
     :ivar message_id: of the C-ECHO-RQ, with ``echoed``; else None
     :ivar sentence: why, where something went wrong; the same as in the log; else an empty string
     :ivar error: the PeerError that it is about, or None
-    :ivar handle: the Association, whose ``release()`` and ``abort()`` may be called from within the callback
+    :ivar handle: the connection: its ``release()`` and ``abort()`` may be called from within the callback
     """
 
     __slots__ = ("kind", "association", "peer", "calling", "called", "message_id", "sentence", "error", "handle")
 
-    def __init__(self, kind, handle, message_id=None, error=None, sentence=""):
+    def __init__(self, connection, kind, value):
         self.kind = kind
-        self.association = handle.number
-        self.peer = handle.peer
-        self.calling = handle.calling
-        self.called = handle.called
-        self.message_id = message_id
-        self.error = error
-        self.sentence = sentence
-        self.handle = handle
+        self.association = connection.number
+        self.peer = connection.peer
+        self.calling, self.called = connection.titles
+        self.message_id = value.message_id if kind == ECHOED else None
+        self.error = value if isinstance(value, PeerError) else None
+        self.sentence = "" if self.error is None else explanation(self.error)
+        self.handle = connection
 
     def __repr__(self):
         return "Notice(%s, association=%d, peer=%s%s)" % (
             self.kind, self.association, self.peer, ": " + self.sentence if self.sentence else "")
 
 
+class Sums(object):
+    """How often what happened, over all connections of a server.
+
+    :ivar counts: {kind: how often}
+    :ivar slowest: seconds from a C-ECHO-RQ to its response at most, measured at debug alone
+    """
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.counts = {}
+        self.slowest = 0.0
+
+    def add(self, kind, count=1):
+        """Count."""
+        with self.lock:
+            self.counts[kind] = self.counts.get(kind, 0) + count
+
+    def told(self, connection, kind, value):
+        """A fact."""
+        if kind in ENDS:
+            self.add(EXPIRED if isinstance(value, Expired) else kind)
+        elif kind is CLOSED:
+            self.add(ECHOED, connection.echoes)
+            with self.lock:
+                self.slowest = max(self.slowest, connection.slowest)
+
+    def summary(self, admission):
+        """All of it in one line."""
+        def count(kind):
+            return self.counts.get(kind, 0)
+        return ("%s, at most %d at once; %s, the slowest %.1f ms; %d released, %d rejected, %d aborted here, "
+                "%d aborted by the peer, %d lost, %d timed out, %d without a byte" % (
+                    counted(admission.number, "connection"), admission.peak, counted(count(ECHOED), "echo"),
+                    self.slowest * 1000, count(RELEASED), count(REJECTED), count(ABORTING), count(ABORTED), count(LOST),
+                    count(EXPIRED), count(BARE)))
+
+
+# =====================================================================================================================
+# dul/log.py: Facts as log lines in the manual's words; warnings that cannot fill a disk; a writer that holds nothing up.
+#
+# The logger is ``echoscp``. The module logging is imported when the server listens already, because it takes a quarter
+# of the time of the start, and before it serves, because later no file may be left to be opened.
+# =====================================================================================================================
+
+LOGGER = "echoscp"
+CRITICAL, ERROR, WARNING, INFO, DEBUG = 50, 40, 30, 20, 10      # as in logging
+MINUTE = 60.0               # seconds
+WARNINGS_OF_ONE = 10        # warnings a minute about one address
+WARNINGS_OF_ALL = 100       # warnings a minute about all
+BARE_ADDRESSES = 1024       # addresses remembered for bare connects at most
+QUEUE_LIMIT = 10000         # records that wait to be written at most
+
+WORDS = {REQUESTED: "Association Received", ACCEPTED: "Association Accepted", REJECTED: "Association Rejected",
+         RELEASED: "Association Released", ABORTING: "Aborting Association", ABORTED: "Association Aborted"}
+NO_PEER = {"peer": "-", "association": "-", "calling": "-", "called": "-"}
+
+
 def enabled(level):
-    """Whether a line of this level would go anywhere. As long as nobody has imported logging, the default holds."""
+    """Whether a line of this level would go anywhere. Until logging is imported, its default level holds."""
     logging = sys.modules.get("logging")
     return level >= WARNING if logging is None else logging.getLogger(LOGGER).isEnabledFor(level)
 
 
-def shortened(text):
-    """The text, cut where it is longer than LONGEST_LINE."""
-    if len(text) <= LONGEST_LINE:
-        return text
-    return "%s ... (%d characters more)" % (text[:LONGEST_LINE], len(text) - LONGEST_LINE)
+def level_of(kind, value):
+    """The level of the line that explains a fact."""
+    if isinstance(value, Stopped) or isinstance(value, ClosedHere) and value.expected:
+        return DEBUG
+    if kind is LOST and value.echoes and not value.progress:
+        return INFO         # it has its echo, and does not care for a release: many monitors are like that
+    if isinstance(value, InvalidPDU) and value.opening and is_proxy_check(value.data):
+        return INFO
+    return WARNING
 
 
-class Report(object):
-    """Tells what happens in a server.
+class WarningLimit(object):
+    """So many warnings a minute are told, the others counted."""
 
-    :param on_event: called with each Notice, in the association's thread; what it raises is logged
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.began = None           # when the minute began
+        self.told = {}              # {address: warnings}, WARNINGS_OF_ALL addresses at most
+        self.total = self.held = 0
+        self.bare = {}              # {address: when a bare connect was last told}
+
+    def permits(self, address):
+        """Whether one more warning about this address is told; else it is counted."""
+        with self.lock:
+            if self.began is None or not self.held and monotonic() - self.began >= MINUTE:
+                self.began, self.told, self.total = monotonic(), {}, 0
+            count = self.told.get(address, 0)
+            if count >= WARNINGS_OF_ONE or self.total >= WARNINGS_OF_ALL:
+                self.held += 1
+                return False
+            self.told[address] = count + 1
+            self.total += 1
+            return True
+
+    def permits_bare(self, address):
+        """Whether a bare connect of this address is told: once a minute."""
+        with self.lock:
+            now, last = monotonic(), self.bare.get(address)
+            if last is not None and now - last < MINUTE:
+                return False
+            if len(self.bare) >= BARE_ADDRESSES:
+                self.bare.clear()
+            self.bare[address] = now
+            return True
+
+    def pause(self):
+        """Seconds until take() is due, at least 0; None while nothing is counted."""
+        with self.lock:
+            return max(0.0, self.began + MINUTE - monotonic()) if self.held else None
+
+    def take(self):
+        """How many were counted; a new minute begins."""
+        with self.lock:
+            held, self.held, self.began = self.held, 0, None
+            return held
+
+
+class LogWriter(object):
+    """A bounded queue of log records, and one thread that hands them to the logger's handlers.
+
+    Whatever a handler does, it holds up no association and no signal. The order and the attributes of the records
+    stay. Where the handlers take no more, records beyond QUEUE_LIMIT are dropped, and their number is logged.
     """
 
-    def __init__(self, on_event=None):
-        self.on_event = on_event
+    def __init__(self):
+        self.changed = threading.Condition(threading.Lock())
+        self.records = collections.deque()
+        self.dropped = 0
+        self.busy = False
+        start_new_thread(self.run, ())
+
+    def put(self, record):
+        """Take a record. Never blocks."""
+        with self.changed:
+            if len(self.records) >= QUEUE_LIMIT:
+                self.dropped += 1
+                return
+            self.records.append(record)
+            self.changed.notify_all()
+
+    def run(self):
+        """Hand over the records, for ever."""
+        while True:
+            with self.changed:
+                self.busy = False
+                while not self.records:
+                    self.changed.notify_all()
+                    self.changed.wait()
+                self.busy = True
+                record, dropped = self.records.popleft(), 0
+                if not self.records:
+                    dropped, self.dropped = self.dropped, 0
+            hand_over(record)
+            if dropped and enabled(WARNING):
+                text = "%s dropped here: the log took no more" % (
+                    counted(dropped, "line") + (" was" if dropped == 1 else " were"))
+                hand_over(new_record(WARNING, text, dict(NO_PEER, text=text)))
+
+    def finish(self, seconds):
+        """Wait until all is written, so many seconds at most."""
+        deadline = monotonic() + seconds
+        with self.changed:
+            while self.records or self.busy:
+                left = deadline - monotonic()
+                if left <= 0:
+                    return
+                self.changed.wait(left)
+
+
+def new_record(level, text, extra, exc_info=None):
+    """A LogRecord of our logger; ``text`` is never used as a format."""
+    import logging
+    return logging.getLogger(LOGGER).makeRecord(
+        LOGGER, level, LOGGER, 0, "%s", (shortened(text),), exc_info, None, extra)
+
+
+def hand_over(record):
+    """Give a record to the logger's handlers; what they raise goes no further."""
+    try:
+        import logging
+        logging.getLogger(LOGGER).handle(record)
+    except BaseException:   # a handler is somebody else's: even its SystemExit must not end an association
+        pass
+
+
+class Log(object):
+    """Tells of facts in log lines.
+
+    :param admission: Admission
+    :ivar put: called with each record: hand_over() where it happens, or LogWriter.put()
+    :ivar wake: called when warnings begin to be counted, so that summarize() is called when pause() is over
+    """
+
+    def __init__(self, admission):
+        self.admission = admission
+        self.limit = WarningLimit()
         self.lock = threading.Lock()
-        self.sums = {}          # {kind: how often}, of associations that are over
-        self.slowest = 0.0      # seconds from a C-ECHO-RQ to its response, measured at debug alone
-        self.open = self.most = self.number = 0
-        self.bare = {}          # {address: when a bare connect from it was last told}
-
-    # ---- what happens in an association, in the order in which it can
-
-    def connected(self, a):
-        """A connection was accepted: gives it its number, and decides what is worth telling of it."""
-        with self.lock:
-            self.number += 1
-            self.open += 1
-            self.most = max(self.most, self.open)
-            a.number = self.number
-        a.verbose, a.debug = enabled(INFO), enabled(DEBUG)
-        if a.debug:
-            self.log(DEBUG, "Connection %d from %s" % (a.number, a.peer), a)
-        if self.on_event:
-            self.notify(CONNECTED, a)
-
-    def moved(self, a, state, event, action, following):
-        """The state machine went from one state to the next (debug)."""
-        self.log(DEBUG, "%s + %s -> %s -> %s" % (state, event, action, following), a)
-
-    def received(self, a, name, length):
-        """The header of a PDU arrived (debug)."""
-        self.log(DEBUG, "Received %s (PDU-length %d)" % (name, length), a)
-
-    def sending(self, a, name, words):
-        """A PDU goes out (debug)."""
-        self.log(DEBUG, "Sending %s%s" % (name, ", " + words if words else ""), a)
-
-    def requested(self, a, request):
-        """An A-ASSOCIATE-RQ arrived."""
-        a.calling, a.called = title_text(request.calling), title_text(request.called)
-        if a.verbose:
-            self.log(INFO, "Association Received", a)
-        if a.debug:
-            self.lines(request_lines(request), a)
-        if self.on_event:
-            self.notify(RECEIVED, a)
-
-    def accepted(self, a, request, ac, ae_title):
-        """It was accepted."""
-        if a.debug:
-            self.lines(acceptance_lines(request, ac, ae_title), a)
-        if a.verbose:
-            self.log(INFO, "Association Accepted", a)
-        if self.on_event:
-            self.notify(ACCEPTED, a)
-
-    def rejected(self, a, error):
-        """It was rejected."""
-        self.ended(REJECTED, "Association Rejected", a, error)
-
-    def message(self, a, direction, context_id, command, data):
-        """A DIMSE message came in or goes out (debug)."""
-        self.lines(message_lines(direction, context_id, command, data), a)
-
-    def echoed(self, a, message_id):
-        """A C-ECHO-RQ is answered."""
-        if a.verbose:
-            self.log(INFO, "Received Echo Request (MsgID %d)" % message_id, a)
-        if self.on_event:
-            self.notify(ECHOED, a, message_id)
-
-    def odd(self, a, sentence):
-        """Something worth a line that is answered nevertheless."""
-        self.log(WARNING, "%s: %s" % (a.peer, sentence), a)
-
-    def released(self, a):
-        """It was released."""
-        a.outcome = RELEASED
-        if a.verbose:
-            self.log(INFO, "Association Released", a)
-        if self.on_event:
-            self.notify(RELEASED, a)
-
-    def aborting(self, a, error):
-        """We abort it."""
-        self.ended(ABORTING, "Aborting Association", a, error)
-
-    def aborted(self, a, error):
-        """The peer aborted it."""
-        self.ended(ABORTED, "Association Aborted", a, error)
-
-    def lost(self, a, error):
-        """The connection went away."""
-        self.ended(LOST, None, a, error)
-
-    def expired(self, a, error):
-        """ARTIM ended it."""
-        self.ended(EXPIRED, None, a, error)
-
-    def connected_only(self, a, error):
-        """The connection ended without a byte: a port check, or a load balancer. Told once an address and minute."""
-        address, now = a.peer.rsplit(":", 1)[0], monotonic()
-        with self.lock:
-            told = self.bare.get(address)
-            if told is None or now - told >= BARE_CONNECT_PAUSE:
-                if len(self.bare) >= BARE_CONNECT_ADDRESSES:
-                    self.bare.clear()
-                self.bare[address], told = now, None
-        level = WARNING if told is None else DEBUG
-        self.ended(BARE, None, a, error, level, "connected and sent nothing, then: %s; a port check or a load balancer "
-                   "(told once a minute for each address)" % error.args[0])
-
-    def closing(self, a):
-        """The socket is about to be closed: whoever comes after is not there at the same time."""
-        with self.lock:
-            self.open -= 1
-
-    def closed(self, a):
-        """The socket is closed: adds the association to the sums."""
-        with self.lock:
-            for kind, count in ((a.outcome, 1), (ECHOED, a.echoes)):
-                self.sums[kind] = self.sums.get(kind, 0) + count
-            self.slowest = max(self.slowest, a.slowest)
-        if self.on_event:
-            self.notify(CLOSED, a)
-
-    # ---- how it is told
+        self.pressures = {}         # {topic: when it was last told}
+        self.put = hand_over
+        self.wake = lambda: None
 
     @staticmethod
-    def begin():
-        """Get ready, before the first association."""
-        import logging
-        logging.getLogger(LOGGER)
+    def debugs():
+        """Whether lines of -d are written."""
+        return enabled(DEBUG)
 
-    def ended(self, kind, words, a, error, level=WARNING, sentence=None):
-        """An association goes wrong: the manual's line, then one line that says why."""
-        a.outcome = EXPIRED if isinstance(error, Expired) else kind
-        sentence = shortened(sentence or str(error))
-        if words and a.verbose:
-            self.log(INFO, words, a)
-        if error.expected:
-            level = DEBUG
-        self.log(level, "%s: %s" % (a.peer, sentence), a)
-        if a.debug and isinstance(error, InvalidPDU) and error.data and not error.foreign:
-            self.lines([begin("INVALID PDU")] + hex_lines(error.data) + [end("INVALID PDU")], a)
-        if self.on_event:
-            self.notify(kind, a, None, error, sentence)
+    @staticmethod
+    def informs():
+        """Whether lines of -v are written."""
+        return enabled(INFO)
 
-    def notify(self, kind, a, message_id=None, error=None, sentence=""):
-        """Tell the embedding program."""
-        try:
-            self.on_event(Notice(kind, a, message_id, error, sentence))
-        except Exception:  # the callback is somebody else's: its faults must not end the association
-            self.log(ERROR, "on_event raised an exception", a, exc_info=True)
+    def told(self, connection, kind, value):
+        """A fact."""
+        if kind in WORDS and kind is not ACCEPTED:
+            self.line(INFO, WORDS[kind], connection)
+        elif kind is ECHOED:
+            self.line(INFO, "Received Echo Request (MsgID %d)" % value.message_id, connection)
+        if connection.association.trace:
+            for text in fact_lines(connection, kind, value):
+                self.line(DEBUG, text, connection)
+        if kind is ACCEPTED:
+            self.line(INFO, WORDS[kind], connection)
+        elif kind is ECHOED and value.status != SUCCESS:
+            status = value.status
+            self.warn(connection, WARNING, "C-ECHO-RQ for %s, not for Verification: answered with status %04XH, %s "
+                      "(PS3.7 9.1.5)" % (uid_name(value.sop_class), status, STATUS_NAMES[status]))
+        elif kind is BARE:
+            self.bare(connection, value)
+        elif isinstance(value, PeerError):
+            self.warn(connection, level_of(kind, value), explanation(value))
+            if connection.association.trace and isinstance(value, InvalidPDU):
+                for text in invalid_lines(value):
+                    self.line(DEBUG, text, connection)
 
-    def fault(self, words, a=None):
-        """A fault of ours, from within its ``except``: one line, and the traceback at debug."""
+    def warn(self, connection, level, sentence):
+        """The one line that says why."""
+        if level == WARNING and enabled(WARNING) and not self.limit.permits(address_of(connection)):
+            if self.limit.held == 1:
+                self.wake()
+            return
+        self.line(level, sentence, connection, "%s: " % connection.peer)
+
+    def bare(self, connection, error):
+        """The connection ended without a byte: a port check, or a load balancer."""
+        told = self.limit.permits_bare(address_of(connection))
+        self.warn(connection, WARNING if told else DEBUG, "connected and sent nothing, then: %s; a port check or a load "
+                  "balancer (told once a minute for each address)" % error.args[0])
+
+    def summarize(self):
+        """Tell how many warnings were only counted."""
+        held = self.limit.take()
+        if held:
+            self.line(WARNING, "%s in the last minute (%d a minute are shown, %d of one address)" % (
+                counted(held, "further warning"), WARNINGS_OF_ALL, WARNINGS_OF_ONE))
+
+    def pressure(self, topic, sentence):
+        """Tell that there is no room for more, once a minute for each topic."""
+        now = monotonic()
         with self.lock:
-            self.sums[FAULTS] = self.sums.get(FAULTS, 0) + 1
-        self.log(ERROR, "%s: %r; please report it" % (words, sys.exc_info()[1]), a, exc_info=enabled(DEBUG))
+            if now - self.pressures.get(topic, now - MINUTE) < MINUTE:
+                return
+            self.pressures[topic] = now
+        self.line(WARNING, sentence)
 
-    def lines(self, lines, a=None):
-        """Log each at debug."""
-        for line in lines:
-            self.log(DEBUG, line, a)
+    def line(self, level, text, connection=None, start="", exc_info=None):
+        """One record.
 
-    def log(self, level, text, a=None, exc_info=False):
-        """One record of logger ``echoscp``; ``text`` is never used as a format.
+        Its attributes ``peer``, ``association``, ``calling`` and ``called`` are ``-`` where it concerns no peer;
+        ``text`` is the line without its start. At -v and -d the line begins with number and peer while several
+        associations are open.
 
-        Every record has the attributes ``peer``, ``association``, ``calling`` and ``called``, ``-`` where it concerns
-        no peer. At debug the line itself begins with number and peer while several associations are open.
+        :param start: what it begins with otherwise
         """
         if not enabled(level):
             return
-        import logging
-        text = shortened(text)
-        extra = {"peer": "-", "association": "-", "calling": "-", "called": "-"}
-        if a is not None:
-            extra = {"peer": a.peer, "association": a.number, "calling": a.calling or "-", "called": a.called or "-"}
-            if a.debug and self.open > 1:
-                text = "[%d %s] %s" % (a.number, a.peer, text)
-        logging.getLogger(LOGGER).log(level, "%s", text, extra=extra, exc_info=exc_info)
+        extra = dict(NO_PEER, text=text)
+        if connection is not None:
+            calling, called = connection.titles
+            extra = {"peer": connection.peer, "association": connection.number, "calling": calling or "-",
+                     "called": called or "-", "text": text}
+            if enabled(INFO) and self.admission.several(connection):
+                start = "[%d %s] " % (connection.number, connection.peer)
+        self.put(new_record(level, start + text, extra, exc_info))
 
-    def summary(self):
-        """The sum of it, in one line."""
-        sums = self.sums.get
-        return ("%d connections, at most %d at once; %d echoes, the slowest %.1f ms; %d released, %d rejected, "
-                "%d aborted here, %d aborted by the peer, %d lost, %d timed out, %d without a byte" % (
-                    self.number, self.most, sums(ECHOED, 0), self.slowest * 1000, sums(RELEASED, 0), sums(REJECTED, 0),
-                    sums(ABORTING, 0), sums(ABORTED, 0), sums(LOST, 0), sums(EXPIRED, 0), sums(BARE, 0)))
+
+def address_of(connection):
+    """The address of the peer, without its port."""
+    return connection.peer.rsplit(":", 1)[0]
 
 
 # =====================================================================================================================
-# dul/association.py: One association, from accept to close: it owns socket, state and ARTIM, and runs the table's actions.
+# dul/pool.py: The handler threads of an EchoServer: the one deviation from ``ThreadingTCPServer``, and its reason.
 #
-# The thread that runs it turns what comes from the peer into events; PS3.8 Table 9-10 (fsm) says which action that is;
-# the method of the action's name carries it out. What the service user does (accept, answer an echo, agree to a
-# release) is an event of its own, raised from within the action that told the user.
+# ``ThreadingTCPServer`` accepts in one thread and starts a new one for each connection. Starting a thread is half of
+# what a whole association costs it. So a handler thread that has finished a connection goes on to accept the next one.
+# One of the idle threads, the leader, waits for a connection; when it has one, the next becomes the leader. The thread
+# in serve_forever() starts new ones when none is idle, and sleeps otherwise.
 # =====================================================================================================================
 
-SEND_LIMIT = 30         # seconds that a send may take where -ta is 0
-BUSY_MASK = 63          # every 64th association and every 64th echo tells the server that there is work
-STOPPED = "this server stops"
+SPARE_THREADS = 2           # idle threads that there should be at least
+IDLE_THREADS = 128          # idle threads that there may be at most
+STACK_SIZE = 512 * 1024     # bytes for each thread; only what is used of it takes memory
+PRESSURE_PAUSE = 1.0        # seconds until what the system had no room for is tried again
+STOP_POLITELY = 1.2         # seconds that open associations have for their A-ABORT
+STOP_LIMIT = 1.7            # seconds after which stop() waits no longer
+SWITCH_INTERVAL = 0.0002    # seconds of GIL switch interval for each thread: with many threads it must be longer than
+LEAST_INTERVAL = 0.005      # Python's own, because they otherwise spend their time requesting the GIL
+LONGEST_INTERVAL = 0.25
+SLOWER = "accepting connections slows down until there is room again"
 
-EVENT_OF_PDU = {A_ASSOCIATE_AC: Evt3, A_ASSOCIATE_RJ: Evt4, A_ASSOCIATE_RQ: Evt6, P_DATA_TF: Evt10,
-                A_RELEASE_RQ: Evt12, A_RELEASE_RP: Evt13, A_ABORT: Evt16}
-ECHO = (Evt10, Evt9)    # the request in one P-DATA-TF, and its response
 
+class HandlerThreads(object):
+    """The threads in which connections are served.
 
-class Association(object):
-    """The acceptor's side of one association.
-
-    :param sock: the accepted, connected socket; it is closed at the end of run()
-    :param address: of the peer, as accept() gives it
-    :param settings: Settings
-    :param report: Report
-    :param host: what it is part of: ``stopping`` (whether to abort and go), ``admit()`` (whether one association more
-        may be established; if so, ``leave()`` follows), ``busy()`` (called now and then while echoes are answered)
+    :param server: EchoServer; its get_request() and process_request() are called here
+    :param alone: whether the GIL switch interval may be set
+    :ivar threads: how many there are
+    :ivar idle: how many of them wait for a connection
     """
 
-    __slots__ = ("transport", "reader", "machine", "settings", "report", "host", "address", "_peer", "number",
-                 "calling", "called", "request", "contexts", "maximum_length", "assembler", "clock", "admitted",
-                 "verbose", "debug", "unwatched", "outcome", "echoes", "slowest", "began", "wish", "evicted", "common")
+    def __init__(self, server, alone):
+        self.server = server
+        self.alone = alone
+        self.most = server.admission.most + IDLE_THREADS
+        self.lock = threading.Lock()
+        self.ended = threading.Condition(self.lock)
+        self.leader = threading.Lock()
+        self.threads = self.idle = 0
+        self.halt, self.halted = socket_pair()      # halt is closed at the end: then the leader can read from halted
+        self.wait = waiter([server.socket, self.halted])
 
-    def __init__(self, sock, address, settings, report, host):
-        self.transport = Transport(sock, settings.acse_timeout or SEND_LIMIT)
-        self.reader = PDUReader(self.transport.receive, self.transport.hurry)
-        self.machine = Machine()
-        self.settings = settings
-        self.report = report
-        self.host = host
-        self.address = address
-        self._peer = None
-        self.number = 0
-        self.calling = self.called = ""
-        self.request = None             # AAssociateRQ, for the dump of its answer
-        self.contexts = {}              # {accepted presentation context ID: transfer syntax}
-        self.maximum_length = 0         # the peer's
-        self.common = None              # CommonEcho, while it may be used
-        self.assembler = Assembler()
-        self.clock = ("", 0)            # the option and the seconds of the deadline that runs
-        self.admitted = self.verbose = self.debug = False
-        self.unwatched = False          # nobody is told of an echo
-        self.evicted = False            # the server needed its place
-        self.outcome = LOST
-        self.echoes = 0
-        self.slowest = 0.0              # seconds, measured at debug alone
-        self.began = 0.0                # when the message at hand had arrived, likewise
-        self.wish = None                # Evt11 or Evt15, where on_event asked for it
+    def grow(self):
+        """Start a thread where one is missing; called again when it runs.
 
-    @property
-    def peer(self):
-        """``address:port`` of the peer; of an IPv4 peer in IPv4's form, of an IPv6 peer with brackets."""
-        if self._peer is None:
-            host = self.address[0] if self.address else "?"
-            if host.startswith("::ffff:") and "." in host:
-                host = host[7:]
-            self._peer = "%s:%d" % ("[%s]" % host if ":" in host else host, self.address[1] if self.address else 0)
-        return self._peer
-
-    # ---- the loop
+        :returns: seconds until this is to be called again all the same; None where no thread is missing
+        """
+        with self.lock:
+            threads, idle = self.threads, self.idle
+        if self.alone:
+            set_switch_interval(min(max(LEAST_INTERVAL, threads * SWITCH_INTERVAL), LONGEST_INTERVAL))
+        if threads >= self.most:
+            if not idle and self.server.admission.evict():
+                self.server.log.pressure("crowd", "too many connections without an association: the oldest are closed")
+            return None if idle else PRESSURE_PAUSE
+        if idle >= SPARE_THREADS:
+            return None
+        before = None
+        try:
+            before = threading.stack_size(STACK_SIZE)
+            # not Thread.start(): it waits for a sign of the new thread, for ever where memory ran out before that
+            start_new_thread(self.run, ())
+        except (ThreadError, RuntimeError, MemoryError, ValueError):
+            self.server.log.pressure("threads", "out of threads or memory: " + SLOWER)
+        finally:
+            if before is not None:
+                threading.stack_size(before)
+        return PRESSURE_PAUSE
 
     def run(self):
-        """Serve the association until its socket is closed. Nothing that the peer does raises anything."""
+        """What a handler thread does: connection after connection."""
+        with self.lock:
+            self.threads += 1
+            self.idle += 1
+        idle = True
         try:
-            self.report.connected(self)
-            if not self.number & BUSY_MASK:
-                self.host.busy()
-            event, what = Evt5, None
+            self.server.wake()
             while True:
-                try:
-                    self.happen(event, what)
-                    if self.wish is not None:
-                        self.grant()
-                    if self.machine.over:
+                connection = self.accept()
+                if connection is None:
+                    return
+                with self.lock:
+                    self.idle -= 1
+                    last = not self.idle
+                idle = False
+                if last:
+                    self.server.wake()
+                self.server.process_request(*connection)
+                del connection
+                with self.lock:
+                    if self.idle >= IDLE_THREADS:
                         return
-                    if self.host.stopping and self.machine.allows(Evt15):
-                        event, what = Evt15, Stopped(STOPPED)
-                    else:
-                        event, what = self.next_event()
-                except ConnectionLost as error:
-                    event, what = self.connection_lost(error)
-                except Expired:
-                    event, what = self.expiry()
-        except Undefined:
-            self.report.fault("internal error, the connection is closed", self)
+                    self.idle += 1
+                idle = True
+        except Exception:  # no memory for the least thing: one thread less, and serve_forever() starts another
+            pass
         finally:
-            self.report.closing(self)
-            self.transport.close()
-            if self.admitted:
-                self.host.leave()
-            self.report.closed(self)
+            forget_thread()
+            with self.lock:
+                self.idle -= idle
+                self.threads -= 1
+                self.ended.notify_all()
 
-    def happen(self, event, what=None):
-        """An event: the table's action, its next state, its effect.
+    def accept(self):
+        """The next (socket, address); None when the server stops."""
+        server = self.server
+        with self.leader:
+            while not server.stopping:
+                try:
+                    return server.get_request()
+                except (socket.error, MemoryError) as error:
+                    code = getattr(error, "errno", None)
+                    if code in NOT_NOW:
+                        self.wait()
+                    elif not server.stopping and code not in INTERRUPTED and code != errno.ECONNABORTED:
+                        what = "cannot accept connections"
+                        if code in OUT_OF_RESOURCES or isinstance(error, MemoryError):
+                            what = "out of file descriptors or memory"
+                        server.log.pressure("accept", "%s (%s): %s" % (
+                            what, getattr(error, "strerror", "MemoryError"), SLOWER))
+                        server.admission.wait(PRESSURE_PAUSE)
+        return None
 
-        :param what: what came with the event: a PDU, or the error that it is about
-        :raises Undefined: where the table has no cell for it
-        """
-        machine = self.machine
-        state, branch = machine.state, 0
-        action = machine.action(event)
-        if action.next_state is None:
-            branch, what = self.branch(action, what)
-        artim = machine.enter(action, branch)
-        if self.debug:
-            self.report.moved(self, state, event, action, machine.state)
-        if artim is not None:
-            self.start_clock("-ta", self.settings.acse_timeout if artim is START else 0)
-        getattr(self, action.effect)(what)
+    def stop(self):
+        """Abort what is open, and wait for it within STOP_LIMIT. Nothing is accepted any more."""
+        self.halt.close()
+        begun = monotonic()
+        for sending, limit in ((False, STOP_POLITELY), (True, STOP_LIMIT)):
+            for connection in self.server.admission.all():
+                connection.transport.interrupt(sending)
+            with self.lock:
+                while self.threads and monotonic() < begun + limit:
+                    self.ended.wait(max(0.001, begun + limit - monotonic()))
 
-    def branch(self, action, what):
-        """Which of its two next states AE-6 or AR-8 leads to, and what its effect is given."""
-        if action.needs is not CONTENT:
-            return 1, what              # AR-8: an acceptor goes to Sta10
-        try:
-            check_protocol_version(what)
-            if not self.host.admit():
-                raise Rejected(REJECT_LOCAL_LIMIT, "too many associations at once")
-            self.admitted = True
-            return 0, what
-        except Rejected as error:
-            self.report.requested(self, what)
-            return 1, error
-
-    def next_event(self):
-        """Wait for the next PDU, and return (event, what came with it)."""
-        reader, machine = self.reader, self.machine
-        if self.common is not None and machine.stays(ECHO) and reader.between and not self.assembler.begun:
-            receive, answer_to = reader.receive, self.common.answer
-            data = receive(FIRST_READ)
-            answer = answer_to(data)
-            while answer is not None:
-                if not self.unwatched or self.host.stopping:
-                    return Evt10, answer
-                self.dt_1((answer,))    # all that is to do between two events that leave the state as it is
-                data = receive(FIRST_READ)
-                answer = answer_to(data)
-            reader.feed(data)
-        pdu_type, length = reader.header()
-        try:
-            check_header(pdu_type, length, self.settings.maximum_length)
-            if self.debug:
-                self.report.received(self, PDU_NAMES[pdu_type], length)
-            event = EVENT_OF_PDU[pdu_type]
-            action = machine.action(event)
-            if action.needs is HEADER:
-                return event, UnexpectedPDU(PDU_NAMES[pdu_type], machine.state)
-            if action.needs is not CONTENT:
-                reader.skip()
-                return event, None
-            if length > LARGEST_RQ:     # a P-DATA-TF where we announced no limit
-                return Evt15, MessageError("P-DATA-TF: PDU-length is %d, more than any C-ECHO-RQ needs" % length)
-            data = reader.pdu()
-            if self.debug:
-                self.began = monotonic()
-            try:
-                return event, decode_pdu(data)
-            except InvalidPDU as error:
-                error.data = data
-                raise
-        except InvalidPDU as error:
-            if not error.data:      # it is the header
-                error.data = reader.buffer
-                reader.lost = pdu_type in PDU_NAMES     # whose length lies, so that nobody knows where the next PDU is
-            return Evt19, error
-
-    def connection_lost(self, error):
-        """The event that the end of the stream is: ours, where the server stops."""
-        if self.host.stopping and self.machine.allows(Evt15):
-            return Evt15, Stopped(STOPPED)
-        error.state, error.progress = self.machine.state, self.reader.progress()
-        error.expected = self.host.stopping or not self.machine.allows(Evt15) and self.outcome != LOST
-        return Evt17, error
-
-    def expiry(self):
-        """The event that a passed deadline is: ARTIM's where it runs, else a service user who has waited enough."""
-        option, seconds = self.clock
-        error = Expired(option, seconds, self.machine.state, self.reader.progress())
-        if not self.machine.allows(Evt18):
-            return Evt15, error
-        error.expected = self.outcome != LOST
-        return Evt18, error
-
-    def start_clock(self, option, seconds):
-        """From now on, receiving ends after so many seconds (0: never), and ``option`` is why."""
-        self.clock = (option, seconds)
-        self.transport.set_deadline(monotonic() + seconds if seconds else None)
-
-    # ---- what the service user does
-
-    def release(self):
-        """Ask the peer to release the association (A-RELEASE request, PS3.8 7.2).
-
-        To be called from within ``on_event``; it takes effect when what is happening is done, if there is an
-        established association then.
-        """
-        self.wish = Evt11
-
-    def abort(self):
-        """Abort the association (A-ABORT request, PS3.8 7.3); as release()."""
-        self.wish = Evt15
-
-    def grant(self):
-        """Do what ``on_event`` asked for."""
-        event, self.wish = self.wish, None
-        if self.machine.allows(event):
-            self.happen(event, Stopped("aborted by the program"))
-
-    def answer(self, request):
-        """Decide on an A-ASSOCIATE-RQ (A-ASSOCIATE response)."""
-        try:
-            acceptance = negotiate(request, self.settings)
-        except Rejected as error:
-            return self.happen(Evt8, error)
-        self.happen(Evt7, acceptance)
-        if not self.contexts and self.machine.allows(Evt15):
-            self.happen(Evt15, MessageError(no_context_sentence(request, acceptance.ac)))
-
-    def take(self, pdu):
-        """Answer the C-ECHO-RQs that a P-DATA-TF completes (P-DATA indication).
-
-        :param pdu: PDataTF, or the answer of CommonEcho, as bytes
-        """
-        if type(pdu) is bytes:
-            if self.verbose or self.report.on_event:
-                self.report.echoed(self, US.unpack(pdu[68:70])[0])
-            return self.happen(Evt9, (pdu,))
-        try:
-            for pdv in pdu.pdvs:
-                data = self.assembler.add(pdv, self.contexts)
-                if data is not None:
-                    self.take_command(pdv.context_id, data)
-        except MessageError as error:
-            self.happen(Evt15, error)
-
-    def take_command(self, context_id, data):
-        """Answer one command set.
-
-        :raises MessageError: where it is not a C-ECHO-RQ
-        """
-        command = CommandSet.decode(data)
-        if self.debug:
-            self.report.message(self, "INCOMING", context_id, command, data)
-        request = EchoRequest.of(command)
-        response = request.response()
-        pdus = to_pdus(context_id, response, self.maximum_length)
-        self.report.echoed(self, request.message_id)
-        if request.status:
-            self.report.odd(self, "C-ECHO-RQ: Affected SOP Class UID is %s, due: Verification SOP Class; answered with "
-                                  "status %04XH (PS3.7 9.1.5)" % (escaped(request.sop_class), request.status))
-        if self.debug:
-            self.report.message(self, "OUTGOING", context_id, CommandSet.decode(response), response)
-        self.happen(Evt9, pdus)
-
-    # ---- the actions (PS3.8 Tables 9-6 to 9-9) that an acceptor can come to, in the standard's order
-
-    def ae_5(self, _):
-        """Sta2: the clock is ARTIM, or -to where that ends first."""
-        artim, limit = self.settings.acse_timeout, self.settings.timeout
-        if limit and not 0 < artim <= limit:
-            self.start_clock("-to", limit)
-
-    def ae_6(self, what):
-        """An A-ASSOCIATE-RQ: tell the user, or reject it."""
-        if isinstance(what, Rejected):
-            return self.reject(what)
-        self.request = what
-        self.report.requested(self, what)
-        self.answer(what)
-
-    def ae_7(self, acceptance):
-        """Send A-ASSOCIATE-AC."""
-        self.contexts = acceptance.contexts
-        self.maximum_length = acceptance.maximum_length
-        if self.contexts and not self.debug and not 0 < self.maximum_length < CommonEcho.LENGTH:
-            self.common = CommonEcho(min(self.contexts))
-            self.unwatched = not self.verbose and not self.report.on_event
-        self.report.accepted(self, self.request, acceptance.ac, self.settings.ae_title)
-        self.request = None
-        self.start_clock("-td", self.settings.dimse_timeout)
-        self.send(acceptance.ac)
-
-    def ae_8(self, error):
-        """Send A-ASSOCIATE-RJ."""
-        self.reject(error)
-
-    def dt_1(self, pdus):
-        """Send P-DATA-TF; the pause until the next message begins."""
-        for pdu in pdus:
-            self.transport.send(pdu)
-        self.echoes += 1
-        if not self.echoes & BUSY_MASK:
-            self.host.busy()
-        if self.settings.dimse_timeout:
-            self.start_clock("-td", self.settings.dimse_timeout)
-        if self.debug:
-            self.slowest = max(self.slowest, monotonic() - self.began)
-
-    def dt_2(self, pdu):
-        """P-DATA-TF received."""
-        self.take(pdu)
-
-    def ar_1(self, _):
-        """Send A-RELEASE-RQ."""
-        self.common = None
-        self.start_clock("-ta", self.settings.acse_timeout)
-        self.send(AReleaseRQ())
-
-    def ar_2(self, _):
-        """The peer asks for the release: the user agrees at once, as it must (PS3.8 7.2)."""
-        self.happen(Evt14)
-
-    def ar_3(self, _):
-        """The release of ours is confirmed."""
-        self.report.released(self)
-
-    def ar_4(self, _):
-        """Send A-RELEASE-RP."""
-        self.report.released(self)
-        self.send(AReleaseRP())
-
-    def ar_5(self, error):
-        """The connection is closed after all was said."""
-        if not error.expected:
-            self.report.lost(self, error)
-
-    def ar_6(self, pdu):
-        """P-DATA-TF received while a release of ours is under way: no answer can be sent any more (Evt9 in Sta7)."""
-
-    ar_7 = dt_1
-
-    def ar_8(self, _):
-        """Release collision: an acceptor waits for the A-RELEASE-RP first."""
-
-    def ar_10(self, _):
-        """It is there: now the peer's own release is answered."""
-        self.happen(Evt14)
-
-    def aa_1(self, error):
-        """Send A-ABORT as the service user."""
-        if isinstance(error, InvalidPDU):
-            error.foreign = protocol_of(error.data)
-        self.report.aborting(self, error)
-        self.send(AAbort(*ABORT_BY_USER), abort_words(*ABORT_BY_USER))
-
-    def aa_2(self, what):
-        """Close: ARTIM expired, or the peer aborts what has not begun or is over."""
-        if isinstance(what, AAbort):
-            if self.outcome == LOST:
-                self.report.aborted(self, Aborted(what.source, what.reason))
-        elif not what.expected:
-            self.report.expired(self, what)
-
-    def aa_3(self, pdu):
-        """The peer aborts."""
-        self.report.aborted(self, Aborted(pdu.source, pdu.reason))
-
-    def aa_4(self, error):
-        """The connection is lost."""
-        self.report.lost(self, error)
-
-    def aa_5(self, error):
-        """The connection is lost before the A-ASSOCIATE-RQ was there."""
-        if error.progress:
-            self.report.lost(self, error)
-        else:
-            self.report.connected_only(self, error)
-
-    def aa_6(self, _):
-        """Ignore what comes after the end."""
-
-    def aa_7(self, error):
-        """Send A-ABORT once more; but a stream of what is no PDU at all is not answered a third time."""
-        self.reader.lost = self.reader.lost or isinstance(error, InvalidPDU)
-        self.send(AAbort(*error.abort), abort_words(*error.abort))
-
-    def aa_8(self, error):
-        """Send A-ABORT as the service provider."""
-        self.report.aborting(self, error)
-        self.send(AAbort(*error.abort), abort_words(*error.abort))
-
-    def reject(self, error):
-        """Send A-ASSOCIATE-RJ."""
-        self.report.rejected(self, error)
-        self.send(AAssociateRJ(*error.reject), reject_words(error.reject))
-
-    def send(self, pdu, words=""):
-        """Send a PDU; ``words`` say at debug what its codes mean."""
-        if self.debug:
-            self.report.sending(self, pdu.name(), words)
-        self.transport.send(pdu.encode())
+    def close(self):
+        """Close what this holds."""
+        self.halt.close()
+        self.halted.close()
 
 
 # =====================================================================================================================
-# dul/steward.py: Sets up interpreter and processors for many threads that take turns, in a process that does nothing else.
+# dul/server.py: ``EchoServer``: the ``ThreadingTCPServer``, listening, accepting, stopping; for the command line and for embedding.
 #
-# Python runs one thread at a time. Each thread that waits for its turn asks for it once an interval, which thousands
-# of them do until there is time for nothing else; so the interval grows with their number.
+# Which lock guards what, as if there were no GIL:
 #
-# When the threads that take turns sit on different processors, each turn is handed over between processors, which costs
-# more than an echo: on one processor, sixteen clients get three times as many answers. That must do no harm, so it is done
-# only while there is much to do and only where the other programs have room on the other processors; it ends as soon as
-# one of them wants this processor, and with the load. Linux alone has all that this needs.
-#
-# There is no steward in a program that embeds EchoServer.
-# =====================================================================================================================
-
-SHARE = 0.0002          # seconds between two threads that ask for their turn
-SHORTEST_INTERVAL, LONGEST_INTERVAL = 0.005, 0.25       # seconds; the shorter one is the interpreter's own
-FIRST_LOOK = 0.05       # seconds from the first sign of work until the first decision
-LOOK = 0.25             # seconds between decisions while there is work
-QUIET_LOOKS = 4         # looks without work after which it sleeps again
-BUSY = 0.3              # of a processor: what this process uses when it is worth binding
-QUIET = 0.03            # of a processor: what it uses when there is no work
-INTRUSION = 0.2         # of our processor: what other programs may use of it
-FIRST_PAUSE, LONGEST_PAUSE = 2.0, 64.0  # seconds until binding is tried again after it had to be given up
-
-
-def find_steward():
-    """A Steward with the processors of this process, where there is a choice and this system has what it needs."""
-    processors = set()
-    if ONE_THREAD_AT_A_TIME:
-        try:
-            processors = os.sched_getaffinity(0)
-            with open("/proc/stat") as stat:
-                stat.readline()
-            os.listdir("/proc/self/task")
-        except (AttributeError, EnvironmentError):
-            processors = set()
-    return Steward(processors if len(processors) > 1 else set())
-
-
-class Steward(object):
-    """Decides on which processors the threads of this process may run, and how long one may keep the others waiting.
-
-    :param processors: the set of processor numbers to choose from; empty: that is left to the system
-    """
-
-    def __init__(self, processors):
-        self.processors = processors
-        self.called = False     # somebody says that there is work; see EchoServer.busy()
-        self.awake = False      # it looks at the load
-        self.bound = None       # the processor that the threads are bound to
-        self.pause = FIRST_PAUSE
-        self.not_before = 0.0   # when binding may be tried again
-        self.quiet = 0
-        self.next_look = 0.0
-        self.last = None        # (moment, seconds that this process used, {processor: seconds that it was busy})
-
-    def crowd(self, threads):
-        """There are so many handler threads now."""
-        set_switch_interval(min(max(SHORTEST_INTERVAL, SHARE * threads), LONGEST_INTERVAL))
-
-    def tick(self):
-        """Look at the load, when it is time to, and act on it.
-
-        To be called by the thread that starts all others, whenever it wakes.
-
-        :returns: seconds until it wants to be called again; None: when there is work again
-        """
-        now = monotonic()
-        if not self.called or not self.processors:
-            return None
-        if not self.awake:
-            self.awake, self.last, self.next_look = True, None, now
-        if now >= self.next_look:
-            self.next_look = now + (LOOK if self.last else FIRST_LOOK)
-            try:
-                self.look(now)
-            except (EnvironmentError, LookupError):     # out of descriptors, or the processor is gone: it does without
-                self.last = None
-        return max(0.001, self.next_look - now) if self.awake else None
-
-    def look(self, now):
-        """Decide."""
-        before, self.last = self.last, measure(self.processors)
-        elapsed = self.last[0] - before[0] if before else 0
-        if elapsed <= 0:
-            return
-        ours = (self.last[1] - before[1]) / elapsed
-        busy = {cpu: (self.last[2][cpu] - before[2][cpu]) / elapsed for cpu in self.processors}
-        self.quiet = self.quiet + 1 if ours < QUIET else 0
-        if self.quiet >= QUIET_LOOKS:
-            self.bind(None)
-            self.awake = self.called = False
-        elif self.bound is not None:
-            self.stay_or_go(now, ours, busy)
-        elif ours > BUSY and now >= self.not_before and sum(busy.values()) - ours < len(busy) - 1:
-            self.bind(min(busy, key=busy.get))
-
-    def stay_or_go(self, now, ours, busy):
-        """Bound: move, or give it up, where other programs use this processor too."""
-        if busy[self.bound] - ours <= INTRUSION:
-            self.pause = max(FIRST_PAUSE, self.pause / 2)
-            return
-        others = {cpu: share for cpu, share in busy.items() if cpu != self.bound}
-        calmest = min(others, key=others.get)
-        if others[calmest] <= INTRUSION:
-            self.bind(calmest)
-            return
-        self.bind(None)
-        self.not_before, self.pause = now + self.pause, min(LONGEST_PAUSE, self.pause * 2)
-
-    def bind(self, processor):
-        """Let the threads of this process run on one processor only, or on all again (None)."""
-        if processor == self.bound:
-            return
-        mask = self.processors if processor is None else {processor}
-        for task in os.listdir("/proc/self/task"):
-            try:
-                os.sched_setaffinity(int(task), mask)
-            except EnvironmentError:    # the thread has ended
-                pass
-        self.bound = processor
-
-
-def measure(processors):
-    """(moment, seconds of processor time that this process has used, {processor: seconds that it has been busy})."""
-    ticks = float(os.sysconf("SC_CLK_TCK"))
-    busy = {}
-    with open("/proc/stat") as stat:
-        for line in stat:
-            words = line.split()
-            if words[0][:3] == "cpu" and words[0][3:].isdigit() and int(words[0][3:]) in processors:
-                # user, nice, system, idle, iowait, irq, softirq, steal (proc(5)): all but idle and iowait
-                busy[int(words[0][3:])] = sum([int(word) for word in words[1:4] + words[6:9]]) / ticks
-    used = os.times()
-    return monotonic(), used[0] + used[1], busy
-
-
-# =====================================================================================================================
-# dul/server.py: The ``ThreadingTCPServer``: listen, accept, limits, shutdown; EchoServer for embedding.
-#
-# Handler threads that have finished an association go on to accept the next connection, all of them on one listening
-# socket: the kernel wakes one at a time. No connection ever waits for a thread to become free, because whoever takes
-# the last idle thread away rings for a new one. The bell wakes the thread in serve_forever(), which starts threads,
-# watches over the processor, and stops the server; while there is nothing to do it sleeps.
+# - ``Admission.lock``: connections, established, number, peak.
+# - ``HandlerThreads.lock``: threads, idle. ``HandlerThreads.leader``: held by the one thread that waits for a connection.
+# - ``Sums.lock``, ``WarningLimit.lock``, ``Log.lock``, ``LogWriter.changed``: what the object of that name keeps.
+# - No lock: a Connection and its Association are written by their handler thread alone, but for ``evicted``, which goes
+#   from False to True once, as ``EchoServer.stopping`` does. Other threads read ``active``, ``admitted`` and the state to
+#   choose what to evict; a value that is just old costs nothing. ``Negotiator.remembered`` is a dict whose values are
+#   never changed; two threads that add to it at the same time decode once more, or keep a few decisions more.
 # =====================================================================================================================
 
 LARGEST_PORT = 65535
 MOST_ASSOCIATIONS = 4096
-BACKLOG = 8192              # connections that the kernel may hold for us; it caps this by a limit of its own
-SPARE_THREADS = 2           # idle handler threads that there should be at least
-IDLE_THREADS = 128          # idle handler threads that there may be at most
-STACK_SIZE = 512 * 1024     # bytes; only what is used of it takes memory
-PRESSURE_PAUSE = 1.0        # seconds until what the system had no room for is tried again
-PRESSURE_TOLD = 60.0        # seconds until that is told again
-STOP_LIMIT = 1.5            # seconds that open associations have for their A-ABORT
-SLOWER = "accepting connections slows down until there is room again"
-
 UNSUPPORTED = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT, errno.EINVAL, errno.ENOPROTOOPT)
-
-
-def open_listener(host, port):
-    """A listening socket: on IPv6 and IPv4 where ``host`` is empty and the system has both, else on what it has.
-
-    :raises socket.error: where the address cannot be had
-    """
-    if not host and socket.has_ipv6 and hasattr(socket, "IPV6_V6ONLY") and hasattr(socket, "IPPROTO_IPV6"):
-        try:
-            return _listen(socket.AF_INET6, ("::", port), True)
-        except socket.error as error:
-            if error.errno not in UNSUPPORTED:
-                raise
-    family, _, _, _, address = socket.getaddrinfo(
-        host or "0.0.0.0", port, socket.AF_UNSPEC, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)[0]
-    return _listen(family, address, False)
-
-
-def _listen(family, address, dual):
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        if dual:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):      # Windows, where SO_REUSEADDR lets two servers share a port
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(BACKLOG)
-        return listener
-    except Exception:
-        listener.close()
-        raise
-
-
-class AssociationHandler(socketserver.BaseRequestHandler):
-    """What a handler thread does with one connection."""
-
-    def handle(self):
-        """Serve the association until its socket is closed."""
-        server = self.server
-        association = Association(self.request, self.client_address, server.settings, server.report, server)
-        server.enter(association)
-        try:
-            association.run()
-        finally:
-            server.depart(association)
 
 
 class EchoServer(socketserver.ThreadingTCPServer, object):
@@ -3350,11 +3528,10 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     :param port: TCP port; 0: one that is free
     :param host: address to listen on; empty: every address, of IPv6 and of IPv4
     :param max_associations: established at once; a further one is rejected (2, 3, 2)
-    :param on_event: called with a Notice for each thing that happens, in the thread of the association that it
-        happens in; it must be quick
-    :param listener: a socket that listens already, in place of ``host`` and ``port``
-    :param report: a Report, in place of ``on_event``
-    :param steward: a Steward, which sets up this process for many threads; None: it is left as it is
+    :param on_event: called with a Notice for each thing that happens, in the thread of the connection that it happens
+        in; it must be quick. See ``help(Notice)``
+    :param listener: a socket that listens already, in place of ``host`` and ``port``; it is left as it was
+    :param alone: whether this process does nothing else: then the GIL switch interval is set for many threads
     :param settings: what Settings takes: ``ae_title``, ``timeout``, ``acse_timeout``, ``dimse_timeout``,
         ``maximum_length``, ``transfer_syntaxes``
     :raises socket.error: where the address cannot be had
@@ -3362,45 +3539,66 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     """
 
     daemon_threads = True
+    request_queue_size = 8192       # connections that the kernel may hold for us; it has a limit of its own
+    # Windows lets two servers share a port that has SO_REUSEADDR; there SO_EXCLUSIVEADDRUSE is right
+    allow_reuse_address = not hasattr(socket, "SO_EXCLUSIVEADDRUSE")
 
-    def __init__(self, port=0, host="", max_associations=MOST_ASSOCIATIONS, on_event=None, listener=None, report=None,
-                 steward=None, **settings):
-        self.settings = Settings(**settings)
+    def __init__(self, port=0, host="", max_associations=MOST_ASSOCIATIONS, on_event=None, listener=None, alone=False,
+                 **settings):
         if not 0 <= port <= LARGEST_PORT:
             raise ValueError("port %d is not allowed: 0 (one that is free) to %d" % (port, LARGEST_PORT))
-        self.report = report or Report(on_event)
-        self.max_associations = max_associations
-        self.steward = steward
-        self.lock = threading.Lock()
-        self.departed = threading.Condition(self.lock)  # an association is over, or a thread has ended
-        self.associations = set()   # those that run
-        self.established = 0        # those that count towards max_associations
-        self.idle = 0               # handler threads that accept, or are being started to
-        self.threads = 0
-        self.serving = self.stopping = False
-        self.rung = False
-        self.pressure_told = None
-        self.short_of_threads = False
-        self.finished = threading.Event()
-        self.thread = None
+        settings.setdefault("transfer_syntaxes", PREFER_LOCAL)
+        self.negotiator = Negotiator(Settings(**settings))
+        self.admission = Admission(max_associations)
+        self.sums, self.log, self.on_event = Sums(), Log(self.admission), on_event
+        self.listeners = [self.sums.told, self.log.told] + ([self.notify] if on_event else [])
+        self.handed_over, self.was_blocking = listener, True
+        self.stopping = False
+        self.thread = None                  # that start() started
+        self.finished = threading.Event()   # serve_forever() does not run
+        self.finished.set()
+        self.bell = self.ringer = self.pool = None
+        self.open(host, port)
         self.bell, self.ringer = socket_pair()
         self.ringer.setblocking(False)
-        try:
-            self.socket = listener or open_listener(host, port)
-        except Exception:
-            self.bell.close()
-            self.ringer.close()
-            raise
-        self.socket.setblocking(True)   # whatever the listener, or socket.setdefaulttimeout(), says
-        socketserver.BaseServer.__init__(self, self.socket.getsockname(), AssociationHandler)
+        self.log.wake = self.wake
+        self.pool = HandlerThreads(self, alone)
+
+    def open(self, host, port):
+        """Listen: on IPv6 and IPv4 where ``host`` is empty and the system has both, else on what it has.
+
+        :raises socket.error: where the address cannot be had
+        """
+        if self.handed_over is not None:
+            addresses = [(self.handed_over.family, ("", 0))]
+        elif not host and socket.has_ipv6 and hasattr(socket, "IPV6_V6ONLY") and hasattr(socket, "IPPROTO_IPV6"):
+            addresses = [(socket.AF_INET6, ("::", port)), (socket.AF_INET, ("0.0.0.0", port))]
+        else:
+            addresses = [(found[0], found[4]) for found in socket.getaddrinfo(
+                host or "0.0.0.0", port, socket.AF_UNSPEC, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)][:1]
+        for self.address_family, address in addresses:
+            try:
+                return socketserver.ThreadingTCPServer.__init__(self, address, Connection)
+            except socket.error as error:
+                if error.errno not in UNSUPPORTED or address is addresses[-1][1]:
+                    raise
 
     # ---- for the program that it is part of
+
+    @property
+    def settings(self):
+        """What every association is held to: Settings."""
+        return self.negotiator.settings
 
     @property
     def address(self):
         """(host, port) that a peer on this host can connect to."""
         host, port = self.server_address[:2]
         return {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}.get(host, host), port
+
+    def summary(self):
+        """What happened so far, in one line."""
+        return self.sums.summary(self.admission)
 
     def start(self):
         """Serve, in threads of its own, once. Returns the server.
@@ -3425,7 +3623,36 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     def __exit__(self, *_):
         self.stop()
 
-    # ---- socketserver's own interface
+    # ---- socketserver's own interface and hooks
+
+    def server_bind(self):
+        """Take the socket that was handed over, or bind ours."""
+        if self.handed_over is not None:
+            self.socket.close()
+            self.socket, self.server_address = self.handed_over, self.handed_over.getsockname()
+            return
+        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        if self.address_family != socket.AF_INET and self.server_address[0] == "::":
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        socketserver.ThreadingTCPServer.server_bind(self)
+
+    def server_activate(self):
+        """Listen. The thread that waits for a connection must be able to wait for the end as well, so accept() may not block."""
+        if self.handed_over is None:
+            socketserver.ThreadingTCPServer.server_activate(self)
+        self.was_blocking = is_blocking(self.socket)
+        self.socket.setblocking(False)
+
+    def server_close(self):
+        """Close the listening socket, and what else the server holds. One that was handed over goes on listening."""
+        if self.handed_over is not None and self.bell is not None and self.socket.fileno() >= 0:
+            self.socket.setblocking(self.was_blocking)
+        self.socket.close()
+        if self.pool is not None:
+            self.pool.close()
+            self.bell.close()
+            self.ringer.close()
 
     def serve_forever(self, poll_interval=None):
         """Serve until shutdown() or request_stop() is called, by another thread or a signal handler.
@@ -3433,234 +3660,95 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         :param poll_interval: seconds after which to look whether it was, on systems where nothing wakes a thread that
             waits; None elsewhere
         """
-        self.serving = True
+        self.finished.clear()
         try:
-            self.report.begin()
             while not self.stopping:
-                self.start_threads()
-                pause = PRESSURE_PAUSE if self.short_of_threads else poll_interval
-                if self.steward is not None:
-                    self.steward.crowd(self.threads)
-                    pause = self.steward.tick() or pause
-                self.sleep(pause)
+                pauses = [self.pool.grow(), self.log.limit.pause(), poll_interval]
+                self.sleep(min([pause for pause in pauses if pause is not None] or [None]))
+                if self.log.limit.pause() == 0:
+                    self.log.summarize()
         finally:
             self.stopping = True
-            self.stop_threads()
+            self.pool.stop()
+            self.log.summarize()
             self.finished.set()
 
     def shutdown(self):
         """Make serve_forever() end, and wait until it has."""
         self.request_stop()
+        self.finished.wait()
         if self.thread is not None:
             self.thread.join()
-        elif self.serving:
-            self.finished.wait()
 
     def request_stop(self):
         """Make serve_forever() end; does not wait, takes no lock, and may be called by a signal handler."""
         self.stopping = True
-        self.ring()
+        self.wake()
 
-    def server_close(self):
-        """Close the listening socket and what else the server holds."""
-        for sock in (self.socket, self.bell, self.ringer):
-            sock.close()
+    def process_request(self, request, client_address):
+        """Serve a connection in this thread, a handler thread; ThreadingMixIn would start one here (see ``pool``)."""
+        self.process_request_thread(request, client_address)
 
     def shutdown_request(self, request):
-        """Nothing: the association has closed its socket."""
+        """Close the socket, as the connection has done unless it failed to begin."""
+        request.close()
 
     def handle_error(self, request, client_address):
-        """A fault of ours in a handler thread: one line, and the traceback at debug."""
+        """A fault of this program in a handler thread: one line, and the traceback at debug."""
         try:
-            self.report.fault("internal error in the association with %s" % (client_address[0],))
+            self.fault("internal error in the connection from %s" % (client_address[0],))
         except Exception:  # out of memory for that, too: the thread goes on
             pass
-        finally:
-            request.close()
 
-    # ---- handler threads
+    # ---- listeners
 
-    def work(self):
-        """What a handler thread does: association after association."""
-        idle = True
+    def notify(self, connection, kind, value):
+        """Tell the embedding program of a fact. What its callback raises is logged, and goes no further."""
+        if kind in NOTICES:
+            try:
+                self.on_event(Notice(connection, kind, value))
+            except BaseException:   # the callback is somebody else's: even its SystemExit must not end a thread
+                self.log.line(ERROR, "on_event raised an exception", connection, exc_info=sys.exc_info())
+
+    def watches_echoes(self):
+        """Whether anything is made of an echo beyond counting it."""
+        return self.on_event is not None or self.log.informs()
+
+    def fault(self, words, connection=None):
+        """A fault of this program, from within its ``except``."""
+        self.sums.add(FAULTS)
+        self.log.line(ERROR, "%s: %r; please report it" % (words, sys.exc_info()[1]), connection,
+                      exc_info=sys.exc_info() if enabled(DEBUG) else None)
+
+    # ---- sleeping
+
+    def wake(self):
+        """Wake serve_forever(). Takes no lock."""
         try:
-            while True:
-                connection = self.accept()
-                if connection is None:
-                    return
-                with self.lock:
-                    self.idle -= 1
-                    idle = False
-                    scarce = self.idle < 1
-                if scarce:
-                    self.ring()
-                self.process_request_thread(*connection)
-                with self.lock:
-                    if self.idle >= IDLE_THREADS:
-                        return
-                    self.idle += 1
-                    idle = True
-        finally:
-            with self.lock:
-                self.idle -= idle
-                self.threads -= 1
-                if self.stopping:
-                    self.departed.notify_all()
-
-    def accept(self):
-        """The next (socket, address); None when the server stops."""
-        while not self.stopping:
-            try:
-                return self.get_request()
-            except (socket.error, ValueError, MemoryError) as error:    # ValueError: closed meanwhile, on Python 2.7
-                code = getattr(error, "errno", None)
-                if self.stopping:
-                    break
-                if code in INTERRUPTED or code == errno.ECONNABORTED:
-                    continue
-                if code in OUT_OF_RESOURCES or isinstance(error, MemoryError):
-                    self.tell_pressure("out of file descriptors or memory (%s): %s" % (
-                        getattr(error, "strerror", "MemoryError"), SLOWER))
-                else:
-                    self.tell_pressure("cannot accept connections (%s): %s" % (error, SLOWER))
-                with self.lock:     # until an association has gone
-                    self.departed.wait(PRESSURE_PAUSE)
-        return None
-
-    def start_threads(self):
-        """Start handler threads until enough are idle."""
-        full = False
-        while not self.stopping:
-            with self.lock:
-                full = self.threads >= self.max_associations + IDLE_THREADS
-                if full or self.idle >= SPARE_THREADS:
-                    self.short_of_threads = False
-                    break
-                self.idle += 1
-                self.threads += 1
-            before = set_stack_size(STACK_SIZE)
-            try:
-                thread = threading.Thread(target=self.work)
-                thread.daemon = True
-                thread.start()
-            except (RuntimeError, MemoryError, threading.ThreadError):
-                with self.lock:
-                    self.idle -= 1
-                    self.threads -= 1
-                self.short_of_threads = True
-                self.tell_pressure("out of threads or memory: " + SLOWER)
-                return
-            finally:
-                set_stack_size(before)
-        if full and not self.idle:
-            self.make_room()
-
-    def make_room(self):
-        """End the connection that has been silent for longest, so that silent peers cannot keep the others out."""
-        with self.lock:
-            silent = [each for each in self.associations if not each.admitted and not each.evicted]
-        if silent:
-            oldest = min(silent, key=lambda each: each.number)
-            oldest.evicted = True
-            oldest.transport.interrupt()
-            self.tell_pressure("too many connections without an association: the oldest are closed")
-
-    def tell_pressure(self, sentence):
-        """Log that the system has no room for more: once a minute, not once a connection."""
-        now = monotonic()
-        with self.lock:
-            if self.pressure_told is not None and now - self.pressure_told < PRESSURE_TOLD:
-                return
-            self.pressure_told = now
-        self.report.log(WARNING, sentence)
-
-    def stop_threads(self):
-        """Stop accepting, abort what is open, and wait for it, within STOP_LIMIT."""
-        deadline = monotonic() + STOP_LIMIT
-        with self.lock:
-            idle = self.idle
-        if closing_wakes_accept(self.socket):
-            idle = 0
-        for _ in range(idle):       # elsewhere, a connection is what wakes a thread in accept()
-            try:
-                socket.create_connection(self.address, 0.1).close()
-            except socket.error:
-                break
-        with self.lock:
-            associations = list(self.associations)
-        for association in associations:
-            association.transport.interrupt()
-        with self.lock:
-            while self.threads and monotonic() < deadline:
-                self.departed.wait(max(0.0, deadline - monotonic()))
-
-    # ---- for the associations
-
-    def enter(self, association):
-        """An association begins."""
-        with self.lock:
-            self.associations.add(association)
-        if self.stopping:
-            association.transport.interrupt()
-
-    def depart(self, association):
-        """It is over, and its socket is closed."""
-        with self.lock:
-            self.associations.discard(association)
-            if self.pressure_told is not None:
-                self.departed.notify()
-
-    def admit(self):
-        """Whether one association more may be established; if so it counts until leave()."""
-        with self.lock:
-            if self.established >= self.max_associations:
-                return False
-            self.established += 1
-            return True
-
-    def leave(self):
-        """An established association is over."""
-        with self.lock:
-            self.established -= 1
-
-    def busy(self):
-        """Called at every so many-th association and echo, so that the steward knows that there is work."""
-        if self.steward is not None and not self.steward.called:
-            self.steward.called = True
-            self.ring()
-
-    # ---- the bell
-
-    def ring(self):
-        """Wake serve_forever()."""
-        if not self.rung:
-            self.rung = True
-            try:
-                self.ringer.send(b"!")
-            except (socket.error, ValueError):      # it has rung already, or the server is closed
-                pass
+            self.ringer.send(b"!")
+        except (socket.error, ValueError):      # it is awake already, or the server is closed
+            pass
 
     def sleep(self, seconds):
-        """Until somebody rings, or so many seconds; None: until somebody rings."""
+        """Until wake() is called, or so many seconds; None: until it is called."""
         try:
             self.bell.settimeout(seconds)
-            self.bell.recv(64)
+            self.bell.recv(4096)
         except socket.timeout:
             pass
         except socket.error as error:
             if error.errno not in INTERRUPTED:
                 raise
-        self.rung = False
 
 
 # =====================================================================================================================
-# dul/systemd.py: systemd's protocol: a listening socket handed over (sd_listen_fds(3)) and readiness (sd_notify(3)).
+# dul/service.py: The process as a service: systemd's socket (sd_listen_fds(3)) and readiness (sd_notify(3)), signals, standard files.
 #
-# Nothing happens where its environment variables are absent.
+# Without their environment variables, systemd's parts do nothing.
 # =====================================================================================================================
 
 FIRST_FD = 3
-SO_DOMAIN = 39      # Linux's number, which few Pythons have: the address family of a socket
+SO_DOMAIN = 39      # Linux's number for the address family of a socket, which few Pythons have
 NOT_LISTENING = "the socket handed over (LISTEN_FDS) does not listen on TCP"
 
 
@@ -3671,90 +3759,80 @@ def handed_over(environ):
     :raises ValueError: where what is handed over is not one listening TCP socket
     """
     pid, count = environ.pop("LISTEN_PID", ""), environ.pop("LISTEN_FDS", "")
+    environ.pop("LISTEN_FDNAMES", "")
     if pid != str(os.getpid()) or not count:
         return None
     if count != "1":
         raise ValueError("LISTEN_FDS is %s, due: 1 listening socket" % count)
-    try:
-        sock = socket.fromfd(FIRST_FD, socket.AF_INET, socket.SOCK_STREAM)
-        family = sock.getsockopt(socket.SOL_SOCKET, SO_DOMAIN)
-        if family == socket.AF_INET6:
-            sock.close()
+    for family in (socket.AF_INET, getattr(socket, "AF_INET6", None)):
+        try:
             sock = socket.fromfd(FIRST_FD, family, socket.SOCK_STREAM)
-        elif family != socket.AF_INET:
-            raise ValueError(NOT_LISTENING)
-        if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            raise ValueError(NOT_LISTENING)
-        os.close(FIRST_FD)
-        sock.setblocking(True)
-        return sock
-    except (OSError, socket.error):
-        raise ValueError(NOT_LISTENING)
+        except (OSError, socket.error, TypeError):
+            break
+        try:
+            if (sock.getsockopt(socket.SOL_SOCKET, SO_DOMAIN) == family
+                    and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)):
+                os.close(FIRST_FD)
+                return sock
+        except (OSError, socket.error):
+            pass
+        sock.close()
+    raise ValueError(NOT_LISTENING)
 
 
 def notify(environ, state):
-    """Tell the service manager ``READY=1`` or ``STOPPING=1``, if it wants to know."""
+    """Tell the service manager ``READY=1`` or ``STOPPING=1``, if it wants to know; never wait for it."""
     address = environ.get("NOTIFY_SOCKET", "")
     if not address or not hasattr(socket, "AF_UNIX"):
         return
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
-        sock.settimeout(1)
+        sock.setblocking(False)
         sock.sendto(state.encode("ascii"), "\0" + address[1:] if address[0] == "@" else address)
-    except (OSError, socket.error):     # its listener is gone: the service goes on
+    except (OSError, socket.error):     # its listener is gone, or does not read: the service goes on
         pass
     finally:
         sock.close()
 
 
-# =====================================================================================================================
-# dul/script.py: The one file gives back the memory that compiling it took: the script ends, its server goes on in a thread.
-#
-# CPython keeps the syntax tree of a script, of this one a quarter of all its memory, until the script has ended; the
-# interpreter then waits for each thread that is no daemon. glibc keeps what was freed until it is told to trim.
-# =====================================================================================================================
+def fill_standard_files():
+    """Open what of standard input, output and error is closed, or the next socket would be taken for it."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            try:
+                os.open(os.devnull, os.O_RDWR)
+            except OSError:     # no null device here: a pipe takes its place, and nobody reads it
+                os.pipe()
 
-def outlive_script(serve, stop):
-    """Where it saves memory, have ``serve`` go on in a thread when the script has ended.
 
-    :param serve: a function that ends the process
-    :param stop: called with the number of each signal that comes, in another thread
-    :returns: whether it does
+def write(number, text):
+    """Write to standard output or error, and wait until all is taken. Returns whether it was.
+
+    :param number: of the descriptor
     """
-    if not (KEEPS_SYNTAX_TREE and on_glibc()):
-        return False
-    # The interpreter runs signal handlers in the main thread alone, which is about to wait for good. So no thread gets
-    # these signals (each inherits the mask of the one that starts it), and one waits for them.
-    numbers = ending_signals()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
-    watcher = threading.Thread(target=_watch, args=(numbers, stop), name="signals")
-    watcher.daemon = True
-    try:
-        watcher.start()
-        threading.Thread(target=_serve_on, args=(serve,), name="echoscp").start()
-        return True
-    except RuntimeError:    # no thread to be had now: the server waits for some, in this one
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        return False
+    data = text if isinstance(text, bytes) else text.encode("ascii", "backslashreplace")
+    while data:
+        try:
+            data = data[os.write(number, data):]
+        except OSError as error:
+            if error.errno not in NOT_NOW + INTERRUPTED or WINDOWS:
+                return False
+            select.select([], [number], [])     # another program has made the terminal or pipe non-blocking
+    return True
 
 
-def _serve_on(serve):
-    try:
-        serve()
-    except Exception:   # the interpreter would exit as if all were well
-        sys.excepthook(*sys.exc_info())
-        os._exit(1)
+def end_by(number):
+    """End as a process that this signal ended, as shells and service managers expect.
 
-
-def _watch(numbers, stop):
-    threading.main_thread().join()      # until the script has ended
-    try:
-        import ctypes
-        ctypes.CDLL(None).malloc_trim(0)
-    except Exception:   # no ctypes, or it is forbidden here: the memory stays ours
-        pass
-    while True:
-        stop(signal.sigwait(numbers))
+    On Windows, and as the first process of a container, no signal of its own ends a process: the exit status is then 128
+    + its number.
+    """
+    if not WINDOWS:
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    os._exit(128 + number)
 
 
 # =====================================================================================================================
@@ -3817,7 +3895,7 @@ def read_options(lines):
     spellings, with_value = {}, set()
     for words in [line.split() for line in lines.splitlines() if line[:12].strip()[:1] == "-"]:
         names = [word for word in words[:2] if word.startswith("-")]
-        spellings.update({name: names[-1] for name in names})
+        spellings.update((name, names[-1]) for name in names)
         if words[len(names)].startswith("["):
             with_value.add(names[-1])
     return spellings, with_value
@@ -3830,39 +3908,55 @@ def parse(arguments):
     :raises UsageError: with the one line that the user gets
     """
     spellings, with_value = read_options(OPTION_LINES)
-    chosen, ports, rest = {}, [], list(arguments)
+    chosen, typed, ports, rest = {}, {}, [], list(arguments)
     while rest:
         argument = rest.pop(0)
-        name, equals, value = argument, "", None
-        if argument not in spellings and argument.startswith("--"):
-            name, equals, value = argument.partition("=")
-        if name in spellings:
-            option = spellings[name]
-            if option not in with_value:
-                if equals:
-                    raise UsageError("option %s takes no value, it was given %s" % (name, quoted(value)))
-                value = True
-            elif not equals:
-                if not rest or rest[0] in spellings or (
-                        rest[0].startswith("--") and rest[0].partition("=")[0] in spellings):
+        name, value = split(argument, spellings)
+        if name not in spellings:
+            if argument.startswith("-") and argument != "-":
+                raise UsageError("unknown option %s%s" % (quoted(argument), hint(argument, spellings, with_value)))
+            ports.append(argument)
+            continue
+        option = spellings[name]
+        if option not in with_value:
+            if value is not None:
+                raise UsageError("option %s takes no value, it was given %s" % (name, quoted(value)))
+            chosen[option] = True
+        else:
+            if value is None:
+                if not rest or split(rest[0], spellings)[0] in spellings:
                     raise UsageError("option %s needs a value: %s" % (name, due(option)))
                 value = rest.pop(0)
-            chosen[option] = value if value is True else checked(option, name, value)
-            contradict(chosen, option, name)
-            if option in ("--help", "--version"):
-                return chosen
-        elif argument.startswith("-") and argument != "-":
-            raise UsageError("unknown option %s%s" % (quoted(argument), hint(argument, spellings, with_value)))
-        else:
-            ports.append(argument)
+            chosen[option] = checked(option, name, value)
+        typed[option] = name
+        contradict(typed, option)
+        if option in ("--help", "--version"):
+            return chosen
+    chosen["port"] = the_port(ports)
+    return chosen
+
+
+def split(argument, spellings):
+    """(option, value) of ``--option=value``; the value is None where there is none, as in ``-x=``."""
+    if argument not in spellings and argument.startswith("--"):
+        name, equals, value = argument.partition("=")
+        return name, value if equals else None
+    return argument, None
+
+
+def the_port(ports):
+    """The port of the arguments that are no options.
+
+    :raises UsageError: unless there is one, and in its range
+    """
     if len(ports) != 1:
         raise UsageError("one port is needed (1 to %d), %s" % (
             LARGEST_PORT, "%d were given: %s" % (len(ports), " ".join([quoted(port) for port in ports]))
             if ports else "none was given; --help shows the options"))
-    chosen["port"] = number(ports[0])
-    if chosen["port"] is None or not 1 <= chosen["port"] <= LARGEST_PORT:
+    port = number(ports[0])
+    if port is None or not 1 <= port <= LARGEST_PORT:
         raise UsageError("port %s is not allowed: 1 to %d" % (quoted(ports[0]), LARGEST_PORT))
-    return chosen
+    return port
 
 
 def checked(option, name, text):
@@ -3912,14 +4006,17 @@ def number(text):
     return int(digits[:LONGEST_NUMBER + 1])
 
 
-def contradict(chosen, option, name):
-    """:raises UsageError: where another member of the option's group was chosen, too."""
+def contradict(typed, option):
+    """Refuse two options of one group.
+
+    :param typed: {long form: spelling} of what was chosen so far
+    :raises UsageError: where another member of the option's group was chosen, too
+    """
     for group in (LEVEL_OPTIONS, SYNTAX_OPTIONS):
-        if option in group:
-            for other in group:
-                if other in chosen and other != option:
-                    raise UsageError("options %s and %s contradict each other: one of %s is allowed" % (
-                        other, name, ", ".join(each for each in sorted(group))))
+        for other in group if option in group else ():
+            if other in typed and other != option:
+                raise UsageError("options %s and %s contradict each other: one of %s is allowed" % (
+                    typed[other], typed[option], ", ".join(each for each in sorted(group))))
 
 
 def hint(argument, spellings, with_value):
@@ -3930,8 +4027,11 @@ def hint(argument, spellings, with_value):
     for candidate in (argument.lower(), "-" + argument, argument[1:], name):
         if candidate in spellings:
             return "; did you mean %s?" % candidate
-    import difflib
-    near = difflib.get_close_matches(argument, sorted(spellings), 1, 0.6)
+    try:
+        import difflib
+        near = difflib.get_close_matches(argument, sorted(spellings), 1, 0.6)
+    except ImportError:     # a stripped-down Python
+        near = []
     return "; did you mean %s?" % near[0] if near else "; --help shows the options"
 
 
@@ -3955,180 +4055,176 @@ def transfer_syntaxes(chosen):
 
 
 # =====================================================================================================================
-# dul/cli.py: ``echoscp [options] port``: logging set-up, signals, and ``main()``.
+# dul/cli.py: ``echoscp [options] port``: logging set-up, and ``main()``.
 # =====================================================================================================================
 
 PROGRAM = "echoscp.py"
 LINE_FORMAT = "%(levelname).1s: %(message)s"
 FAILURE, REFUSED = 1, 2         # exit statuses
 SILENT = CRITICAL + 1
+WRITING_LIMIT = 1.0             # seconds that log lines have to be written when the program ends
+LEVELS_BY_NAME = {"critical": CRITICAL, "error": ERROR, "warning": WARNING, "info": INFO, "debug": DEBUG}
+ADVICE = {errno.EACCES: "; ports below 1024 need privileges", errno.EPERM: "; ports below 1024 need privileges",
+          errno.EADDRINUSE: "; another program listens there"}
+KEYWORDS = {"--aetitle": "ae_title", "--timeout": "timeout", "--acse-timeout": "acse_timeout",
+            "--dimse-timeout": "dimse_timeout", "--max-pdu": "maximum_length"}
 
 
-def log_level(chosen):
-    """The level that the command line asks for; None for the default."""
-    for option, level in (("--quiet", SILENT), ("--verbose", "INFO"), ("--debug", "DEBUG")):
-        if option in chosen:
-            return level
-    return chosen["--log-level"].upper() if "--log-level" in chosen else None
-
-
-def log_to_standard_error(level):
-    """Set up the logger as the manual shows its lines. May be called twice."""
-    import logging
-    logging.raiseExceptions = False     # what cannot be logged is lost, and nothing else
-    logger = logging.getLogger(LOGGER)
-    if not logger.handlers:
-        handler = logging.StreamHandler(Stderr())
-        handler.setFormatter(logging.Formatter(LINE_FORMAT))
-        logger.addHandler(handler)
-    logger.propagate = False
-    logger.setLevel(level or logging.WARNING)
-    logging.getLogger("pydicom").disabled = True    # it would show what a peer sent, unescaped
-
-
-def log_by_file(name, level):
-    """Set up the logger by a configuration file.
-
-    :raises UsageError: where it is missing or broken
-    """
-    import logging
-    from logging.config import fileConfig
-    logging.raiseExceptions = False
-    try:
-        with open(name):
-            pass
-        fileConfig(name, disable_existing_loggers=False)
-    except Exception as error:  # whatever is wrong in it: ConfigParser, import, attribute and file errors
-        reason = " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())
-        raise UsageError("option -lc: %s cannot be used: %s" % (quoted(name), escaped(reason)))
-    if level is not None:
-        logging.getLogger(LOGGER).setLevel(level)
-
-
-def main(arguments=None, launch=None):
+def main(arguments=None):
     """Run the program. It ends by ``sys.exit()`` or by the signal that stopped it.
 
     :param arguments: list of strings; ``sys.argv`` without the program's name where it is None
-    :param launch: called with a function that serves and ends the process, to run it elsewhere, and with one to call
-        with each signal; returns whether it does so; where it does not, or is None, main() does not return
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)    # until the server catches it: no traceback
+        signal.signal(signal.SIGINT, signal.SIG_DFL)    # Ctrl-C ends it without a traceback, until the server catches it
     fill_standard_files()
     try:
         chosen = parse(sys.argv[1:] if arguments is None else arguments)
-        if "--help" in chosen:
-            sys.exit(say(1, help_text()))
-        if "--version" in chosen:
-            sys.exit(say(1, "%s %s\n" % (PROGRAM, VERSION)))
+        if "--help" in chosen or "--version" in chosen:
+            text = help_text() if "--help" in chosen else "%s v%s\n" % (PROGRAM, VERSION)
+            sys.exit(0 if write(1, text) else FAILURE)
         if "--log-config" in chosen:
             log_by_file(chosen["--log-config"], log_level(chosen))
-        elif log_level(chosen) is not None:
-            log_to_standard_error(log_level(chosen))
-        try:
-            listener = handed_over(os.environ)
-        except ValueError as error:
-            raise UsageError(str(error))
-        if listener is not None and listener.getsockname()[1] != chosen["port"]:
-            raise UsageError("port %d is not the port of the socket handed over (LISTEN_FDS), which is %d" % (
-                chosen["port"], listener.getsockname()[1]))
+        listener = activated(chosen["port"])
     except UsageError as error:
-        say(2, "%s: %s\n" % (PROGRAM, error))
+        write(2, "%s: %s\n" % (PROGRAM, error))
         sys.exit(REFUSED)
-    run(chosen, listener, launch)
+    serve(chosen, listener)
 
 
-def run(chosen, listener, launch):
+def activated(port):
+    """The socket that systemd hands over, or None.
+
+    :raises UsageError: where it cannot be used, or listens on another port
+    """
+    try:
+        listener = handed_over(os.environ)
+    except ValueError as error:
+        raise UsageError(str(error))
+    if listener is not None and listener.getsockname()[1] != port:
+        other = listener.getsockname()[1]
+        listener.close()
+        raise UsageError("port %d is not the port of the socket handed over (LISTEN_FDS), which is %d" % (port, other))
+    return listener
+
+
+def serve(chosen, listener):
     """Listen, serve until a signal comes, and end by it."""
     raise_file_limit()
-    port, report = chosen["port"], Report()
-    given = {"ae_title": chosen.get("--aetitle"), "timeout": chosen.get("--timeout"),
-             "acse_timeout": chosen.get("--acse-timeout"), "dimse_timeout": chosen.get("--dimse-timeout"),
-             "maximum_length": chosen.get("--max-pdu"), "transfer_syntaxes": transfer_syntaxes(chosen)}
-    report.lines(["$%s v%s" % (PROGRAM, VERSION), ""])
+    if hasattr(signal, "SIGTTOU"):
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)   # a line to a terminal with tostop must not stop the process
+    settings = dict((KEYWORDS[option], chosen[option]) for option in KEYWORDS if option in chosen)
     try:
-        server = EchoServer(port, listener=listener, report=report, steward=find_steward(),
-                            **{name: value for name, value in given.items() if value is not None})
+        server = EchoServer(chosen["port"], listener=listener, alone=True, transfer_syntaxes=transfer_syntaxes(chosen),
+                            **settings)
     except (socket.error, OSError) as error:
-        log_unless_set_up(chosen)
-        report.log(CRITICAL, "cannot listen on port %d: %s%s" % (
-            port, error.strerror or error, ADVICE.get(error.errno, "")))
+        set_up_log(chosen)
+        log_line(CRITICAL, "cannot listen on port %d: %s%s" % (
+            chosen["port"], error.strerror or error, ADVICE.get(error.errno, "")))
         sys.exit(FAILURE)
-    report.lines(["Listening on port %d (%s) as %s" % (
-        port, "IPv6 and IPv4" if server.socket.family != socket.AF_INET else "IPv4", server.settings.ae_title)])
-    log_unless_set_up(chosen)
+    set_up_log(chosen)
+    learn_uid_names()
+    writer = write_in_a_thread(server.log)
+    server.log.line(DEBUG, "Listening on port %d (%s) as %s" % (
+        chosen["port"], "IPv4" if server.socket.family == socket.AF_INET else "IPv6 and IPv4", server.settings.ae_title))
     received = []
 
-    def serve():
-        """Serve until a signal comes, and end by it."""
-        notify(os.environ, "READY=1")
-        server.serve_forever(SIGNAL_PAUSE)
-        notify(os.environ, "STOPPING=1")
-        report.lines([report.summary()])
-        end_by(received[0])
-
-    def stop(number, _=None):
+    def stop(number, _):
         """A signal has come: the first one stops the server, the second one ends the process at once."""
         received.append(number)
         if len(received) > 1:
             end_by(number)
         server.request_stop()
 
-    # with -d and -lc, modules may be imported later that expect that the script goes on
-    if "--log-config" in chosen or log_level(chosen) == "DEBUG" or launch is None or not launch(serve, stop):
-        catch_signals(server, stop)
-        serve()
-
-
-def log_unless_set_up(chosen):
-    """The default set-up, which waits until the server listens: logging takes longer to import than most."""
-    if "--log-config" not in chosen and log_level(chosen) is None:
-        log_to_standard_error(None)
-
-
-ADVICE = {errno.EACCES: "; ports below 1024 need privileges", errno.EPERM: "; ports below 1024 need privileges",
-          errno.EADDRINUSE: "; another program listens there"}
-
-
-def catch_signals(server, stop):
-    """Have ``stop`` called with each signal, and the server woken."""
     for number in ending_signals():
         signal.signal(number, stop)
     wake_on_signal(server.ringer)
+    notify(os.environ, "READY=1")
+    server.serve_forever(SIGNAL_PAUSE)
+    notify(os.environ, "STOPPING=1")
+    server.log.line(DEBUG, server.summary())
+    if writer:
+        writer.finish(WRITING_LIMIT)
+    server.server_close()
+    end_by(received[0])
 
 
-def end_by(number):
-    """End as a process that this signal ended, as shells and service managers expect."""
-    if WINDOWS:
-        sys.exit(128 + number)
+def log_level(chosen):
+    """The level that the command line asks for; None for the default."""
+    for option, level in (("--quiet", SILENT), ("--verbose", INFO), ("--debug", DEBUG)):
+        if option in chosen:
+            return level
+    return LEVELS_BY_NAME.get(chosen.get("--log-level"))
+
+
+def set_up_log(chosen):
+    """Set up the logger as the manual shows its lines, unless a configuration file has; the first lines of -d."""
+    import logging
+    logging.raiseExceptions = False     # what cannot be logged is lost, and nothing else
+    logger = logging.getLogger(LOGGER)
+    if "--log-config" not in chosen:
+        handler = logging.Handler()
+        handler.emit = lambda record: write(2, handler.format(record) + "\n")
+        handler.setFormatter(logging.Formatter(LINE_FORMAT))
+        logger.addHandler(handler)
+        logger.propagate = False
+        logger.setLevel(log_level(chosen) or WARNING)
+    log_line(DEBUG, "$%s v%s" % (PROGRAM, VERSION))
+    log_line(DEBUG, "")
+
+
+def log_line(level, text):
+    """Log a line before there is a server."""
+    if enabled(level):
+        hand_over(new_record(level, text, dict(NO_PEER, text=text)))
+
+
+def log_by_file(name, level):
+    """Set up the logger by a configuration file.
+
+    :raises UsageError: where it, or what it needs, is missing or broken
+    """
     try:
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
-    except ValueError:      # only the main thread may do that; in others nobody handles it, but it is blocked
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
-        signal.pthread_kill(threading.current_thread().ident, number)
-    os._exit(128 + number)      # still here: no signal of its own ends the first process of a container
+        import logging
+        from logging.config import fileConfig
+        logging.raiseExceptions = False
+        with open(name):
+            pass
+        fileConfig(name, disable_existing_loggers=False)
+    except Exception as error:  # whatever is wrong in it: ConfigParser, import, attribute and file errors
+        reason = " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())
+        other = getattr(error, "filename", None)    # a file that it names
+        if other and other != name:
+            reason = "%s: %s" % (quoted(other), reason)
+        raise UsageError("option -lc: %s cannot be used: %s" % (quoted(name), escaped(reason)))
+    if level is not None:
+        logging.getLogger(LOGGER).setLevel(level)
 
 
-def fill_standard_files():
-    """Open what of standard input, output and error is closed, or the next socket would be taken for it."""
-    for number in (0, 1, 2):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
-
-
-def say(number, text):
-    """Write to standard output or error. Returns the exit status: of a failure, where nobody can read it."""
+def write_in_a_thread(log):
+    """Have the log written by a thread of its own. Returns the LogWriter; None where there is no thread for it."""
     try:
-        os.write(number, text.encode("ascii", "backslashreplace"))
-        return 0
-    except OSError:
-        return FAILURE
+        writer = LogWriter()
+        log.put = writer.put
+        return writer
+    except (ThreadError, RuntimeError):
+        return None
+
+
+def learn_uid_names():
+    """Take over the names of UIDs from pydicom, where it is installed. This is the only place that looks for it."""
+    try:
+        import warnings
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from pydicom.uid import UID_dictionary
+        for uid, entry in UID_dictionary.items():
+            UID_NAMES.setdefault(uid, escaped(entry[0]))
+    except Exception:   # a package that this program does not need must not be able to stop it
+        pass
 
 
 __version__ = VERSION
 
 if __name__ == "__main__":
-    main(launch=outlive_script)
+    main()

@@ -15,11 +15,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ONE_FILE = os.path.join(HERE, "echoscp.py")
 
 # The modules of dul/, each of which imports only from those before it.
-MODULES = ("compat", "codes", "errors", "settings", "items", "pdu", "fsm", "acse", "dimse", "transport", "reader",
-           "names", "dump", "foreign", "report", "association", "steward", "server", "systemd", "script", "options", "cli")
+MODULES = ("codes", "text", "words", "errors", "settings", "items", "pdu", "fsm", "acse", "dimse", "association",  # protocol
+           "compat", "transport", "reader", "connection", "admission", "dump", "foreign", "events", "log", "pool",  # host
+           "server", "service", "options", "cli")
 
 HEADER = '''\
-"""echoscp {version}: a DICOM Verification (C-ECHO) SCP in one file, for any Python from 2.7 on, nothing installed.
+"""echoscp {version}: a DICOM Verification (C-ECHO) SCP in one file, for any Python from 2.6 on, nothing installed.
 
     python echoscp.py 11112             answer C-ECHO on port 11112
     python echoscp.py --help            all options
@@ -34,7 +35,7 @@ FOOTER = '''
 __version__ = VERSION
 
 if __name__ == "__main__":
-    main(launch=outlive_script)
+    main()
 '''
 BANNER = "# " + "=" * 117
 DOCSTRING = re.compile(r'\A"""(.*?)"""\n', re.DOTALL)

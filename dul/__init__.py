@@ -1,11 +1,12 @@
 """The DICOM Upper Layer of a Verification (C-ECHO) SCP.
 
-Every module has one concern, and imports only from those above it in this list: compat, codes, errors, settings, items,
-pdu, fsm, acse, dimse, transport, reader, names, dump, foreign, report, association, steward, server, systemd, script,
-options, cli.
+Every module has one concern, and imports only from those above it in this list. The protocol half, which knows no
+socket, thread, clock, file or log: codes, text, words, errors, settings, items, pdu, fsm, acse, dimse, association.
+The host half, which carries out what it says: compat, transport, reader, connection, admission, dump, foreign, events,
+log, pool, server, service, options, cli.
 """
 from dul.codes import VERSION as __version__
-from dul.report import Notice
+from dul.events import Notice
 from dul.server import EchoServer
 
 __all__ = ["EchoServer", "Notice", "__version__"]

@@ -1,4 +1,4 @@
-from dul.report import Notice as Notice
+from dul.events import Notice as Notice
 from dul.server import EchoServer as EchoServer
 
 __version__: str

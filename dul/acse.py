@@ -1,68 +1,152 @@
-"""What an A-ASSOCIATE-RQ is answered with (PS3.8 7.1, 9.3.3; PS3.7 D.3). Pure."""
+"""What an A-ASSOCIATE-RQ is answered with (PS3.8 7.1, 9.3.3; PS3.7 D.3)."""
+import collections
+import struct
+
 from dul.codes import (
-    ABSTRACT_SYNTAX_NOT_SUPPORTED, ACCEPTANCE, APPLICATION_CONTEXT_NAME, IMPLEMENTATION_CLASS, IMPLEMENTATION_VERSION,
-    IMPLICIT_LITTLE, PROTOCOL_VERSION, REJECT_APPLICATION_CONTEXT, REJECT_PROTOCOL_VERSION,
-    TRANSFER_SYNTAXES_NOT_SUPPORTED, VERIFICATION)
-from dul.compat import escaped
+    ABSTRACT_SYNTAX_NOT_SUPPORTED, ACCEPTANCE, APPLICATION_CONTEXT, APPLICATION_CONTEXT_NAME, IMPLEMENTATION_CLASS,
+    IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, IMPLEMENTATION_VERSION_NAME, IMPLICIT_LITTLE, MAXIMUM_LENGTH,
+    PRESENTATION_CONTEXT_AC, PROTOCOL_VERSION, REJECT_APPLICATION_CONTEXT, REJECT_PROTOCOL_VERSION, TRANSFER_SYNTAX,
+    TRANSFER_SYNTAXES_NOT_SUPPORTED, USER_IDENTITY_AC, USER_IDENTITY_RQ, USER_INFORMATION, VERIFICATION)
 from dul.errors import Rejected
-from dul.items import (
-    ApplicationContext, ImplementationClassUID, ImplementationVersionName, MaximumLength, PresentationContextAC,
-    UserIdentityAC, UserIdentityRQ, UserInformation, Value)
-from dul.pdu import AAssociateAC
+from dul.items import encode_item, unpadded
+from dul.pdu import AAssociateRQ, encode_associate_ac
+from dul.text import as_native, counted, escaped
+from dul.words import uid_name
+
+CONFIRMED_IDENTITIES = (1, 2)   # user name, with or without passcode: their 59H is empty (PS3.7 D.3.3.7)
+NAMES_SHOWN = 4                 # proposed services or transfer syntaxes that one line names at most
+LARGEST_REMEMBERED = 1024       # bytes of a request
+MOST_REMEMBERED = 16            # requests
+
+# The answer to a proposed context (21H): a transfer syntax also where it is refused, because some peers want one.
+AnsweredContext = collections.namedtuple("AnsweredContext", "context_id result transfer_syntax")
 
 
-class Acceptance(Value):
-    """What was agreed on.
+class Decision(object):
+    """An A-ASSOCIATE-RQ and its answer. It is not changed any more, so that associations may share it.
 
-    :ivar ac: the AAssociateAC
-    :ivar contexts: {presentation context ID: transfer syntax UID} of the accepted contexts
+    :ivar request: AAssociateRQ
+    :ivar titles: (Calling-AE-title, Called-AE-title) as text
+    :ivar rejection: (result, source, reason) and a sentence; None where it is accepted
+    :ivar answers: list of AnsweredContext, in the order of the request's contexts
+    :ivar identity_confirmed: whether the answer has a 59H
+    :ivar ac: the A-ASSOCIATE-AC, encoded
+    :ivar contexts: the IDs of the accepted presentation contexts, sorted
     :ivar maximum_length: the longest PDU-length of a P-DATA-TF that the peer takes, in bytes; 0: no limit
     """
 
-    __slots__ = ("ac", "contexts", "maximum_length")
+    __slots__ = ("request", "titles", "rejection", "answers", "identity_confirmed", "ac", "contexts",
+                 "maximum_length")
+
+    def __init__(self, request, settings):
+        self.request = request
+        self.titles = (escaped(unpadded(request.calling)), escaped(unpadded(request.called)))
+        self.rejection = rejection(request)
+        self.answers = [answer(proposed, settings.transfer_syntaxes) for proposed in request.contexts]
+        self.contexts = sorted(set(each.context_id for each in self.answers if each.result == ACCEPTANCE))
+        self.maximum_length = (request.first(MAXIMUM_LENGTH) or (0,))[0]
+        identity_type, response_requested = (request.first(USER_IDENTITY_RQ) or (0, 0))[:2]
+        self.identity_confirmed = response_requested == 1 and identity_type in CONFIRMED_IDENTITIES
+        self.ac = encode_associate_ac(request.echoed, self.items(settings.maximum_length))
+
+    def items(self, maximum_length):
+        """The variable items of the A-ASSOCIATE-AC, encoded: 10H, each 21H, and 50H with 51H, 52H, 55H and perhaps 59H."""
+        contexts = [encode_item(PRESENTATION_CONTEXT_AC, struct.pack(">BxBx", each.context_id, each.result)
+                                + encode_item(TRANSFER_SYNTAX, each.transfer_syntax)) for each in self.answers]
+        user = (encode_item(MAXIMUM_LENGTH, struct.pack(">I", maximum_length))
+                + encode_item(IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_CLASS)
+                + encode_item(IMPLEMENTATION_VERSION_NAME, IMPLEMENTATION_VERSION))
+        if self.identity_confirmed:
+            user += encode_item(USER_IDENTITY_AC, struct.pack(">H", 0))
+        return (encode_item(APPLICATION_CONTEXT, APPLICATION_CONTEXT_NAME) + b"".join(contexts)
+                + encode_item(USER_INFORMATION, user))
+
+    @property
+    def rejected(self):
+        """The Rejected that the peer is owed, or None."""
+        return self.rejection and Rejected(*self.rejection)
+
+    def problem(self):
+        """Why no proposed presentation context can be used, and what was proposed instead: one sentence."""
+        proposed = self.request.contexts
+        wanted = [context for context, answered in zip(proposed, self.answers)
+                  if answered.result != ABSTRACT_SYNTAX_NOT_SUPPORTED]
+        count = counted(len(proposed), "context")
+        if not wanted:
+            return "proposed %s, no Verification: %s: this is an echo server" % (
+                count, _some([context.abstract_syntax for context in proposed], "contexts"))
+        return "proposed %s, Verification with no transfer syntax that is taken here: %s" % (
+            count, _some(sorted(set(syntax for context in wanted for syntax in context.transfer_syntaxes)), "syntaxes"))
 
 
-def check_protocol_version(request):
-    """What the service provider itself rejects (AE-6).
+class Negotiator(object):
+    """Decides on A-ASSOCIATE-RQs by the settings of a server.
 
-    :raises Rejected: unless bit 0 of the Protocol-version is set (PS3.8 9.3.2)
+    The same bytes have the same answer, and most peers send the same bytes each time. So the last few decisions are
+    remembered: MOST_REMEMBERED at most, of LARGEST_REMEMBERED bytes at most, and none of a request that has a user
+    identity or anything else that this program does not know.
+
+    :param settings: Settings
+    """
+
+    __slots__ = ("settings", "remembered")
+
+    def __init__(self, settings):
+        self.settings = settings
+        self.remembered = {}
+
+    def decide(self, data):
+        """The Decision on a whole A-ASSOCIATE-RQ.
+
+        :raises InvalidPDU: where it is broken
+        """
+        decision = self.remembered.get(data)
+        if decision is None:
+            request = AAssociateRQ(data)
+            decision = Decision(request, self.settings)
+            if len(data) <= LARGEST_REMEMBERED and not request.unknown and request.first(USER_IDENTITY_RQ) is None:
+                if len(self.remembered) >= MOST_REMEMBERED:
+                    self.remembered.clear()
+                self.remembered[data] = decision
+        return decision
+
+
+def rejection(request):
+    """What an A-ASSOCIATE-RQ is rejected for: ((result, source, reason), sentence), or None.
+
+    The service provider tests bit 0 of the Protocol-version (AE-6, PS3.8 9.3.2), the service user the application
+    context (AE-8). Any AE title is accepted.
     """
     if not request.protocol_version & PROTOCOL_VERSION:
-        raise Rejected(REJECT_PROTOCOL_VERSION, "Protocol-version %04XH, due: bit 0 set" % request.protocol_version)
-
-
-def negotiate(request, settings):
-    """The service user's answer to an A-ASSOCIATE-RQ: an Acceptance (AE-7), which may hold no accepted context.
-
-    Any AE title is accepted; role selection and asynchronous operations are not answered, so that the defaults hold.
-
-    :raises Rejected: for an application context that is not DICOM's (AE-8)
-    """
+        return REJECT_PROTOCOL_VERSION, "Protocol-version %04XH, due: bit 0 set" % request.protocol_version
     if request.application_context != APPLICATION_CONTEXT_NAME:
-        raise Rejected(REJECT_APPLICATION_CONTEXT, "Application-context-name %s, due: %s" % (
-            escaped(request.application_context or b"(none)"), escaped(APPLICATION_CONTEXT_NAME)))
-    answers, contexts = [], {}
-    for proposed in request.presentation_contexts:
-        result, syntax = choose(proposed, settings.transfer_syntaxes)
-        answers.append(PresentationContextAC(proposed.context_id, result, syntax))
-        if result == ACCEPTANCE:
-            contexts[proposed.context_id] = syntax
-    sub_items = [MaximumLength(settings.maximum_length), ImplementationClassUID(IMPLEMENTATION_CLASS),
-                 ImplementationVersionName(IMPLEMENTATION_VERSION)]
-    identity = request.first(UserIdentityRQ)
-    if identity is not None and identity.positive_response_requested == 1:
-        sub_items.append(UserIdentityAC(b""))
-    maximum = request.first(MaximumLength)
-    ac = AAssociateAC(PROTOCOL_VERSION, request.called, request.calling, request.reserved,
-                      [ApplicationContext(APPLICATION_CONTEXT_NAME)] + answers + [UserInformation(sub_items)])
-    return Acceptance(ac, contexts, 0 if maximum is None else maximum.length)
+        return REJECT_APPLICATION_CONTEXT, "Application-context-name %s, due: %s" % (
+            "(none)" if request.application_context is None else uid_name(request.application_context),
+            as_native(APPLICATION_CONTEXT_NAME))
+    return None
 
 
-def choose(proposed, transfer_syntaxes):
-    """(result, transfer syntax) for one proposed context: the first of ours that it proposes (PS3.8 9.3.3.2)."""
+def answer(proposed, transfer_syntaxes):
+    """The AnsweredContext for one proposed context: the first of ours that it proposes (PS3.8 9.3.3.2).
+
+    :param transfer_syntaxes: ours, the preferred one first
+    """
     if proposed.abstract_syntax != VERIFICATION:
-        return ABSTRACT_SYNTAX_NOT_SUPPORTED, IMPLICIT_LITTLE
+        return AnsweredContext(proposed.context_id, ABSTRACT_SYNTAX_NOT_SUPPORTED, IMPLICIT_LITTLE)
     for syntax in transfer_syntaxes:
         if syntax in proposed.transfer_syntaxes:
-            return ACCEPTANCE, syntax
-    return TRANSFER_SYNTAXES_NOT_SUPPORTED, IMPLICIT_LITTLE
+            return AnsweredContext(proposed.context_id, ACCEPTANCE, syntax)
+    return AnsweredContext(proposed.context_id, TRANSFER_SYNTAXES_NOT_SUPPORTED, IMPLICIT_LITTLE)
+
+
+def _some(uids, noun):
+    """The names of the first few different UIDs, and how many of the list are not named."""
+    names, named, more = [], set(), 0
+    for uid in uids:
+        if uid not in named:
+            if len(names) == NAMES_SHOWN:
+                more += 1
+                continue
+            named.add(uid)
+            names.append(uid_name(uid))
+    return ", ".join(names) + (", and %d more %s" % (more, noun) if more else "")

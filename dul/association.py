@@ -1,418 +1,351 @@
-"""One association, from accept to close: it owns socket, state and ARTIM, and runs the table's actions.
+"""One association, from accept to close, as PS3.8 sees it: an acceptor that answers C-ECHO.
 
-The thread that runs it turns what comes from the peer into events; PS3.8 Table 9-10 (fsm) says which action that is;
-the method of the action's name carries it out. What the service user does (accept, answer an echo, agree to a
-release) is an event of its own, raised from within the action that told the user.
+It knows no socket, thread, clock, file or log. Its owner calls a method for each thing that happens: open(), header()
+and pdu(), lost(), expired(), abort(), release(). What is to be done then, and what happened, is in ``effects``, a list
+of (kind, value) in their order. The owner carries out the effects and tells the facts; nothing else comes back.
+
+======== =========================================================================================================
+effect   value
+======== =========================================================================================================
+SEND     bytes of one PDU, to be sent
+CLOCK    (option, seconds): receiving ends so many seconds from now, and expired() is due then; 0 seconds: never
+======== =========================================================================================================
+
+============ =====================================================================================================
+fact         value
+============ =====================================================================================================
+REQUESTED    Decision: an A-ASSOCIATE-RQ came
+ACCEPTED     Decision: it is accepted
+ECHOED       Echo: a C-ECHO-RQ is answered
+MOVED        (state, event, action, next state), only where ``trace`` was asked for
+REJECTED     Rejected; this fact and those below end the association, and each association has one of them
+RELEASED     None
+ABORTING     the error for which this side aborts: InvalidPDU, UnexpectedPDU, MessageError, Expired, Stopped
+ABORTED      Aborted: the peer aborts
+LOST         ConnectionLost, ClosedHere
+BARE         ConnectionLost: the connection ended without one byte from the peer
+EXPIRED      Expired: ARTIM ended while no A-ASSOCIATE-RQ was there
+============ =====================================================================================================
 """
-from dul.acse import check_protocol_version, negotiate
+from dul.acse import Decision
 from dul.codes import (
-    A_ABORT, A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ, A_RELEASE_RP, A_RELEASE_RQ, ABORT_BY_USER,
-    LARGEST_RQ, P_DATA_TF, PDU_NAMES, REJECT_LOCAL_LIMIT)
-from dul.compat import escaped, monotonic
-from dul.dimse import (
-    US, Assembler, CommandSet, CommonEcho, EchoRequest, to_pdus)
-from dul.dump import no_context_sentence
-from dul.errors import (
-    Aborted, ConnectionLost, Expired, InvalidPDU, MessageError, Rejected, Stopped, UnexpectedPDU, abort_words,
-    reject_words)
-from dul.foreign import protocol_of
+    A_ABORT, A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ, A_RELEASE_RP, A_RELEASE_RQ, ABORT_BY_USER, CLOSING_SECONDS,
+    LARGEST_RQ, P_DATA_TF, REJECT_LOCAL_LIMIT)
+from dul.dimse import EchoService
+from dul.errors import Aborted, ClosedHere, Expired, InvalidPDU, MessageError, Rejected, UnexpectedPDU
 from dul.fsm import (
-    CONTENT, HEADER, START, Evt3, Evt4, Evt5, Evt6, Evt7, Evt8, Evt9, Evt10, Evt11, Evt12, Evt13, Evt14, Evt15,
-    Evt16, Evt17, Evt18, Evt19, Machine, Undefined)
-from dul.pdu import AAbort, AAssociateRJ, AReleaseRP, AReleaseRQ, check_header, decode_pdu
-from dul.reader import FIRST_READ, PDUReader
-from dul.report import LOST
-from dul.transport import Transport
+    ACTIONS, FIRST, HEADER, SECOND, START, STOP, Evt3, Evt4, Evt5, Evt6, Evt7, Evt8, Evt9, Evt10, Evt11, Evt12, Evt13,
+    Evt14, Evt15, Evt16, Evt17, Evt18, Evt19, Machine)
+from dul.pdu import RELEASE_RP, RELEASE_RQ, check_header, decode_abort, encode_abort, encode_associate_rj
+from dul.words import PDU_NAMES
 
-SEND_LIMIT = 30         # seconds that a send may take where -ta is 0
-BUSY_MASK = 63          # every 64th association and every 64th echo tells the server that there is work
-STOPPED = "this server stops"
+# Effects, facts, and the facts that end an association
+SEND, CLOCK = "send", "clock"
+MOVED, REQUESTED, ACCEPTED, ECHOED = "moved", "received", "accepted", "echoed"
+REJECTED, RELEASED, ABORTING, ABORTED, LOST, BARE, EXPIRED = (
+    "rejected", "released", "aborting", "aborted", "lost", "bare", "expired")
+
+# What the owner is to do with a PDU after its header
+READ, SKIP, SEEK, DISCARD = "read", "skip", "seek", "discard"
 
 EVENT_OF_PDU = {A_ASSOCIATE_AC: Evt3, A_ASSOCIATE_RJ: Evt4, A_ASSOCIATE_RQ: Evt6, P_DATA_TF: Evt10,
                 A_RELEASE_RQ: Evt12, A_RELEASE_RP: Evt13, A_ABORT: Evt16}
-ECHO = (Evt10, Evt9)    # the request in one P-DATA-TF, and its response
 
 
 class Association(object):
     """The acceptor's side of one association.
 
-    :param sock: the accepted, connected socket; it is closed at the end of run()
-    :param address: of the peer, as accept() gives it
-    :param settings: Settings
-    :param report: Report
-    :param host: what it is part of: ``stopping`` (whether to abort and go), ``admit()`` (whether one association more
-        may be established; if so, ``leave()`` follows), ``busy()`` (called now and then while echoes are answered)
+    :param negotiator: Negotiator, which has the Settings
+    :param admit: called once, when an acceptable A-ASSOCIATE-RQ came: whether there is room for one association more
+    :param trace: whether each step of the state machine is a fact (MOVED)
+    :ivar effects: list of (kind, value); the owner takes them out
+    :ivar undecided: the Decision that respond() is due for, or None
     """
 
-    __slots__ = ("transport", "reader", "machine", "settings", "report", "host", "address", "_peer", "number",
-                 "calling", "called", "request", "contexts", "maximum_length", "assembler", "clock", "admitted",
-                 "verbose", "debug", "unwatched", "outcome", "echoes", "slowest", "began", "wish", "evicted", "common")
+    __slots__ = ("settings", "negotiator", "admit", "trace", "machine", "effects", "event", "undecided", "service", "clock",
+                 "echoes", "ended")
 
-    def __init__(self, sock, address, settings, report, host):
-        self.transport = Transport(sock, settings.acse_timeout or SEND_LIMIT)
-        self.reader = PDUReader(self.transport.receive, self.transport.hurry)
+    def __init__(self, negotiator, admit, trace=False):
+        self.settings = negotiator.settings
+        self.negotiator = negotiator
+        self.admit = admit
+        self.trace = trace
         self.machine = Machine()
-        self.settings = settings
-        self.report = report
-        self.host = host
-        self.address = address
-        self._peer = None
-        self.number = 0
-        self.calling = self.called = ""
-        self.request = None             # AAssociateRQ, for the dump of its answer
-        self.contexts = {}              # {accepted presentation context ID: transfer syntax}
-        self.maximum_length = 0         # the peer's
-        self.common = None              # CommonEcho, while it may be used
-        self.assembler = Assembler()
-        self.clock = ("", 0)            # the option and the seconds of the deadline that runs
-        self.admitted = self.verbose = self.debug = False
-        self.unwatched = False          # nobody is told of an echo
-        self.evicted = False            # the server needed its place
-        self.outcome = LOST
+        self.effects = []
+        self.event = None           # of the PDU whose header was accepted
+        self.undecided = None
+        self.service = None         # EchoService, once accepted
+        self.clock = ("", 0)        # the option and the seconds of the deadline that runs
         self.echoes = 0
-        self.slowest = 0.0              # seconds, measured at debug alone
-        self.began = 0.0                # when the message at hand had arrived, likewise
-        self.wish = None                # Evt11 or Evt15, where on_event asked for it
+        self.ended = False          # whether the fact that ends it was told
 
-    @property
-    def peer(self):
-        """``address:port`` of the peer; of an IPv4 peer in IPv4's form, of an IPv6 peer with brackets."""
-        if self._peer is None:
-            host = self.address[0] if self.address else "?"
-            if host.startswith("::ffff:") and "." in host:
-                host = host[7:]
-            self._peer = "%s:%d" % ("[%s]" % host if ":" in host else host, self.address[1] if self.address else 0)
-        return self._peer
+    # ---- what happens
 
-    # ---- the loop
+    def open(self):
+        """The transport connection was accepted (Evt5)."""
+        self.handle(Evt5)
 
-    def run(self):
-        """Serve the association until its socket is closed. Nothing that the peer does raises anything."""
-        try:
-            self.report.connected(self)
-            if not self.number & BUSY_MASK:
-                self.host.busy()
-            event, what = Evt5, None
-            while True:
-                try:
-                    self.happen(event, what)
-                    if self.wish is not None:
-                        self.grant()
-                    if self.machine.over:
-                        return
-                    if self.host.stopping and self.machine.allows(Evt15):
-                        event, what = Evt15, Stopped(STOPPED)
-                    else:
-                        event, what = self.next_event()
-                except ConnectionLost as error:
-                    event, what = self.connection_lost(error)
-                except Expired:
-                    event, what = self.expiry()
-        except Undefined:
-            self.report.fault("internal error, the connection is closed", self)
-        finally:
-            self.report.closing(self)
-            self.transport.close()
-            if self.admitted:
-                self.host.leave()
-            self.report.closed(self)
+    def header(self, pdu_type, length, data):
+        """The first six bytes of a PDU arrived.
 
-    def happen(self, event, what=None):
-        """An event: the table's action, its next state, its effect.
-
-        :param what: what came with the event: a PDU, or the error that it is about
-        :raises Undefined: where the table has no cell for it
+        :param length: its PDU-length
+        :param data: what has arrived of it, for the error
+        :returns: what is to be done with it. READ: pdu() is due with the whole PDU. SKIP: the rest of it is thrown
+            away. SEEK: likewise, but an A-ABORT in it is heard. DISCARD: it is not known where the next PDU begins:
+            all that follows is thrown away up to an A-ABORT
         """
-        machine = self.machine
-        state, branch = machine.state, 0
-        action = machine.action(event)
-        if action.next_state is None:
-            branch, what = self.branch(action, what)
-        artim = machine.enter(action, branch)
-        if self.debug:
-            self.report.moved(self, state, event, action, machine.state)
-        if artim is not None:
-            self.start_clock("-ta", self.settings.acse_timeout if artim is START else 0)
-        getattr(self, action.effect)(what)
-
-    def branch(self, action, what):
-        """Which of its two next states AE-6 or AR-8 leads to, and what its effect is given."""
-        if action.needs is not CONTENT:
-            return 1, what              # AR-8: an acceptor goes to Sta10
-        try:
-            check_protocol_version(what)
-            if not self.host.admit():
-                raise Rejected(REJECT_LOCAL_LIMIT, "too many associations at once")
-            self.admitted = True
-            return 0, what
-        except Rejected as error:
-            self.report.requested(self, what)
-            return 1, error
-
-    def next_event(self):
-        """Wait for the next PDU, and return (event, what came with it)."""
-        reader, machine = self.reader, self.machine
-        if self.common is not None and machine.stays(ECHO) and reader.between and not self.assembler.begun:
-            receive, answer_to = reader.receive, self.common.answer
-            data = receive(FIRST_READ)
-            answer = answer_to(data)
-            while answer is not None:
-                if not self.unwatched or self.host.stopping:
-                    return Evt10, answer
-                self.dt_1((answer,))    # all that is to do between two events that leave the state as it is
-                data = receive(FIRST_READ)
-                answer = answer_to(data)
-            reader.feed(data)
-        pdu_type, length = reader.header()
         try:
             check_header(pdu_type, length, self.settings.maximum_length)
-            if self.debug:
-                self.report.received(self, PDU_NAMES[pdu_type], length)
-            event = EVENT_OF_PDU[pdu_type]
-            action = machine.action(event)
-            if action.needs is HEADER:
-                return event, UnexpectedPDU(PDU_NAMES[pdu_type], machine.state)
-            if action.needs is not CONTENT:
-                reader.skip()
-                return event, None
-            if length > LARGEST_RQ:     # a P-DATA-TF where we announced no limit
-                return Evt15, MessageError("P-DATA-TF: PDU-length is %d, more than any C-ECHO-RQ needs" % length)
-            data = reader.pdu()
-            if self.debug:
-                self.began = monotonic()
-            try:
-                return event, decode_pdu(data)
-            except InvalidPDU as error:
-                error.data = data
-                raise
         except InvalidPDU as error:
-            if not error.data:      # it is the header
-                error.data = reader.buffer
-                reader.lost = pdu_type in PDU_NAMES     # whose length lies, so that nobody knows where the next PDU is
-            return Evt19, error
+            lost = self.machine.closing or pdu_type in PDU_NAMES
+            self.invalid(error, data)
+            return DISCARD if lost else SEEK
+        self.event = event = EVENT_OF_PDU[pdu_type]
+        if self.machine.action(event).needs is HEADER:
+            self.handle(event, UnexpectedPDU(PDU_NAMES[pdu_type], self.machine.state))
+            return SKIP
+        if length > LARGEST_RQ:     # a P-DATA-TF where we announced no limit
+            self.handle(Evt15, MessageError("P-DATA-TF: PDU-length is %d, more than any C-ECHO-RQ needs" % length))
+            return SKIP
+        return READ
 
-    def connection_lost(self, error):
-        """The event that the end of the stream is: ours, where the server stops."""
-        if self.host.stopping and self.machine.allows(Evt15):
-            return Evt15, Stopped(STOPPED)
-        error.state, error.progress = self.machine.state, self.reader.progress()
-        error.expected = self.host.stopping or not self.machine.allows(Evt15) and self.outcome != LOST
-        return Evt17, error
+    def pdu(self, data):
+        """The whole PDU arrived whose header was accepted."""
+        event, value = self.event, None
+        try:
+            if event is Evt10:
+                value = self.service.decode(data)
+            elif event is Evt6:
+                value = self.negotiator.decide(data)
+            elif event is Evt16:
+                value = Aborted(*decode_abort(data))
+        except InvalidPDU as error:
+            return self.invalid(error, data)
+        if event is Evt6:
+            return self.requested(value)
+        self.handle(event, value)
 
-    def expiry(self):
-        """The event that a passed deadline is: ARTIM's where it runs, else a service user who has waited enough."""
+    def invalid(self, error, data):
+        """An unrecognized or invalid PDU arrived (Evt19)."""
+        error.data = data
+        self.handle(Evt19, error)
+
+    def requested(self, decision):
+        """An A-ASSOCIATE-RQ arrived (Evt6): the service provider judges it (AE-6)."""
+        self.effects.append((REQUESTED, decision))
+        rejected = decision.rejected
+        if rejected is None or rejected.by_user:
+            if self.admit():
+                return self.handle(Evt6, decision, FIRST)
+            rejected = Rejected(REJECT_LOCAL_LIMIT, "too many associations at once")
+        self.handle(Evt6, rejected, SECOND)
+
+    def respond(self):
+        """The service user answers the A-ASSOCIATE-RQ (Evt7, Evt8); where no context can be used, it aborts then."""
+        decision, self.undecided = self.undecided, None
+        rejected = decision.rejected
+        if rejected is not None:
+            return self.handle(Evt8, rejected)
+        self.handle(Evt7, decision)
+        if not decision.contexts:
+            self.handle(Evt15, MessageError(decision.problem()))
+
+    def lost(self, error):
+        """The transport connection is closed (Evt17).
+
+        :param error: ConnectionLost
+        """
+        error.state, error.echoes = self.machine.state, self.echoes
+        self.handle(Evt17, error)
+
+    def expired(self, progress):
+        """The deadline passed: of ARTIM where it runs (Evt18), else of a timeout of the service user (Evt15).
+
+        :param progress: what had arrived of the next PDU, in words
+        """
         option, seconds = self.clock
-        error = Expired(option, seconds, self.machine.state, self.reader.progress())
-        if not self.machine.allows(Evt18):
-            return Evt15, error
-        error.expected = self.outcome != LOST
-        return Evt18, error
+        error = Expired(option, seconds, self.machine.state, progress)
+        self.handle(Evt18 if self.machine.allows(Evt18) else Evt15, error)
 
-    def start_clock(self, option, seconds):
-        """From now on, receiving ends after so many seconds (0: never), and ``option`` is why."""
-        self.clock = (option, seconds)
-        self.transport.set_deadline(monotonic() + seconds if seconds else None)
+    def abort(self, error):
+        """The service user aborts (Evt15), if there is an association.
 
-    # ---- what the service user does
+        :param error: Stopped
+        :returns: whether there was
+        """
+        if not self.machine.allows(Evt15):
+            return False
+        self.undecided = None
+        self.handle(Evt15, error)
+        return True
 
     def release(self):
-        """Ask the peer to release the association (A-RELEASE request, PS3.8 7.2).
+        """The service user asks for the release (Evt11), if an association is established.
 
-        To be called from within ``on_event``; it takes effect when what is happening is done, if there is an
-        established association then.
+        :returns: whether one was
         """
-        self.wish = Evt11
+        if not self.machine.allows(Evt11):
+            return False
+        self.handle(Evt11)
+        return True
 
-    def abort(self):
-        """Abort the association (A-ABORT request, PS3.8 7.3); as release()."""
-        self.wish = Evt15
+    # ---- the state machine
 
-    def grant(self):
-        """Do what ``on_event`` asked for."""
-        event, self.wish = self.wish, None
-        if self.machine.allows(event):
-            self.happen(event, Stopped("aborted by the program"))
+    def handle(self, event, value=None, branch=SECOND):
+        """Carry out the table's action for an event.
 
-    def answer(self, request):
-        """Decide on an A-ASSOCIATE-RQ (A-ASSOCIATE response)."""
-        try:
-            acceptance = negotiate(request, self.settings)
-        except Rejected as error:
-            return self.happen(Evt8, error)
-        self.happen(Evt7, acceptance)
-        if not self.contexts and self.machine.allows(Evt15):
-            self.happen(Evt15, MessageError(no_context_sentence(request, acceptance.ac)))
-
-    def take(self, pdu):
-        """Answer the C-ECHO-RQs that a P-DATA-TF completes (P-DATA indication).
-
-        :param pdu: PDataTF, or the answer of CommonEcho, as bytes
+        :param value: what came with it; its action says of which type
+        :param branch: FIRST or SECOND, where the action has two next states; SECOND is an acceptor's in AR-8
+        :raises Undefined: where the table has no cell for it
         """
-        if type(pdu) is bytes:
-            if self.verbose or self.report.on_event:
-                self.report.echoed(self, US.unpack(pdu[68:70])[0])
-            return self.happen(Evt9, (pdu,))
-        try:
-            for pdv in pdu.pdvs:
-                data = self.assembler.add(pdv, self.contexts)
-                if data is not None:
-                    self.take_command(pdv.context_id, data)
-        except MessageError as error:
-            self.happen(Evt15, error)
+        machine, state = self.machine, self.machine.state
+        action = machine.step(event, branch)
+        if self.trace:
+            self.effects.append((MOVED, (state, event, action, machine.state)))
+        artim = action.artim[branch]
+        if artim is START:
+            self.start_clock("-ta", self.settings.acse_timeout or CLOSING_SECONDS)
+        elif artim is STOP:
+            self.start_clock("", 0)
+        EFFECTS[action](self, value)
 
-    def take_command(self, context_id, data):
-        """Answer one command set.
+    def start_clock(self, option, seconds):
+        """From now on, receiving ends after so many seconds (0: never), because of this option."""
+        self.clock = (option, seconds)
+        self.effects.append((CLOCK, self.clock))
 
-        :raises MessageError: where it is not a C-ECHO-RQ
-        """
-        command = CommandSet.decode(data)
-        if self.debug:
-            self.report.message(self, "INCOMING", context_id, command, data)
-        request = EchoRequest.of(command)
-        response = request.response()
-        pdus = to_pdus(context_id, response, self.maximum_length)
-        self.report.echoed(self, request.message_id)
-        if request.status:
-            self.report.odd(self, "C-ECHO-RQ: Affected SOP Class UID is %s, due: Verification SOP Class; answered with "
-                                  "status %04XH (PS3.7 9.1.5)" % (escaped(request.sop_class), request.status))
-        if self.debug:
-            self.report.message(self, "OUTGOING", context_id, CommandSet.decode(response), response)
-        self.happen(Evt9, pdus)
+    def end(self, fact, value):
+        """Tell the one fact that ends this association; later ones only concern the connection."""
+        if not self.ended:
+            self.ended = True
+            self.effects.append((fact, value))
 
-    # ---- the actions (PS3.8 Tables 9-6 to 9-9) that an acceptor can come to, in the standard's order
+    def send(self, data):
+        """Send a PDU."""
+        self.effects.append((SEND, data))
+
+    # ---- the actions of PS3.8 Tables 9-6 to 9-9 that an acceptor can come to, in the standard's order
 
     def ae_5(self, _):
-        """Sta2: the clock is ARTIM, or -to where that ends first."""
-        artim, limit = self.settings.acse_timeout, self.settings.timeout
-        if limit and not 0 < artim <= limit:
-            self.start_clock("-to", limit)
+        """The connection is accepted: ARTIM runs, or -to where that ends first; neither, where both are 0."""
+        limits = [(seconds, option) for option, seconds in (
+            ("-ta", self.settings.acse_timeout), ("-to", self.settings.timeout)) if seconds]
+        seconds, option = min(limits) if limits else (0, "")
+        self.start_clock(option, seconds)
 
     def ae_6(self, what):
-        """An A-ASSOCIATE-RQ: tell the user, or reject it."""
-        if isinstance(what, Rejected):
-            return self.reject(what)
-        self.request = what
-        self.report.requested(self, what)
-        self.answer(what)
+        """Indicate the A-ASSOCIATE-RQ (a Decision) to the user, or reject it (Rejected)."""
+        if type(what) is Decision:
+            self.undecided = what
+        else:
+            self.ae_8(what)
 
-    def ae_7(self, acceptance):
-        """Send A-ASSOCIATE-AC."""
-        self.contexts = acceptance.contexts
-        self.maximum_length = acceptance.maximum_length
-        if self.contexts and not self.debug and not 0 < self.maximum_length < CommonEcho.LENGTH:
-            self.common = CommonEcho(min(self.contexts))
-            self.unwatched = not self.verbose and not self.report.on_event
-        self.report.accepted(self, self.request, acceptance.ac, self.settings.ae_title)
-        self.request = None
+    def ae_7(self, decision):
+        """Send A-ASSOCIATE-AC. From now on -td bounds the wait for a message."""
+        self.service = EchoService(decision.contexts, decision.maximum_length, self.trace)
+        self.effects.append((ACCEPTED, decision))
         self.start_clock("-td", self.settings.dimse_timeout)
-        self.send(acceptance.ac)
+        self.send(decision.ac)
 
     def ae_8(self, error):
         """Send A-ASSOCIATE-RJ."""
-        self.reject(error)
+        self.end(REJECTED, error)
+        self.send(encode_associate_rj(error.reject))
 
-    def dt_1(self, pdus):
-        """Send P-DATA-TF; the pause until the next message begins."""
-        for pdu in pdus:
-            self.transport.send(pdu)
+    def dt_1(self, echo):
+        """Send the P-DATA-TF PDUs of a C-ECHO-RSP."""
+        for pdu in echo.pdus:
+            self.effects.append((SEND, pdu))
         self.echoes += 1
-        if not self.echoes & BUSY_MASK:
-            self.host.busy()
         if self.settings.dimse_timeout:
             self.start_clock("-td", self.settings.dimse_timeout)
-        if self.debug:
-            self.slowest = max(self.slowest, monotonic() - self.began)
 
-    def dt_2(self, pdu):
-        """P-DATA-TF received."""
-        self.take(pdu)
+    def dt_2(self, pdata):
+        """P-DATA-TF received: the user answers each C-ECHO-RQ that it completes (Evt9), or aborts."""
+        try:
+            for echo in self.service.answer(pdata):
+                self.effects.append((ECHOED, echo))
+                self.handle(Evt9, echo)
+        except MessageError as error:
+            self.handle(Evt15, error)
 
     def ar_1(self, _):
-        """Send A-RELEASE-RQ."""
-        self.common = None
-        self.start_clock("-ta", self.settings.acse_timeout)
-        self.send(AReleaseRQ())
+        """Send A-RELEASE-RQ. -ta bounds the wait for the answer."""
+        self.start_clock("-ta", self.settings.acse_timeout or CLOSING_SECONDS)
+        self.send(RELEASE_RQ)
 
     def ar_2(self, _):
         """The peer asks for the release: the user agrees at once, as it must (PS3.8 7.2)."""
-        self.happen(Evt14)
+        self.handle(Evt14)
 
     def ar_3(self, _):
-        """The release of ours is confirmed."""
-        self.report.released(self)
+        """The release that this side asked for is confirmed."""
+        self.end(RELEASED, None)
 
     def ar_4(self, _):
         """Send A-RELEASE-RP."""
-        self.report.released(self)
-        self.send(AReleaseRP())
+        self.end(RELEASED, None)
+        self.send(RELEASE_RP)
 
-    def ar_5(self, error):
+    def ar_5(self, _):
         """The connection is closed after all was said."""
-        if not error.expected:
-            self.report.lost(self, error)
 
-    def ar_6(self, pdu):
-        """P-DATA-TF received while a release of ours is under way: no answer can be sent any more (Evt9 in Sta7)."""
+    def ar_6(self, _):
+        """P-DATA-TF received after our A-RELEASE-RQ: no answer can be sent any more (Sta7 has no cell for Evt9)."""
 
-    ar_7 = dt_1
+    def ar_7(self, echo):
+        """Send P-DATA-TF between the peer's A-RELEASE-RQ and our answer to it."""
+        self.dt_1(echo)
 
     def ar_8(self, _):
-        """Release collision: an acceptor waits for the A-RELEASE-RP first."""
+        """Release collision: an acceptor waits for the peer's A-RELEASE-RP first."""
 
     def ar_10(self, _):
-        """It is there: now the peer's own release is answered."""
-        self.happen(Evt14)
+        """The peer's A-RELEASE-RP arrived: now its own release is answered."""
+        self.handle(Evt14)
 
     def aa_1(self, error):
         """Send A-ABORT as the service user."""
         if isinstance(error, InvalidPDU):
-            error.foreign = protocol_of(error.data)
-        self.report.aborting(self, error)
-        self.send(AAbort(*ABORT_BY_USER), abort_words(*ABORT_BY_USER))
+            error.opening = True        # only Sta2 has AA-1 for Evt19
+        self.end(ABORTING, error)
+        self.send(encode_abort(ABORT_BY_USER))
 
-    def aa_2(self, what):
-        """Close: ARTIM expired, or the peer aborts what has not begun or is over."""
-        if isinstance(what, AAbort):
-            if self.outcome == LOST:
-                self.report.aborted(self, Aborted(what.source, what.reason))
-        elif not what.expected:
-            self.report.expired(self, what)
+    def aa_2(self, error):
+        """Close: ARTIM expired (Expired), or the peer aborts before or after an association (Aborted)."""
+        self.end(EXPIRED if isinstance(error, Expired) else ABORTED, error)
 
-    def aa_3(self, pdu):
-        """The peer aborts."""
-        self.report.aborted(self, Aborted(pdu.source, pdu.reason))
+    def aa_3(self, error):
+        """The peer aborts the association."""
+        self.end(ABORTED, error)
 
     def aa_4(self, error):
         """The connection is lost."""
-        self.report.lost(self, error)
+        self.end(LOST, error)
 
     def aa_5(self, error):
         """The connection is lost before the A-ASSOCIATE-RQ was there."""
-        if error.progress:
-            self.report.lost(self, error)
-        else:
-            self.report.connected_only(self, error)
+        self.end(LOST if error.progress or isinstance(error, ClosedHere) else BARE, error)
 
     def aa_6(self, _):
         """Ignore what comes after the end."""
 
     def aa_7(self, error):
-        """Send A-ABORT once more; but a stream of what is no PDU at all is not answered a third time."""
-        self.reader.lost = self.reader.lost or isinstance(error, InvalidPDU)
-        self.send(AAbort(*error.abort), abort_words(*error.abort))
+        """Send A-ABORT once more."""
+        self.send(encode_abort(error.abort))
 
     def aa_8(self, error):
         """Send A-ABORT as the service provider."""
-        self.report.aborting(self, error)
-        self.send(AAbort(*error.abort), abort_words(*error.abort))
+        self.end(ABORTING, error)
+        self.send(encode_abort(error.abort))
 
-    def reject(self, error):
-        """Send A-ASSOCIATE-RJ."""
-        self.report.rejected(self, error)
-        self.send(AAssociateRJ(*error.reject), reject_words(error.reject))
 
-    def send(self, pdu, words=""):
-        """Send a PDU; ``words`` say at debug what its codes mean."""
-        if self.debug:
-            self.report.sending(self, pdu.name(), words)
-        self.transport.send(pdu.encode())
+# The method of each action. The others belong to the requestor, or to a release that the requestor began.
+EFFECTS = dict((ACTIONS[name], method) for name, method in (
+    ("AE-5", Association.ae_5), ("AE-6", Association.ae_6), ("AE-7", Association.ae_7), ("AE-8", Association.ae_8),
+    ("DT-1", Association.dt_1), ("DT-2", Association.dt_2),
+    ("AR-1", Association.ar_1), ("AR-2", Association.ar_2), ("AR-3", Association.ar_3), ("AR-4", Association.ar_4),
+    ("AR-5", Association.ar_5), ("AR-6", Association.ar_6), ("AR-7", Association.ar_7), ("AR-8", Association.ar_8),
+    ("AR-10", Association.ar_10),
+    ("AA-1", Association.aa_1), ("AA-2", Association.aa_2), ("AA-3", Association.aa_3), ("AA-4", Association.aa_4),
+    ("AA-5", Association.aa_5), ("AA-6", Association.aa_6), ("AA-7", Association.aa_7), ("AA-8", Association.aa_8)))

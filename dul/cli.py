@@ -1,184 +1,180 @@
-"""``echoscp [options] port``: logging set-up, signals, and ``main()``."""
+"""``echoscp [options] port``: logging set-up, and ``main()``."""
 import errno
 import os
 import signal
 import socket
 import sys
-import threading
 
 from dul.codes import VERSION
-from dul.compat import SIGNAL_PAUSE, WINDOWS, Stderr, ending_signals, escaped, raise_file_limit, wake_on_signal
+from dul.compat import SIGNAL_PAUSE, ThreadError, ending_signals, raise_file_limit, wake_on_signal
+from dul.log import CRITICAL, DEBUG, ERROR, INFO, LOGGER, NO_PEER, WARNING, LogWriter, enabled, hand_over, new_record
 from dul.options import UsageError, help_text, parse, quoted, transfer_syntaxes
-from dul.report import CRITICAL, LOGGER, Report
 from dul.server import EchoServer
-from dul.steward import find_steward
-from dul.systemd import handed_over, notify
+from dul.service import end_by, fill_standard_files, handed_over, notify, write
+from dul.text import escaped
+from dul.words import UID_NAMES
 
 PROGRAM = "echoscp.py"
 LINE_FORMAT = "%(levelname).1s: %(message)s"
 FAILURE, REFUSED = 1, 2         # exit statuses
 SILENT = CRITICAL + 1
+WRITING_LIMIT = 1.0             # seconds that log lines have to be written when the program ends
+LEVELS_BY_NAME = {"critical": CRITICAL, "error": ERROR, "warning": WARNING, "info": INFO, "debug": DEBUG}
+ADVICE = {errno.EACCES: "; ports below 1024 need privileges", errno.EPERM: "; ports below 1024 need privileges",
+          errno.EADDRINUSE: "; another program listens there"}
+KEYWORDS = {"--aetitle": "ae_title", "--timeout": "timeout", "--acse-timeout": "acse_timeout",
+            "--dimse-timeout": "dimse_timeout", "--max-pdu": "maximum_length"}
 
 
-def log_level(chosen):
-    """The level that the command line asks for; None for the default."""
-    for option, level in (("--quiet", SILENT), ("--verbose", "INFO"), ("--debug", "DEBUG")):
-        if option in chosen:
-            return level
-    return chosen["--log-level"].upper() if "--log-level" in chosen else None
-
-
-def log_to_standard_error(level):
-    """Set up the logger as the manual shows its lines. May be called twice."""
-    import logging
-    logging.raiseExceptions = False     # what cannot be logged is lost, and nothing else
-    logger = logging.getLogger(LOGGER)
-    if not logger.handlers:
-        handler = logging.StreamHandler(Stderr())
-        handler.setFormatter(logging.Formatter(LINE_FORMAT))
-        logger.addHandler(handler)
-    logger.propagate = False
-    logger.setLevel(level or logging.WARNING)
-    logging.getLogger("pydicom").disabled = True    # it would show what a peer sent, unescaped
-
-
-def log_by_file(name, level):
-    """Set up the logger by a configuration file.
-
-    :raises UsageError: where it is missing or broken
-    """
-    import logging
-    from logging.config import fileConfig
-    logging.raiseExceptions = False
-    try:
-        with open(name):
-            pass
-        fileConfig(name, disable_existing_loggers=False)
-    except Exception as error:  # whatever is wrong in it: ConfigParser, import, attribute and file errors
-        reason = " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())
-        raise UsageError("option -lc: %s cannot be used: %s" % (quoted(name), escaped(reason)))
-    if level is not None:
-        logging.getLogger(LOGGER).setLevel(level)
-
-
-def main(arguments=None, launch=None):
+def main(arguments=None):
     """Run the program. It ends by ``sys.exit()`` or by the signal that stopped it.
 
     :param arguments: list of strings; ``sys.argv`` without the program's name where it is None
-    :param launch: called with a function that serves and ends the process, to run it elsewhere, and with one to call
-        with each signal; returns whether it does so; where it does not, or is None, main() does not return
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)    # until the server catches it: no traceback
+        signal.signal(signal.SIGINT, signal.SIG_DFL)    # Ctrl-C ends it without a traceback, until the server catches it
     fill_standard_files()
     try:
         chosen = parse(sys.argv[1:] if arguments is None else arguments)
-        if "--help" in chosen:
-            sys.exit(say(1, help_text()))
-        if "--version" in chosen:
-            sys.exit(say(1, "%s %s\n" % (PROGRAM, VERSION)))
+        if "--help" in chosen or "--version" in chosen:
+            text = help_text() if "--help" in chosen else "%s v%s\n" % (PROGRAM, VERSION)
+            sys.exit(0 if write(1, text) else FAILURE)
         if "--log-config" in chosen:
             log_by_file(chosen["--log-config"], log_level(chosen))
-        elif log_level(chosen) is not None:
-            log_to_standard_error(log_level(chosen))
-        try:
-            listener = handed_over(os.environ)
-        except ValueError as error:
-            raise UsageError(str(error))
-        if listener is not None and listener.getsockname()[1] != chosen["port"]:
-            raise UsageError("port %d is not the port of the socket handed over (LISTEN_FDS), which is %d" % (
-                chosen["port"], listener.getsockname()[1]))
+        listener = activated(chosen["port"])
     except UsageError as error:
-        say(2, "%s: %s\n" % (PROGRAM, error))
+        write(2, "%s: %s\n" % (PROGRAM, error))
         sys.exit(REFUSED)
-    run(chosen, listener, launch)
+    serve(chosen, listener)
 
 
-def run(chosen, listener, launch):
+def activated(port):
+    """The socket that systemd hands over, or None.
+
+    :raises UsageError: where it cannot be used, or listens on another port
+    """
+    try:
+        listener = handed_over(os.environ)
+    except ValueError as error:
+        raise UsageError(str(error))
+    if listener is not None and listener.getsockname()[1] != port:
+        other = listener.getsockname()[1]
+        listener.close()
+        raise UsageError("port %d is not the port of the socket handed over (LISTEN_FDS), which is %d" % (port, other))
+    return listener
+
+
+def serve(chosen, listener):
     """Listen, serve until a signal comes, and end by it."""
     raise_file_limit()
-    port, report = chosen["port"], Report()
-    given = {"ae_title": chosen.get("--aetitle"), "timeout": chosen.get("--timeout"),
-             "acse_timeout": chosen.get("--acse-timeout"), "dimse_timeout": chosen.get("--dimse-timeout"),
-             "maximum_length": chosen.get("--max-pdu"), "transfer_syntaxes": transfer_syntaxes(chosen)}
-    report.lines(["$%s v%s" % (PROGRAM, VERSION), ""])
+    if hasattr(signal, "SIGTTOU"):
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)   # a line to a terminal with tostop must not stop the process
+    settings = dict((KEYWORDS[option], chosen[option]) for option in KEYWORDS if option in chosen)
     try:
-        server = EchoServer(port, listener=listener, report=report, steward=find_steward(),
-                            **{name: value for name, value in given.items() if value is not None})
+        server = EchoServer(chosen["port"], listener=listener, alone=True, transfer_syntaxes=transfer_syntaxes(chosen),
+                            **settings)
     except (socket.error, OSError) as error:
-        log_unless_set_up(chosen)
-        report.log(CRITICAL, "cannot listen on port %d: %s%s" % (
-            port, error.strerror or error, ADVICE.get(error.errno, "")))
+        set_up_log(chosen)
+        log_line(CRITICAL, "cannot listen on port %d: %s%s" % (
+            chosen["port"], error.strerror or error, ADVICE.get(error.errno, "")))
         sys.exit(FAILURE)
-    report.lines(["Listening on port %d (%s) as %s" % (
-        port, "IPv6 and IPv4" if server.socket.family != socket.AF_INET else "IPv4", server.settings.ae_title)])
-    log_unless_set_up(chosen)
+    set_up_log(chosen)
+    learn_uid_names()
+    writer = write_in_a_thread(server.log)
+    server.log.line(DEBUG, "Listening on port %d (%s) as %s" % (
+        chosen["port"], "IPv4" if server.socket.family == socket.AF_INET else "IPv6 and IPv4", server.settings.ae_title))
     received = []
 
-    def serve():
-        """Serve until a signal comes, and end by it."""
-        notify(os.environ, "READY=1")
-        server.serve_forever(SIGNAL_PAUSE)
-        notify(os.environ, "STOPPING=1")
-        report.lines([report.summary()])
-        end_by(received[0])
-
-    def stop(number, _=None):
+    def stop(number, _):
         """A signal has come: the first one stops the server, the second one ends the process at once."""
         received.append(number)
         if len(received) > 1:
             end_by(number)
         server.request_stop()
 
-    # with -d and -lc, modules may be imported later that expect that the script goes on
-    if "--log-config" in chosen or log_level(chosen) == "DEBUG" or launch is None or not launch(serve, stop):
-        catch_signals(server, stop)
-        serve()
-
-
-def log_unless_set_up(chosen):
-    """The default set-up, which waits until the server listens: logging takes longer to import than most."""
-    if "--log-config" not in chosen and log_level(chosen) is None:
-        log_to_standard_error(None)
-
-
-ADVICE = {errno.EACCES: "; ports below 1024 need privileges", errno.EPERM: "; ports below 1024 need privileges",
-          errno.EADDRINUSE: "; another program listens there"}
-
-
-def catch_signals(server, stop):
-    """Have ``stop`` called with each signal, and the server woken."""
     for number in ending_signals():
         signal.signal(number, stop)
     wake_on_signal(server.ringer)
+    notify(os.environ, "READY=1")
+    server.serve_forever(SIGNAL_PAUSE)
+    notify(os.environ, "STOPPING=1")
+    server.log.line(DEBUG, server.summary())
+    if writer:
+        writer.finish(WRITING_LIMIT)
+    server.server_close()
+    end_by(received[0])
 
 
-def end_by(number):
-    """End as a process that this signal ended, as shells and service managers expect."""
-    if WINDOWS:
-        sys.exit(128 + number)
+def log_level(chosen):
+    """The level that the command line asks for; None for the default."""
+    for option, level in (("--quiet", SILENT), ("--verbose", INFO), ("--debug", DEBUG)):
+        if option in chosen:
+            return level
+    return LEVELS_BY_NAME.get(chosen.get("--log-level"))
+
+
+def set_up_log(chosen):
+    """Set up the logger as the manual shows its lines, unless a configuration file has; the first lines of -d."""
+    import logging
+    logging.raiseExceptions = False     # what cannot be logged is lost, and nothing else
+    logger = logging.getLogger(LOGGER)
+    if "--log-config" not in chosen:
+        handler = logging.Handler()
+        handler.emit = lambda record: write(2, handler.format(record) + "\n")
+        handler.setFormatter(logging.Formatter(LINE_FORMAT))
+        logger.addHandler(handler)
+        logger.propagate = False
+        logger.setLevel(log_level(chosen) or WARNING)
+    log_line(DEBUG, "$%s v%s" % (PROGRAM, VERSION))
+    log_line(DEBUG, "")
+
+
+def log_line(level, text):
+    """Log a line before there is a server."""
+    if enabled(level):
+        hand_over(new_record(level, text, dict(NO_PEER, text=text)))
+
+
+def log_by_file(name, level):
+    """Set up the logger by a configuration file.
+
+    :raises UsageError: where it, or what it needs, is missing or broken
+    """
     try:
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
-    except ValueError:      # only the main thread may do that; in others nobody handles it, but it is blocked
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
-        signal.pthread_kill(threading.current_thread().ident, number)
-    os._exit(128 + number)      # still here: no signal of its own ends the first process of a container
+        import logging
+        from logging.config import fileConfig
+        logging.raiseExceptions = False
+        with open(name):
+            pass
+        fileConfig(name, disable_existing_loggers=False)
+    except Exception as error:  # whatever is wrong in it: ConfigParser, import, attribute and file errors
+        reason = " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())
+        other = getattr(error, "filename", None)    # a file that it names
+        if other and other != name:
+            reason = "%s: %s" % (quoted(other), reason)
+        raise UsageError("option -lc: %s cannot be used: %s" % (quoted(name), escaped(reason)))
+    if level is not None:
+        logging.getLogger(LOGGER).setLevel(level)
 
 
-def fill_standard_files():
-    """Open what of standard input, output and error is closed, or the next socket would be taken for it."""
-    for number in (0, 1, 2):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
-
-
-def say(number, text):
-    """Write to standard output or error. Returns the exit status: of a failure, where nobody can read it."""
+def write_in_a_thread(log):
+    """Have the log written by a thread of its own. Returns the LogWriter; None where there is no thread for it."""
     try:
-        os.write(number, text.encode("ascii", "backslashreplace"))
-        return 0
-    except OSError:
-        return FAILURE
+        writer = LogWriter()
+        log.put = writer.put
+        return writer
+    except (ThreadError, RuntimeError):
+        return None
+
+
+def learn_uid_names():
+    """Take over the names of UIDs from pydicom, where it is installed. This is the only place that looks for it."""
+    try:
+        import warnings
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from pydicom.uid import UID_dictionary
+        for uid, entry in UID_dictionary.items():
+            UID_NAMES.setdefault(uid, escaped(entry[0]))
+    except Exception:   # a package that this program does not need must not be able to stop it
+        pass

@@ -1,4 +1,4 @@
-"""Command sets, their fragments, C-ECHO request and response (PS3.7 6.3, 9.3.5; PS3.8 Annex E). Pure.
+"""Command sets, their fragments, C-ECHO request and response (PS3.7 6.3, 9.1.5, 9.3.5; PS3.8 Annex E).
 
 A command set is always Implicit VR Little Endian: elements of group (2 bytes), element (2), length (4), value.
 """
@@ -6,185 +6,77 @@ import struct
 
 from dul.codes import (
     AFFECTED_SOP_CLASS_UID, C_ECHO_RQ, C_ECHO_RSP, COMMAND_DATA_SET_TYPE, COMMAND_FIELD, COMMAND_FRAGMENT,
-    COMMAND_GROUP_LENGTH, COMMAND_NAMES, ELEMENT_NAMES, HEADER_LENGTH, LARGEST_COMMAND_SET, LAST_FRAGMENT, MESSAGE_ID,
-    MESSAGE_ID_BEING_RESPONDED_TO, MINIMUM_MAXIMUM_LENGTH, NO_DATA_SET, PDV_OVERHEAD, SOP_CLASS_NOT_SUPPORTED, STATUS,
-    SUCCESS, VERIFICATION)
+    COMMAND_GROUP_LENGTH, HEADER_LENGTH, LARGEST_COMMAND_SET, LAST_FRAGMENT, MESSAGE_ID, MESSAGE_ID_BEING_RESPONDED_TO,
+    MINIMUM_MAXIMUM_LENGTH, NO_DATA_SET, PDV_OVERHEAD, SOP_CLASS_NOT_SUPPORTED, STATUS, SUCCESS, VERIFICATION)
 from dul.errors import MessageError
-from dul.items import Value, unpadded
-from dul.pdu import PDV, PDataTF
+from dul.items import unpadded
+from dul.pdu import decode_p_data, encode_p_data
+from dul.words import command_name, element_name
 
 ELEMENT_HEADER = struct.Struct("<HHI")      # group, element, value length
 US = struct.Struct("<H")
-_NUMBER_ELEMENT = struct.Struct("<HHIH")
-_GROUP_LENGTH = struct.Struct("<HHII")
 
 
-def element_name(element):
-    """``Command Field (0000,0100)``."""
-    return "%s (0000,%04X)" % (ELEMENT_NAMES.get(element, "element"), element)
+def decode_command(data):
+    """The elements of a command set: {element number in group 0000: value as bytes}.
 
+    The Command Group Length may be absent or wrong; it is left out.
 
-def command_name(field):
-    """``C-STORE-RQ``, or the number where it has no name."""
-    return COMMAND_NAMES.get(field, "command %04XH" % field)
-
-
-class CommandSet(Value):
-    """A command set (PS3.7 6.3, E.1).
-
-    :ivar elements: list of (element number in group 0000, value as bytes) without the Command Group Length
+    :param data: the bytes of the whole command set
+    :raises MessageError: where an element does not fit, is not of group 0000, or comes twice
     """
-
-    __slots__ = ("elements",)
-
-    @classmethod
-    def decode(cls, data):
-        """From the bytes of a whole command set. The Command Group Length may be absent or wrong.
-
-        :raises MessageError: where an element does not fit, is not of group 0000, or comes twice
-        """
-        elements, seen, offset = [], set(), 0
-        while offset < len(data):
-            if len(data) - offset < 8:
-                raise _invalid(offset, "element", "cut off: %d bytes are left" % (len(data) - offset), "8 at least")
-            group, element, length = ELEMENT_HEADER.unpack_from(data, offset)
-            if group:
-                raise _invalid(offset, "group", "%04XH" % group, "0000H")
-            if element in seen:
-                raise _invalid(offset, element_name(element), "there a second time", "once at most")
-            seen.add(element)
-            offset += 8
-            if length > len(data) - offset:
-                raise _invalid(offset - 4, "Value Length of " + element_name(element), "%d" % length,
-                               "at most %d" % (len(data) - offset))
-            if element != COMMAND_GROUP_LENGTH:
-                elements.append((element, data[offset:offset + length]))
-            offset += length
-        return cls(elements)
-
-    def encode(self):
-        """The whole command set, with its Command Group Length."""
-        body = b"".join([ELEMENT_HEADER.pack(0, element, len(value)) + value for element, value in self.elements])
-        return _GROUP_LENGTH.pack(0, COMMAND_GROUP_LENGTH, 4, len(body)) + body
-
-    def value(self, element):
-        """The value of an element as bytes, or None where it is absent."""
-        for number, value in self.elements:
-            if number == element:
-                return value
-        return None
-
-    def number(self, element):
-        """The value of an element of VR US.
-
-        :raises MessageError: where it is absent, or not two bytes long
-        """
-        value = self.value(element)
-        if value is None or len(value) != US.size:
-            raise MessageError("command set: %s is %s, due: 2 bytes (PS3.7 E.1)" % (
-                element_name(element), "absent" if value is None else "%d bytes long" % len(value)))
-        return US.unpack(value)[0]
+    command, offset, end = {}, 0, len(data)
+    while offset < end:
+        if end - offset < ELEMENT_HEADER.size:
+            raise _invalid(offset, "element", "cut off: %d bytes are left" % (end - offset), "8 at least")
+        group, element, length = ELEMENT_HEADER.unpack_from(data, offset)
+        if group:
+            raise _invalid(offset, "group", "%04XH" % group, "0000H")
+        if element in command:
+            raise _invalid(offset, element_name(element), "there a second time", "once at most")
+        offset += ELEMENT_HEADER.size
+        if length > end - offset:
+            raise _invalid(offset - 4, "Value Length of " + element_name(element), "%d" % length,
+                           "at most %d" % (end - offset))
+        command[element] = data[offset:offset + length]
+        offset += length
+    command.pop(COMMAND_GROUP_LENGTH, None)
+    return command
 
 
-class EchoRequest(Value):
-    """A C-ECHO-RQ (PS3.7 9.3.5.1).
+def encode_command(elements):
+    """A whole command set, with its Command Group Length.
 
-    :ivar message_id: 0 to 65535
-    :ivar sop_class: Affected SOP Class UID; None where it is absent, which is forgiven
+    :param elements: list of (element number in group 0000, value as bytes), ascending
     """
-
-    __slots__ = ("message_id", "sop_class")
-
-    @classmethod
-    def of(cls, command):
-        """The C-ECHO-RQ that a command set is.
-
-        :raises MessageError: where it is another command, or lacks what a C-ECHO-RQ has, or announces a data set
-        """
-        field = command.number(COMMAND_FIELD)
-        if field != C_ECHO_RQ:
-            raise MessageError("%s on Verification, which knows C-ECHO-RQ alone (PS3.7 9.1.5)" % command_name(field))
-        message_id = command.number(MESSAGE_ID)
-        data_set = command.number(COMMAND_DATA_SET_TYPE)
-        if data_set != NO_DATA_SET:
-            raise MessageError("C-ECHO-RQ with a data set: %s is %04XH, due: %04XH (PS3.7 9.3.5.1)" % (
-                element_name(COMMAND_DATA_SET_TYPE), data_set, NO_DATA_SET))
-        sop_class = command.value(AFFECTED_SOP_CLASS_UID)
-        return cls(message_id, None if sop_class is None else unpadded(sop_class))
-
-    @property
-    def status(self):
-        """The Status that it is answered with (PS3.7 9.1.5.1.4)."""
-        return SUCCESS if self.sop_class in (None, VERIFICATION) else SOP_CLASS_NOT_SUPPORTED
-
-    def encode(self):
-        """The command set of the request."""
-        return CommandSet([
-            (AFFECTED_SOP_CLASS_UID, even(VERIFICATION if self.sop_class is None else self.sop_class)),
-            (COMMAND_FIELD, US.pack(C_ECHO_RQ)),
-            (MESSAGE_ID, US.pack(self.message_id)),
-            (COMMAND_DATA_SET_TYPE, US.pack(NO_DATA_SET)),
-        ]).encode()
-
-    def response(self):
-        """The command set of the C-ECHO-RSP (PS3.7 9.3.5.2). It names Verification, whatever the request named."""
-        return CommandSet([
-            (AFFECTED_SOP_CLASS_UID, even(VERIFICATION)),
-            (COMMAND_FIELD, US.pack(C_ECHO_RSP)),
-            (MESSAGE_ID_BEING_RESPONDED_TO, US.pack(self.message_id)),
-            (COMMAND_DATA_SET_TYPE, US.pack(NO_DATA_SET)),
-            (STATUS, US.pack(self.status)),
-        ]).encode()
+    body = b"".join([ELEMENT_HEADER.pack(0, element, len(value)) + value for element, value in elements])
+    return ELEMENT_HEADER.pack(0, COMMAND_GROUP_LENGTH, 4) + struct.pack("<I", len(body)) + body
 
 
-class Assembler(object):
-    """Puts the fragments of command sets together (PS3.8 Annex E), in bounded memory."""
+def number_of(command, element):
+    """The value of an element of VR US.
 
-    __slots__ = ("context_id", "fragments", "size")
-
-    def __init__(self):
-        self.clear()
-
-    def clear(self):
-        """Begin a new command set."""
-        self.context_id = None
-        self.fragments = []
-        self.size = 0
-
-    @property
-    def begun(self):
-        """Whether fragments of a command set are there, and its last one is not."""
-        return self.context_id is not None
-
-    def add(self, pdv, contexts):
-        """Take one PDV. Returns the bytes of the command set that it completes, or None.
-
-        :param contexts: the accepted presentation context IDs
-        :raises MessageError: where the PDV cannot be here
-        """
-        if pdv.context_id not in contexts:
-            raise MessageError("P-DATA-TF: Presentation-context-ID is %d, due: one that was accepted (%s) "
-                               "(PS3.8 9.3.5.1)" % (pdv.context_id, ", ".join("%d" % i for i in sorted(contexts))))
-        if not pdv.is_command:
-            raise MessageError("P-DATA-TF: fragment of a data set, due: of a command set (PS3.8 E.2)")
-        if self.begun and pdv.context_id != self.context_id:
-            raise MessageError("P-DATA-TF: Presentation-context-ID is %d in the middle of a command set, due: %d "
-                               "(PS3.8 E.1)" % (pdv.context_id, self.context_id))
-        self.context_id = pdv.context_id
-        self.fragments.append(pdv.fragment)
-        self.size += max(2, len(pdv.fragment))      # so that fragments without content come to an end too
-        if self.size > LARGEST_COMMAND_SET:
-            raise MessageError("command set: longer than %d bytes, the most that is taken here" % LARGEST_COMMAND_SET)
-        if not pdv.is_last:
-            return None
-        data = b"".join(self.fragments)
-        self.clear()
-        return data
+    :raises MessageError: where it is absent, or not two bytes long
+    """
+    value = command.get(element)
+    if value is None or len(value) != US.size:
+        raise MessageError("command set: %s is %s, due: 2 bytes (PS3.7 E.1)" % (
+            element_name(element), "absent" if value is None else "%d bytes long" % len(value)))
+    return US.unpack(value)[0]
 
 
-def even(data):
-    """Padded with one NUL to an even length, as a UID in a command set is (PS3.5 9.1)."""
-    return data + b"\0" * (len(data) % 2)
+def echo_command(field, id_element, message_id, sop_class, *more):
+    """The command set of a C-ECHO-RQ or -RSP (PS3.7 9.3.5).
+
+    :param field: Command Field
+    :param id_element: the element of the Message ID
+    :param sop_class: Affected SOP Class UID
+    :param more: the elements that follow
+    """
+    return encode_command([
+        (AFFECTED_SOP_CLASS_UID, sop_class + b"\0" * (len(sop_class) % 2)),     # even length (PS3.5 9.1)
+        (COMMAND_FIELD, US.pack(field)), (id_element, US.pack(message_id)),
+        (COMMAND_DATA_SET_TYPE, US.pack(NO_DATA_SET))] + list(more))
 
 
 def to_pdus(context_id, command, maximum_length):
@@ -199,40 +91,136 @@ def to_pdus(context_id, command, maximum_length):
             raise MessageError("A-ASSOCIATE-RQ: Maximum-length-received is %d, due: 0 or at least %d, or nothing can "
                                "be answered (PS3.8 D.1)" % (maximum_length, MINIMUM_MAXIMUM_LENGTH))
         most = (maximum_length - PDV_OVERHEAD) // 2 * 2
-    pdus = []
-    for start in range(0, len(command), most):
-        control = COMMAND_FRAGMENT | (LAST_FRAGMENT if start + most >= len(command) else 0)
-        pdus.append(PDataTF([PDV(context_id, control, command[start:start + most])]).encode())
-    return pdus
+    return [encode_p_data(context_id, COMMAND_FRAGMENT | (LAST_FRAGMENT if start + most >= len(command) else 0),
+                          command[start:start + most]) for start in range(0, len(command), most)]
 
 
-# The C-ECHO-RQ and -RSP that every toolkit sends, in which only two fields vary: byte 10 is the
-# Presentation-context-ID, bytes 68-69 the Message ID.
-_ECHO_RQ = to_pdus(0, EchoRequest(0, VERIFICATION).encode(), 0)[0]
-_ECHO_RSP = to_pdus(0, EchoRequest(0, VERIFICATION).response(), 0)[0]
-_RQ_TAIL, _RSP_TAIL = _ECHO_RQ[70:], _ECHO_RSP[70:]
+class Echo(object):
+    """A C-ECHO-RQ (PS3.7 9.3.5.1), and its answer.
+
+    :param context_id: of the accepted presentation context
+    :param command: the command set of the request, as bytes
+    :param maximum_length: the longest PDU-length that the peer takes, in bytes; 0: no limit
+    :raises MessageError: where it is another command, lacks what a C-ECHO-RQ has, or announces a data set
+    :ivar message_id: 0 to 65535
+    :ivar sop_class: Affected SOP Class UID; Verification where it is absent, which is tolerated
+    :ivar status: the Status that it is answered with (PS3.7 9.1.5.1.4)
+    :ivar response: the command set of the C-ECHO-RSP, as bytes; it names the SOP class of the request (PS3.7 9.1.5)
+    :ivar pdus: the P-DATA-TF PDUs of the response, encoded
+    """
+
+    __slots__ = ("context_id", "command", "message_id", "sop_class", "status", "response", "pdus")
+
+    def __init__(self, context_id, command, maximum_length):
+        self.context_id, self.command = context_id, command
+        elements = decode_command(command)
+        field = number_of(elements, COMMAND_FIELD)
+        if field != C_ECHO_RQ:
+            raise MessageError("%s on Verification, which has C-ECHO-RQ alone (PS3.7 9.1.5)" % command_name(field))
+        self.message_id = number_of(elements, MESSAGE_ID)
+        data_set = number_of(elements, COMMAND_DATA_SET_TYPE)
+        if data_set != NO_DATA_SET:
+            raise MessageError("C-ECHO-RQ with a data set: %s is %04XH, due: %04XH (PS3.7 9.3.5.1)" % (
+                element_name(COMMAND_DATA_SET_TYPE), data_set, NO_DATA_SET))
+        self.sop_class = unpadded(elements.get(AFFECTED_SOP_CLASS_UID, VERIFICATION))
+        self.status = SUCCESS if self.sop_class == VERIFICATION else SOP_CLASS_NOT_SUPPORTED
+        self.response = echo_command(C_ECHO_RSP, MESSAGE_ID_BEING_RESPONDED_TO, self.message_id, self.sop_class,
+                                     (STATUS, US.pack(self.status)))
+        self.pdus = to_pdus(context_id, self.response, maximum_length)
+
+
+# The C-ECHO-RQ and -RSP in one P-DATA-TF that every toolkit sends. Only two fields vary: byte 10 is the
+# Presentation-context-ID, bytes 68-69 are the Message ID.
+_COMMON_RQ = to_pdus(0, echo_command(C_ECHO_RQ, MESSAGE_ID, 0, VERIFICATION), 0)[0]
+_COMMON_RSP = to_pdus(0, Echo(0, _COMMON_RQ[HEADER_LENGTH + PDV_OVERHEAD:], 0).response, 0)[0]
+_RQ_TAIL, _RSP_TAIL = _COMMON_RQ[70:], _COMMON_RSP[70:]
+COMMON_RSP_LENGTH = len(_COMMON_RSP) - HEADER_LENGTH
 
 
 class CommonEcho(object):
-    """Answers the common C-ECHO-RQ on one accepted context as decoding it would, without decoding it.
+    """The Echo of the common C-ECHO-RQ, from its bytes alone: what decoding gives, without decoding.
 
-    :param context_id: of the accepted presentation context
+    :param data: the whole P-DATA-TF
+    :param response: its answer up to the Message ID
     """
 
-    __slots__ = ("request", "response")
+    __slots__ = ("data", "message_id", "pdus")
+    sop_class, status = VERIFICATION, SUCCESS
 
-    LENGTH = len(_ECHO_RSP) - HEADER_LENGTH     # the PDU-length of the answer
+    def __init__(self, data, response):
+        self.data = data
+        message_id = data[68:70]
+        self.message_id = US.unpack(message_id)[0]
+        self.pdus = (response + message_id + _RSP_TAIL,)
 
-    def __init__(self, context_id):
-        varying = struct.pack("B", context_id)
-        self.request = _ECHO_RQ[:10] + varying + _ECHO_RQ[11:68]
-        self.response = _ECHO_RSP[:10] + varying + _ECHO_RSP[11:68]
 
-    def answer(self, data):
-        """The P-DATA-TF that answers these bytes, if they are that C-ECHO-RQ and nothing else; else None."""
-        if len(data) == len(_ECHO_RQ) and data.startswith(self.request) and data.endswith(_RQ_TAIL):
-            return self.response + data[68:70] + _RSP_TAIL
-        return None
+class EchoService(object):
+    """The DIMSE service of one association: P-DATA-TF in, C-ECHO-RSP out. Fragments are kept in bounded memory.
+
+    :param contexts: the IDs of the accepted presentation contexts
+    :param maximum_length: the longest PDU-length of a P-DATA-TF that the peer takes, in bytes; 0: no limit
+    :param whole: whether each Echo is decoded, because its command sets are to be shown
+    :ivar context_id: of the command set that has begun and not ended, or None
+    """
+
+    __slots__ = ("contexts", "maximum_length", "common", "context_id", "fragments", "size")
+
+    def __init__(self, contexts, maximum_length, whole=False):
+        self.contexts = contexts
+        self.maximum_length = maximum_length
+        self.context_id, self.fragments, self.size = None, [], 0
+        self.common = {}        # {P-DATA-TF of the common request up to its Message ID: the same of its response}
+        if not whole and not 0 < maximum_length < COMMON_RSP_LENGTH:
+            for varying in [struct.pack("B", context_id) for context_id in contexts]:
+                self.common[_COMMON_RQ[:10] + varying + _COMMON_RQ[11:68]] = _COMMON_RSP[:10] + varying + _COMMON_RSP[11:68]
+
+    def decode(self, data):
+        """The PDVs of a whole P-DATA-TF, or the CommonEcho that it is.
+
+        :raises InvalidPDU: where it is broken
+        """
+        response = self.common.get(data[:68])
+        if response is not None and self.context_id is None and data[70:] == _RQ_TAIL:
+            return CommonEcho(data, response)
+        return decode_p_data(data)
+
+    def answer(self, pdata):
+        """Each Echo that a P-DATA-TF completes, in their order.
+
+        :param pdata: what decode() gave
+        :raises MessageError: where a PDV, or the message that it completes, cannot be answered
+        """
+        return (pdata,) if type(pdata) is CommonEcho else self._echoes(pdata)
+
+    def _echoes(self, pdvs):
+        for pdv in pdvs:
+            command = self.add(pdv)
+            if command is not None:
+                yield Echo(pdv.context_id, command, self.maximum_length)
+
+    def add(self, pdv):
+        """Add a fragment (PS3.8 Annex E). Returns the command set that it completes, as bytes, or None.
+
+        :raises MessageError: where it cannot be here
+        """
+        if pdv.context_id not in self.contexts:
+            raise MessageError("P-DATA-TF: Presentation-context-ID is %d, due: one that was accepted (%s) "
+                               "(PS3.8 9.3.5.1)" % (pdv.context_id, ", ".join(["%d" % each for each in self.contexts])))
+        if not pdv.is_command:
+            raise MessageError("P-DATA-TF: fragment of a data set, due: of a command set (PS3.8 E.2)")
+        if self.context_id not in (None, pdv.context_id):
+            raise MessageError("P-DATA-TF: Presentation-context-ID is %d in the middle of a command set, due: %d "
+                               "(PS3.8 E.1)" % (pdv.context_id, self.context_id))
+        self.context_id = pdv.context_id
+        self.fragments.append(pdv.fragment)
+        self.size += max(2, len(pdv.fragment))      # at least 2, or empty fragments could go on for ever
+        if self.size > LARGEST_COMMAND_SET:
+            raise MessageError("command set: longer than %d bytes, the most that is taken here" % LARGEST_COMMAND_SET)
+        if not pdv.is_last:
+            return None
+        command = b"".join(self.fragments)
+        self.context_id, self.fragments, self.size = None, [], 0
+        return command
 
 
 def _invalid(offset, field, found, due):

@@ -1,25 +1,33 @@
-"""PDUs and command sets as lines of text, in DCMTK's manner and the manual's wording. Pure."""
-import struct
+"""Facts as the lines of ``-d``, in DCMTK's manner and the manual's wording.
 
+A user identity is in none of them, whatever is damaged around it: a field is shown where it looks like what it should
+be, and bytes of a broken PDU are shown only where they are known to be harmless.
+"""
+from dul.association import ACCEPTED, ECHOED, MOVED, REQUESTED
 from dul.codes import (
-    ABSTRACT_SYNTAX_NOT_SUPPORTED, ACCEPTANCE, APPLICATION_CONTEXT_NAME, COMMAND_DATA_SET_TYPE,
-    COMMAND_FIELD, CONTEXT_RESULTS, FIXED_LENGTH, HEADER_LENGTH, IMPLEMENTATION_CLASS, IMPLEMENTATION_VERSION,
-    MESSAGE_ID, MESSAGE_ID_BEING_RESPONDED_TO, NO_DATA_SET, STATUS, STATUS_NAMES, UID_ELEMENTS, UID_LENGTH,
-    USER_IDENTITY_AC, USER_IDENTITY_RQ)
-from dul.compat import as_native, escaped
-from dul.dimse import US, command_name, element_name
-from dul.items import (
-    AsynchronousOperationsWindow, CommonExtendedNegotiation, ExtendedNegotiation, ImplementationClassUID,
-    ImplementationVersionName, MaximumLength, RoleSelection, UserIdentityRQ, unpadded)
-from dul.names import data_set_lines, named_uid, uid_name
+    A_ABORT, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ, ABSTRACT_SYNTAX, ACCEPTANCE, APPLICATION_CONTEXT,
+    APPLICATION_CONTEXT_NAME, ASYNCHRONOUS_OPERATIONS_WINDOW, COMMAND_DATA_SET_TYPE, COMMAND_FIELD,
+    COMMON_EXTENDED_NEGOTIATION, EXTENDED_NEGOTIATION, FIXED_LENGTH, HEADER_LENGTH, IMPLEMENTATION_CLASS,
+    IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, IMPLEMENTATION_VERSION_NAME, MAXIMUM_LENGTH, MESSAGE_ID,
+    MESSAGE_ID_BEING_RESPONDED_TO, NO_DATA_SET, P_DATA_TF, PDV_OVERHEAD, PRESENTATION_CONTEXT_RQ, ROLE_SELECTION, STATUS,
+    TRANSFER_SYNTAX, UID_ELEMENTS, USER_IDENTITY_RQ, USER_INFORMATION)
+from dul.connection import CONNECTED, RECEIVING, SENDING
+from dul.dimse import US, decode_command
+from dul.items import ITEM_HEADER, NUMBERS, SUB_ITEMS, unpadded
+from dul.text import as_native, counted, is_plain
+from dul.words import (
+    CONTEXT_RESULTS, PDU_NAMES, STATUS_NAMES, abort_words, command_name, element_name, is_uid, named_uid,
+    reject_words)
 
 IDENTITY_TYPES = {1: "User name", 2: "User name and passcode", 3: "Kerberos service ticket", 4: "SAML assertion",
                   5: "JSON Web Token"}
-HEX_LINE = 16           # bytes
-HEX_DUMP = 1024         # bytes of a PDU that are dumped at most
-NAMES_SHOWN = 4         # proposed services or transfer syntaxes that a line names at most
-LONG_INFORMATION = 64   # bytes of a field that are shown at most
 ROLES = {(0, 0): "None", (1, 0): "SCU", (0, 1): "SCP", (1, 1): "SCU/SCP"}
+HEX_LINE = 16           # bytes
+HEX_DUMP = 1024         # bytes of a PDU that are looked at
+KNOWN_ITEMS = tuple(SUB_ITEMS) + (APPLICATION_CONTEXT, PRESENTATION_CONTEXT_RQ, ABSTRACT_SYNTAX, TRANSFER_SYNTAX,
+                                  USER_INFORMATION)
+UID_ITEMS = (APPLICATION_CONTEXT, ABSTRACT_SYNTAX, TRANSFER_SYNTAX, IMPLEMENTATION_CLASS_UID)
+VERSION_NAME_LENGTH = 16    # bytes of an Implementation Version Name (PS3.7 D.3.3.2)
 
 
 def begin(title):
@@ -32,24 +40,54 @@ def end(title):
     return "======================= END %s ==============================" % title
 
 
-def title_text(field):
-    """An AE title as it stands in a PDU, without its padding, escaped."""
-    return escaped(unpadded(field))
+def fact_lines(connection, kind, value):
+    """The lines of -d for a fact; most have none."""
+    make = LINES.get(kind)
+    return make(connection, value) if make else []
 
 
-def request_lines(request):
-    """What an A-ASSOCIATE-RQ proposes. Secrets of a user identity are left out."""
-    lines = ["Request Parameters:", begin("A-ASSOCIATE-RQ")]
-    lines += ["Their %s" % line for line in _implementation(request)]
-    lines += _titles(request)
-    maximum = request.first(MaximumLength)
-    lines.append("Their Max PDU Receive Size: %s" % ("(none)" if maximum is None else maximum.length))
+def connected_lines(connection, _):
+    """A connection was accepted."""
+    return ["Connection %d from %s" % (connection.number, connection.peer)]
+
+
+def moved_lines(_, step):
+    """The state machine went from one state to the next."""
+    return ["%s + %s -> %s -> %s" % step]
+
+
+def receiving_lines(_, header):
+    """The header of a PDU arrived."""
+    pdu_type, length = header
+    return ["Received %s (PDU-length %d)" % (PDU_NAMES.get(pdu_type, "PDU %02XH" % pdu_type), length)]
+
+
+def sending_lines(_, data):
+    """A PDU goes out."""
+    pdu_type, words = ord(data[:1]), ""
+    if pdu_type == A_ASSOCIATE_RJ:
+        words = ", " + reject_words(tuple(bytearray(data[7:10])))
+    elif pdu_type == A_ABORT:
+        words = ", " + abort_words(*bytearray(data[8:10]))
+    return ["Sending %s (PDU-length %d)%s" % (PDU_NAMES[pdu_type], len(data) - HEADER_LENGTH, words)]
+
+
+def request_lines(_, decision):
+    """What an A-ASSOCIATE-RQ proposes."""
+    request = decision.request
+    uid, name, maximum = [(request.first(item_type) or (None,))[0] for item_type in (
+        IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, MAXIMUM_LENGTH)]
+    lines = ["Request Parameters:", begin("A-ASSOCIATE-RQ"),
+             "Their Implementation Class UID: %s" % ("(none)" if uid is None else named_uid(uid)),
+             "Their Implementation Version Name: %s" % ("(none)" if name is None else shown_name(name))]
+    lines += _titles(decision)
+    lines.append("Their Max PDU Receive Size: %s" % ("(none)" if maximum is None else maximum))
     if request.protocol_version != 1:
         lines.append("Protocol Version: %04XH" % request.protocol_version)
-    roles = {item.sop_class: ROLES.get((item.scu_role, item.scp_role), "%d/%d" % (item.scu_role, item.scp_role))
-             for item in request.user_information if type(item) is RoleSelection}
-    lines.append("Presentation Contexts:" if request.presentation_contexts else "Presentation Contexts: none")
-    for context in request.presentation_contexts:
+    roles = dict((values[0], ROLES.get(tuple(values[1:]), "%d/%d" % tuple(values[1:])))
+                 for item_type, values in request.user_information if item_type == ROLE_SELECTION)
+    lines.append("Presentation Contexts:")
+    for context in request.contexts:
         lines += ["  Context ID: %d (Proposed)" % context.context_id,
                   "    Abstract Syntax: %s" % named_uid(context.abstract_syntax),
                   "    Proposed SCP/SCU Role: %s" % roles.get(context.abstract_syntax, "Default"),
@@ -60,140 +98,163 @@ def request_lines(request):
     return lines
 
 
-def acceptance_lines(request, ac, ae_title):
+def acceptance_lines(connection, decision):
     """What was agreed on, as the A-ASSOCIATE-AC says it."""
+    settings = connection.association.settings
     lines = ["Association Parameters Negotiated:", begin("A-ASSOCIATE-AC"),
              "Our Implementation Class UID: %s" % as_native(IMPLEMENTATION_CLASS),
              "Our Implementation Version Name: %s" % as_native(IMPLEMENTATION_VERSION)]
-    lines += _titles(request)
-    lines += ["Our AE Title: %s" % ae_title, "Our Max PDU Receive Size: %d" % ac.first(MaximumLength).length,
-              "Presentation Contexts:" if ac.presentation_contexts else "Presentation Contexts: none"]
-    for proposed, answer in zip(request.presentation_contexts, ac.presentation_contexts):
-        accepted = answer.result == ACCEPTANCE
-        lines += ["  Context ID: %d (%s)" % (answer.context_id, "Accepted" if accepted else "Refused: %d, %s" % (
-            answer.result, CONTEXT_RESULTS[answer.result])),
+    lines += _titles(decision)
+    lines += ["Our AE Title: %s" % settings.ae_title, "Our Max PDU Receive Size: %d" % settings.maximum_length,
+              "Presentation Contexts:"]
+    for proposed, answered in zip(decision.request.contexts, decision.answers):
+        accepted = answered.result == ACCEPTANCE
+        lines += ["  Context ID: %d (%s)" % (answered.context_id, "Accepted" if accepted else "Refused: %d, %s" % (
+            answered.result, CONTEXT_RESULTS[answered.result])),
                   "    Abstract Syntax: %s" % named_uid(proposed.abstract_syntax)]
         if accepted:
-            lines.append("    Accepted Transfer Syntax: %s" % named_uid(answer.transfer_syntax))
-    lines.append(end("A-ASSOCIATE-AC"))
+            lines += ["    Accepted SCP/SCU Role: Default",
+                      "    Accepted Transfer Syntax: %s" % named_uid(answered.transfer_syntax)]
+    lines += ["Accepted Extended Negotiation: none",
+              "User Identity Negotiation Response: %s" % ("empty" if decision.identity_confirmed else "none"),
+              end("A-ASSOCIATE-AC")]
     return lines
 
 
-def message_lines(direction, context_id, command, data):
+def echo_lines(_, echo):
+    """A C-ECHO-RQ and its response."""
+    return (message_lines("INCOMING", echo.context_id, echo.command)
+            + message_lines("OUTGOING", echo.context_id, echo.response))
+
+
+def message_lines(direction, context_id, data):
     """A DIMSE message by the names of its elements.
 
     :param direction: ``INCOMING`` or ``OUTGOING``
-    :param command: its CommandSet
-    :param data: the same as bytes
+    :param data: the command set of a C-ECHO-RQ or -RSP, as bytes
     """
-    lines = [begin("%s DIMSE MESSAGE" % direction)]
-    field = _us(command, COMMAND_FIELD)
-    lines += ["Message Type: %s" % ("(none)" if field is None else command_name(field)),
-              "Presentation Context ID: %d" % context_id]
+    command = decode_command(data)
+    numbers = dict((element, US.unpack(value)[0]) for element, value in command.items() if len(value) == US.size)
+    lines = [begin("%s DIMSE MESSAGE" % direction), "Message Type: %s" % command_name(numbers[COMMAND_FIELD]),
+             "Presentation Context ID: %d" % context_id]
     for element in (MESSAGE_ID, MESSAGE_ID_BEING_RESPONDED_TO):
-        if command.value(element) is not None:
-            lines.append("%s: %s" % (element_name(element).rsplit(" ", 1)[0], _us(command, element)))
-    lines.append("Data Set: %s" % ("none" if _us(command, COMMAND_DATA_SET_TYPE) == NO_DATA_SET else "present"))
-    status = _us(command, STATUS)
-    if status is not None:
-        lines.append("DIMSE Status: %04XH, %s" % (status, STATUS_NAMES.get(status, "unknown")))
-    lines += data_set_lines(data) or ["%s: %s" % (element_name(element), _value(element, value))
-                                      for element, value in command.elements]
+        if element in numbers:
+            lines.append("%s: %d" % (element_name(element).rsplit(" ", 1)[0], numbers[element]))
+    lines.append("Data Set: %s" % ("none" if numbers[COMMAND_DATA_SET_TYPE] == NO_DATA_SET else "present"))
+    if STATUS in numbers:
+        lines.append("DIMSE Status: %04XH, %s" % (numbers[STATUS], STATUS_NAMES[numbers[STATUS]]))
+    for element, value in sorted(command.items()):
+        shown = "%d bytes" % len(value)
+        if element in UID_ELEMENTS:
+            shown = named_uid(unpadded(value))
+        elif element in numbers:
+            shown = "%04XH" % numbers[element]
+        lines.append("%s: %s" % (element_name(element), shown))
     lines.append(end("%s DIMSE MESSAGE" % direction))
     return lines
 
 
-def hex_lines(data):
-    """Bytes as offset, hexadecimal and text; not more than HEX_DUMP of them.
+LINES = {CONNECTED: connected_lines, MOVED: moved_lines, RECEIVING: receiving_lines, SENDING: sending_lines,
+         REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines}
 
-    In an A-ASSOCIATE-RQ or -AC, however broken and whatever stands before it, a user identity may follow every byte that
-    looks like its item type (58H, 59H): from the first one on nothing is shown, because secrets might be.
-    """
-    lines, shown = [], min(len(data), HEX_DUMP)
-    for item_type in (USER_IDENTITY_RQ, USER_IDENTITY_AC):
-        identity = data.find(struct.pack("B", item_type), HEADER_LENGTH + FIXED_LENGTH, shown)
-        shown = identity if identity >= 0 else shown
-    for start in range(0, shown, HEX_LINE):
-        row = bytearray(data[start:min(start + HEX_LINE, shown)])
-        text = "".join([chr(code) if 0x20 <= code < 0x7F else "." for code in row])
-        lines.append("%04x  %-47s  %s" % (start, " ".join(["%02x" % code for code in row]), text))
-    if len(data) > shown:
-        lines.append("... and %d bytes that are not shown" % (len(data) - shown))
+
+def shown_name(name):
+    """An Implementation Version Name; of anything else its length alone: a damaged request may have a secret there."""
+    if len(name) <= VERSION_NAME_LENGTH and is_plain(name):
+        return as_native(name)
+    return "(%s that are not a version name)" % counted(len(name), "byte")
+
+
+# ---- a broken PDU
+
+def invalid_lines(error):
+    """The bytes of an invalid PDU that are known to be harmless; the others are ``..``, and are counted."""
+    data, shown = error.data[:HEX_DUMP], set()
+    for start, length in harmless(error.data[:HEX_DUMP], error):
+        shown.update(range(start, min(start + length, len(data))))
+    lines = [begin("INVALID PDU")]
+    for start in range(0, len(data), HEX_LINE):
+        row = bytearray(data[start:start + HEX_LINE])
+        offsets = range(start, start + len(row))
+        if shown.intersection(offsets):
+            cells = ["%02x" % code if at in shown else ".." for at, code in zip(offsets, row)]
+            text = [chr(code) if at in shown and 0x20 <= code < 0x7F else "." for at, code in zip(offsets, row)]
+            lines.append("%04x  %-47s  %s" % (start, " ".join(cells), "".join(text)))
+    hidden = len(error.data) - len(shown)
+    if hidden:
+        lines.append("%d bytes are not shown" % hidden)
+    lines.append(end("INVALID PDU"))
     return lines
 
 
-def no_context_sentence(request, ac):
-    """Why no proposed presentation context can be used, with what was proposed instead."""
-    proposed = request.presentation_contexts
-    if not proposed:
-        return "proposed no presentation context (PS3.8 9.3.2.2)"
-    wanted = [context for context, answer in zip(proposed, ac.presentation_contexts)
-              if answer.result != ABSTRACT_SYNTAX_NOT_SUPPORTED]
-    count = "%d context%s" % (len(proposed), "" if len(proposed) == 1 else "s")
-    if not wanted:
-        return "proposed %s, no Verification: %s: this is an echo server" % (
-            count, _some([context.abstract_syntax for context in proposed]))
-    return "proposed %s, Verification with no transfer syntax that is taken here: %s" % (
-        count, _some([syntax for context in wanted for syntax in context.transfer_syntaxes]))
+def harmless(data, error):
+    """(offset, length) of what may be shown of a PDU: headers and lengths, UIDs and titles that look like it.
+
+    Only what stands before the fault is known to be what it seems to be; of the fault, its own field.
+    """
+    fault, pdu_type = error.offset, ord(data[:1])
+    if pdu_type not in PDU_NAMES:
+        return [(0, 1)]
+    if fault < HEADER_LENGTH:
+        return [(0, HEADER_LENGTH)]
+    found = [(0, HEADER_LENGTH)]
+    if pdu_type == A_ASSOCIATE_RQ:
+        found.append((HEADER_LENGTH, 4))
+        for start in (HEADER_LENGTH + 4, HEADER_LENGTH + 20):
+            if is_plain(unpadded(data[start:start + 16])):
+                found.append((start, 16))
+        found += harmless_items(data, HEADER_LENGTH + FIXED_LENGTH, len(data), fault)
+    elif pdu_type == P_DATA_TF:
+        offset = HEADER_LENGTH
+        while offset + PDV_OVERHEAD <= len(data) and offset < fault:
+            found.append((offset, PDV_OVERHEAD))
+            offset += 4 + NUMBERS["uint32"].unpack_from(data, offset)[0]
+        found.append((fault, 4))
+    return found
 
 
-def _implementation(pdu):
-    uid, name = pdu.first(ImplementationClassUID), pdu.first(ImplementationVersionName)
-    return ["Implementation Class UID: %s" % ("(none)" if uid is None else escaped(uid.uid)),
-            "Implementation Version Name: %s" % ("(none)" if name is None else escaped(name.name))]
+def harmless_items(data, offset, end_of_items, fault):
+    """The same for the items from ``offset`` on, up to the fault."""
+    while offset + 4 <= end_of_items and offset < fault + 2:
+        item_type, length = ITEM_HEADER.unpack_from(data, offset)
+        if item_type in KNOWN_ITEMS or fault in (offset, offset + 2):
+            yield offset, 4
+        body, offset = offset + 4, offset + 4 + length
+        if item_type in UID_ITEMS and offset <= fault:
+            if is_uid(unpadded(data[body:offset])):
+                yield body, length
+        elif item_type == PRESENTATION_CONTEXT_RQ:
+            yield body, 4
+            for each in harmless_items(data, body + 4, min(offset, end_of_items), fault):
+                yield each
+        elif item_type == USER_INFORMATION:
+            for each in harmless_items(data, body, min(offset, end_of_items), fault):
+                yield each
 
 
-def _titles(request):
-    context = request.application_context
+# ---- parts
+
+def _titles(decision):
+    context = decision.request.application_context
     return ["Application Context Name: %s" % (
-                "(none)" if context is None else escaped(context) if context == APPLICATION_CONTEXT_NAME
-                else escaped(context) + " (not DICOM's)"),
-            "Calling Application Name: %s" % title_text(request.calling),
-            "Called Application Name: %s" % title_text(request.called)]
+                "(none)" if context is None else as_native(context) if context == APPLICATION_CONTEXT_NAME
+                else named_uid(context) + " (not DICOM's)"),
+            "Calling Application Name: %s" % decision.titles[0],
+            "Called Application Name: %s" % decision.titles[1]]
 
 
 def _negotiations(request):
-    lines = []
-    for item in request.user_information:
-        kind = type(item)
-        if kind is AsynchronousOperationsWindow:
-            lines.append("Requested Asynchronous Operations Window: %d invoked, %d performed" % (
-                item.invoked, item.performed))
-        elif kind is ExtendedNegotiation:
-            lines.append("Requested Extended Negotiation: %s: %s%s" % (
-                named_uid(item.sop_class), " ".join(["%02x" % code for code in bytearray(
-                    item.information[:LONG_INFORMATION])]), " ..." if len(item.information) > LONG_INFORMATION else ""))
-        elif kind is CommonExtendedNegotiation:
-            lines.append("Requested Common Extended Negotiation: %s: %s" % (
-                named_uid(item.sop_class), named_uid(item.service_class)))
-    if not any(line.startswith("Requested Extended") for line in lines):
-        lines.append("Requested Extended Negotiation: none")
-    identity = request.first(UserIdentityRQ)
-    lines.append("Requested User Identity Negotiation: %s" % ("none" if identity is None else "%s, %s%s" % (
-        IDENTITY_TYPES.get(identity.identity_type, "type %d" % identity.identity_type),
-        "positive response requested" if identity.positive_response_requested else "no response requested",
-        " (its content is not shown)")))
-    return lines
-
-
-def _us(command, element):
-    value = command.value(element)
-    return US.unpack(value)[0] if value is not None and len(value) == US.size else None
-
-
-def _value(element, value):
-    if element in UID_ELEMENTS:
-        return named_uid(unpadded(value))
-    if len(value) == US.size:
-        return "%04XH" % US.unpack(value)[0]
-    return escaped(value[:LONG_INFORMATION]) + (" ..." if len(value) > LONG_INFORMATION else "")
-
-
-def _some(uids):
-    names = []
-    for uid in uids:
-        name = uid_name(uid[:UID_LENGTH])
-        if name not in names:
-            names.append(name)
-    more = len(names) - NAMES_SHOWN
-    return ", ".join(names[:NAMES_SHOWN]) + (", and %d more" % more if more > 0 else "")
+    lines, extended = [], []
+    for item_type, values in request.user_information:
+        if item_type == ASYNCHRONOUS_OPERATIONS_WINDOW:
+            lines.append("Requested Asynchronous Operations Window: %d invoked, %d performed" % tuple(values))
+        elif item_type == EXTENDED_NEGOTIATION:
+            extended.append("Requested Extended Negotiation: %s: %d bytes" % (named_uid(values[0]), len(values[1])))
+        elif item_type == COMMON_EXTENDED_NEGOTIATION:
+            extended.append("Requested Common Extended Negotiation: %s: %s" % (
+                named_uid(values[0]), named_uid(values[1])))
+    identity = request.first(USER_IDENTITY_RQ)
+    return lines + (extended or ["Requested Extended Negotiation: none"]) + [
+        "Requested User Identity Negotiation: %s" % ("none" if identity is None else "%s, %s (its content is not shown)" % (
+            IDENTITY_TYPES.get(identity[0], "type %d" % identity[0]),
+            "positive response requested" if identity[1] else "no response requested"))]

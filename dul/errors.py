@@ -1,47 +1,40 @@
-"""What can go wrong with a peer; an error carries the abort or the reject that the peer must be sent.
+"""What a peer can do wrong: one sentence each, ``str(error)``, and the abort or reject that the peer is owed.
 
-Each is told in one sentence, ``str(error)``, that the log, the callback of an embedding program and the tests share.
+Log, notices and tests share the sentence.
 """
-from dul.codes import (
-    ABORT_BY_USER, ABORT_INVALID_PARAMETER, ABORT_REASONS, ABORT_SOURCES, ABORT_UNEXPECTED_PDU, REJECT_REASONS,
-    REJECT_RESULTS, REJECT_SOURCES)
+from dul.codes import ABORT_BY_USER, ABORT_INVALID_PARAMETER, ABORT_UNEXPECTED_PDU, SERVICE_USER
+from dul.words import abort_words, reject_words
 
 
 class PeerError(Exception):
-    """Something that a peer, or the network, did. Never raised for a fault of our own.
-
-    :cvar expected: whether it is ordinary, so that nobody need be warned of it
-    """
-
-    expected = False
+    """Something that a peer, or the network, did. Never raised for a fault of this program."""
 
 
 class InvalidPDU(PeerError):
-    """A PDU that is not what PS3.8 9.3 says (Evt19): where, what was found, and what was due.
+    """A PDU that breaks PS3.8 9.3 (Evt19): where, what was found, and what was due.
 
     :param pdu: the PDU's name, as ``A-ASSOCIATE-RQ``
     :param offset: byte offset of the field from the start of the PDU
     :param field: the field's name in the standard
     :param section: of PS3.8, or with its part (``PS3.7 D.3.3.4``)
-    :param found: the value found; ``due``: the value that was due; both as text
+    :param found: the value found, as text
+    :param due: the value that was due, as text
     :param abort: (source, reason) of the A-ABORT that the peer is owed in Sta3 and later; in Sta2 it is always 0, 0
+    :ivar data: as much of the PDU as had been read, as bytes
+    :ivar opening: whether it was the first PDU of its connection: then it may be another protocol altogether
     """
 
     def __init__(self, pdu, offset, field, section, found, due, abort=ABORT_INVALID_PARAMETER):
         Exception.__init__(self, pdu, offset, field, section, found, due)
-        self.pdu = pdu
         self.offset = offset
-        self.field = field
-        self.section = section if section.startswith("PS3.") else "PS3.8 " + section
-        self.found = found
-        self.due = due
         self.abort = abort
-        self.data = b""         # as much of the PDU as was read, for the hex dump at debug
-        self.foreign = None     # what the peer speaks instead, in one sentence, where that is known
+        self.data = b""
+        self.opening = False
 
     def __str__(self):
-        return self.foreign or "%s: %s at byte %d is %s, due: %s (%s)" % (
-            self.pdu, self.field, self.offset, self.found, self.due, self.section)
+        pdu, offset, field, section, found, due = self.args
+        return "%s: %s at byte %d is %s, due: %s (%s)" % (
+            pdu, field, offset, found, due, section if section.startswith("PS3.") else "PS3.8 " + section)
 
 
 class MessageError(PeerError):
@@ -57,16 +50,21 @@ class Rejected(PeerError):
     """An A-ASSOCIATE-RQ that is answered by A-ASSOCIATE-RJ (PS3.8 9.3.4).
 
     :param reject: (result, source, reason)
-    :param sentence: why, for our own user
+    :param sentence: why
     """
 
     def __init__(self, reject, sentence):
         Exception.__init__(self, reject, sentence)
         self.reject = reject
-        self.sentence = sentence
 
     def __str__(self):
-        return "%s (%s)" % (self.sentence, reject_words(self.reject))
+        reject, sentence = self.args
+        return "%s (%s)" % (sentence, reject_words(reject))
+
+    @property
+    def by_user(self):
+        """Whether it is the service user who rejects (AE-8), and not the service provider (AE-6)."""
+        return self.reject[1] == SERVICE_USER
 
 
 class Expired(PeerError):
@@ -74,41 +72,63 @@ class Expired(PeerError):
 
     :param option: the option that set it, as ``-ta``
     :param seconds: how long it was
-    :param state: in which State
-    :param progress: how much of what had come, as ``22 of 205 bytes of A-ASSOCIATE-RQ``, or an empty string
+    :param state: the State in which it passed
+    :param progress: what had arrived, as ``22 of 205 bytes of A-ASSOCIATE-RQ``; empty for nothing
     """
 
     abort = ABORT_BY_USER
 
-    def __init__(self, option="", seconds=0, state=None, progress=""):
+    def __init__(self, option, seconds, state, progress):
         Exception.__init__(self, option, seconds, state, progress)
 
     def __str__(self):
         option, seconds, state, progress = self.args
-        return "timeout: %s in %d s (%s) in %s (%s)" % (
-            progress or "nothing", seconds, option, state, getattr(state, "meaning", ""))
+        return "timeout: %s in %d s (%s) in %s (%s)" % (progress or "nothing", seconds, option, state, state.meaning)
 
 
 class ConnectionLost(PeerError):
-    """The transport connection is gone (Evt17): an orderly end (EOF), a reset, or a peer that no longer reads."""
+    """The transport connection is gone (Evt17).
 
-    state = None
-    progress = ""
+    :param sentence: how, as ``connection closed by the peer``
+    :ivar state: the State in which it happened
+    :ivar progress: what had arrived of the next PDU, as in Expired
+    :ivar echoes: how many C-ECHO-RQs had been answered
+    """
+
+    def __init__(self, sentence):
+        Exception.__init__(self, sentence)
+        self.state = None
+        self.progress = ""
+        self.echoes = 0
 
     def __str__(self):
         where = " in %s (%s)" % (self.state, self.state.meaning) if self.state else ""
         return self.args[0] + where + (", after " + self.progress if self.progress else "")
 
 
+class ClosedHere(ConnectionLost):
+    """This side closes a connection that has no association: the server stops, or needs the room.
+
+    :param sentence: why
+    :param expected: whether it is ordinary, so that there is no warning of it
+    """
+
+    def __init__(self, sentence, expected):
+        ConnectionLost.__init__(self, sentence)
+        self.expected = expected
+
+
 class Stopped(PeerError):
-    """Not the peer's doing: this server, or the program that it is part of, ends the association (Evt15)."""
+    """This server, or the program that it is part of, ends the association (Evt15)."""
 
     abort = ABORT_BY_USER
-    expected = True
 
 
 class Aborted(PeerError):
-    """The peer's A-ABORT (Evt16)."""
+    """The peer's A-ABORT (Evt16).
+
+    :param source: byte 9 of the A-ABORT; ``reason``: byte 10
+    """
 
     def __init__(self, source, reason):
         Exception.__init__(self, source, reason)
@@ -118,7 +138,11 @@ class Aborted(PeerError):
 
 
 class UnexpectedPDU(PeerError):
-    """A PDU that may be sound, in a state where PS3.8 Table 9-10 has AA-1, AA-7 or AA-8 for it."""
+    """A known PDU in a state where PS3.8 Table 9-10 has AA-1, AA-7 or AA-8 for it.
+
+    :param pdu: its name
+    :param state: the State
+    """
 
     abort = ABORT_UNEXPECTED_PDU
 
@@ -128,19 +152,3 @@ class UnexpectedPDU(PeerError):
     def __str__(self):
         pdu, state = self.args
         return "%s in %s (%s) (PS3.8 9.2.3)" % (pdu, state, state.meaning)
-
-
-def reject_words(reject):
-    """(result, source, reason) of an A-ASSOCIATE-RJ in the standard's words."""
-    result, source, reason = reject
-    return "result %d: %s, source %d: %s, reason %d: %s" % (
-        result, REJECT_RESULTS.get(result, "reserved"), source, REJECT_SOURCES.get(source, "reserved"),
-        reason, REJECT_REASONS.get((source, reason), "reserved"))
-
-
-def abort_words(source, reason):
-    """Source and reason of an A-ABORT in the standard's words."""
-    words = "source %d: %s" % (source, ABORT_SOURCES.get(source, "reserved"))
-    if source == ABORT_BY_USER[0]:
-        return words
-    return words + ", reason %d: %s" % (reason, ABORT_REASONS.get(reason, "reserved"))

@@ -1,14 +1,42 @@
-"""What a peer speaks that does not speak DICOM, told from its first bytes: for our user, never for the peer. Pure."""
+"""What a peer speaks that does not speak DICOM, told from its first bytes: for our user, never for the peer.
+
+Of what it sends only the first line is shown, and of that only what names no user: no query, no credentials.
+"""
 import struct
 
-from dul.compat import escaped
+from dul.errors import InvalidPDU
+from dul.text import PLAIN, as_native, escaped
+from dul.words import PDU_NAMES
 
-SHOWN = 80              # bytes of a request line or banner that are shown at most
+SHOWN = 80              # characters of a request line or banner that are shown at most
+LONGEST = 2000          # bytes of a first line that are looked at
+PRINTABLE = PLAIN + b"\\"
+FEW = 5                 # bytes that are shown of what is not recognized
 TLS_VERSIONS = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
 SERVER_NAME, SUPPORTED_VERSIONS = 0, 43     # TLS extensions (RFC 6066, RFC 8446)
-HTTP_METHODS = (
-    b"GET ", b"HEAD ", b"POST ", b"PUT ", b"OPTIONS ", b"DELETE ", b"CONNECT ", b"TRACE ", b"PATCH ", b"PRI ")
 PROXY_V2 = b"\r\n\r\n\0\r\nQUIT\n"
+HTTP_METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"OPTIONS", b"DELETE", b"CONNECT", b"TRACE", b"PATCH", b"PRI")
+# Other protocols of text lines: (first words, last word of the line begins with, name, who the peer is)
+TEXT_PROTOCOLS = (
+    ((), b"RTSP/", "RTSP", "a video client or a port scanner"),
+    ((), b"SIP/", "SIP", "a telephone or a port scanner"),
+    ((b"EHLO", b"HELO", b"MAIL"), b"", "SMTP", "a mail client"),
+    ((b"USER", b"PASS", b"AUTH", b"FEAT", b"SYST"), b"", "FTP", "a file transfer client"),
+)
+
+
+def explanation(error):
+    """What went wrong, in one sentence: of what opens a connection and is not DICOM, which protocol it is.
+
+    :param error: PeerError
+    """
+    if not isinstance(error, InvalidPDU) or not error.opening or not error.data:
+        return str(error)
+    sentence = protocol_of(error.data)
+    if sentence is None and ord(error.data[:1]) not in PDU_NAMES:
+        start = " ".join(["%02x" % code for code in bytearray(error.data[:FEW])])
+        return "not DICOM: %s%s: %s" % (start, " ..." if len(error.data) > FEW else "", error)
+    return sentence or str(error)
 
 
 def protocol_of(data):
@@ -16,11 +44,18 @@ def protocol_of(data):
 
     :param data: what has arrived, from the first byte of the connection
     """
-    for recognize in (_tls, _http, _hl7, _ssh, _smb, _rdp, _proxy):
+    for recognize in (_tls, _text, _http, _hl7, _ssh, _smb, _rdp, _proxy):
         sentence = recognize(data)
         if sentence:
             return sentence
     return None
+
+
+def is_proxy_check(data):
+    """Whether this is the PROXY header of a load balancer's own health check, with nothing behind it."""
+    if data.startswith(PROXY_V2):
+        return data[12:13] == b"\x20" and len(data) == 16 + _uint16(data, 14)
+    return data.startswith(b"PROXY UNKNOWN") and data.endswith(b"\r\n") and data.count(b"\n") == 1
 
 
 def _tls(data):
@@ -38,8 +73,8 @@ def client_hello(data):
     """(highest version offered, server name) of a TLS ClientHello (RFC 8446 4.1.2), as far as it is there."""
     version, name, offset = 0, b"", 43
     try:
-        version = struct.unpack_from(">H", data, 1)[0]      # of the record, then of the hello
-        version = struct.unpack_from(">H", data, 9)[0]
+        version = _uint16(data, 1)      # of the record, then of the hello
+        version = _uint16(data, 9)
         for size in (">B", ">H", ">B"):     # session ID, cipher suites, compression methods
             offset += struct.calcsize(size) + struct.unpack_from(size, data, offset)[0]
         offset += 2
@@ -47,29 +82,45 @@ def client_hello(data):
             extension, length = struct.unpack_from(">HH", data, offset)
             body = data[offset + 4:offset + 4 + length]
             if extension == SERVER_NAME:
-                name = body[5:5 + struct.unpack_from(">H", body, 3)[0]]
+                name = body[5:5 + _uint16(body, 3)]
             elif extension == SUPPORTED_VERSIONS:
-                found = [struct.unpack_from(">H", body, i)[0] for i in range(1, len(body) - 1, 2)]
+                found = [_uint16(body, i) for i in range(1, len(body) - 1, 2)]
                 version = max([v for v in found if v in TLS_VERSIONS] + [version])
             offset += 4 + length
     except struct.error:                    # the end of what is there
         return version, name
 
 
-def _http(data):
-    if not data.startswith(HTTP_METHODS):
-        return None
-    return "HTTP request (%s): the peer is a browser, a web client or a health check" % _line(data)
+def _uint16(data, offset):
+    return struct.unpack_from(">H", data, offset)[0]
 
 
-def _hl7(data):
-    if data[:4] in (b"\x0bMSH", b"MSH|") or data[:4] in (b"\x0bFHS", b"\x0bBHS"):
-        return "HL7 version 2 message (%s): the peer sends HL7 over MLLP, it wants another port" % _line(data)
+def _text(data):
+    words = _line(data).split(b" ")
+    for first, last, name, peer in TEXT_PROTOCOLS:
+        if words[0].upper() in first or last and len(words) > 2 and words[-1].startswith(last):
+            return "%s: the peer is %s" % (name, peer)
     return None
 
 
+def _http(data):
+    words = _line(data).split(b" ")
+    if words[0] not in HTTP_METHODS or len(words) < 2:
+        return None
+    path = words[1].split(b"?")[0]
+    words[1:2] = [path] if path[:1] in (b"/", b"*") else []     # not the user in an absolute URL
+    return "HTTP request (%s): the peer is a browser, a web client or a health check" % _shown(b" ".join(words[:3]))
+
+
+def _hl7(data):
+    start = data.lstrip(b"\x0b")[:3]
+    if start not in (b"MSH", b"FHS", b"BHS") or data[:1] not in (b"\x0b", b"M"):
+        return None
+    return "HL7 version 2 message (%s|...): the peer sends HL7 over MLLP, it wants another port" % as_native(start)
+
+
 def _ssh(data):
-    return "SSH (%s): the peer is an SSH client" % _line(data) if data[:4] == b"SSH-" else None
+    return "SSH (%s): the peer is an SSH client" % _shown(_line(data)) if data[:4] == b"SSH-" else None
 
 
 def _smb(data):
@@ -80,7 +131,7 @@ def _smb(data):
 
 
 def _rdp(data):
-    if data[:2] == b"\x03\0" and data[5:6] == b"\xe0":
+    if data[:2] == b"\x03\0" and data[5:6] == b"\xe0" and ord(data[4:5]) == _uint16(data, 2) - 5:   # TPKT, X.224
         return "RDP connection request: the peer looks for a Windows remote desktop"
     return None
 
@@ -89,11 +140,16 @@ def _proxy(data):
     if data.startswith(PROXY_V2):
         return "PROXY protocol version 2: a load balancer announces its client; switch that off there"
     if data.startswith(b"PROXY "):
-        return "PROXY protocol version 1 (%s): a load balancer announces its client; switch that off there" % _line(
-            data)
+        return "PROXY protocol version 1 (%s): a load balancer announces its client; switch that off there" % _shown(
+            _line(data))
     return None
 
 
 def _line(data):
-    line = data.lstrip(b"\x0b").replace(b"\n", b"\r").split(b"\r")[0]
+    """The first line, up to the first byte that is not printable ASCII."""
+    rest = data[:LONGEST].lstrip(PRINTABLE)
+    return data[:min(len(data), LONGEST) - len(rest)]
+
+
+def _shown(line):
     return escaped(line[:SHOWN]) + (" ..." if len(line) > SHOWN else "")

@@ -1,12 +1,35 @@
 """The DICOM Upper Layer state machine: PS3.8 9.2 and its Table 9-10, as data. Only this file decides state.
 
-States, events and actions have the standard's names. A cell that is blank in the standard is absent here, and
-asking for it is an error. Requestor cells are kept too, because the table is checked whole.
+How it works
+    A *state* says how far an association has come. The acceptor of an association begins in Sta1 (nothing is open),
+    waits in Sta2 for the A-ASSOCIATE-RQ and in Sta3 for its own user's answer to it, exchanges data in Sta6, answers
+    a release in Sta8, and waits in Sta13 for the peer to close the connection. Sta7, Sta10 and Sta12 are reached only
+    by a release that this side began. Sta4, Sta5, Sta9 and Sta11 belong to the requestor.
+
+    An *event* is something that happened: a PDU came (Evt3, 4, 6, 10, 12, 13, 16; Evt19 for one that is invalid), the
+    transport connection opened or closed (Evt2, 5, 17), the ARTIM timer expired (Evt18), or the local user wants
+    something (Evt1, 7, 8, 9, 11, 14, 15). The local user of this program is the program itself: it accepts or rejects
+    (Evt7, Evt8), sends the C-ECHO-RSP (Evt9), agrees to a release (Evt14), and aborts where a message cannot be
+    answered, a timeout of -td ends, or the server stops (Evt15).
+
+    An *action* is what is done about an event, and it leads to the next state. TABLE names one action for each event
+    in each state. A blank cell is an event that cannot happen there; asking for it raises Undefined.
+
+    The *ARTIM timer* (9.1.4) keeps a peer from holding a connection open without an association: it runs in Sta2 and
+    Sta13 alone, and its expiry closes the connection.
+
+How it is used
+    association.Association turns each thing that happens into an event and gives it to Machine.step(), which returns
+    the action and goes to the next state; then it starts or stops ARTIM as the action says, and calls the method of the
+    action's name (AE-6: ``ae_6``). An action that tells the local user may cause the user's own event, which takes the
+    same way. Some actions need no more of a PDU than its header: they are carried out before the rest has arrived.
+
+The requestor's cells are kept, because the table is checked whole against the standard.
 """
 
 
 class State(object):
-    """One of the 13 states of PS3.8 Table 9-1 to 9-5."""
+    """One of the 13 states of PS3.8 Tables 9-1 to 9-5."""
 
     __slots__ = ("name", "meaning")
 
@@ -34,21 +57,20 @@ class Event(object):
 class Action(object):
     """One of the 28 actions of PS3.8 Tables 9-6 to 9-9.
 
-    :param next_states: one state, or two where the action itself finds out which (AE-6 and AR-8 alone)
-    :param artim: for each next state START, STOP, or None where the action leaves the ARTIM timer alone
-    :param needs: how much of the PDU received it needs: HEADER (it is carried out before the rest arrives), WHOLE (all
-        of it has arrived), CONTENT (it is decoded, too); None for actions that no PDU leads to
+    :param next_states: two states; the same twice but for AE-6 (acceptable, not acceptable) and AR-8 (association
+        requestor, association acceptor)
+    :param artim: for each of them START, STOP, or None where the action leaves the ARTIM timer alone
+    :param needs: how much it needs of the PDU that led to it: HEADER (the rest is skipped) or WHOLE; None where no PDU
+        leads to it
     """
 
-    __slots__ = ("name", "next_states", "next_state", "artim", "timer", "needs", "effect", "meaning")
+    __slots__ = ("name", "next_states", "artim", "needs", "meaning")
 
     def __init__(self, name, next_states, artim, needs, meaning):
         self.name = name
         self.next_states = next_states
         self.artim = artim
-        self.next_state, self.timer = (next_states[0], artim[0]) if len(next_states) == 1 else (None, None)
         self.needs = needs
-        self.effect = name.lower().replace("-", "_")    # the method of Association that carries it out
         self.meaning = meaning
 
     def __repr__(self):
@@ -93,36 +115,37 @@ EVENTS = (Evt1, Evt2, Evt3, Evt4, Evt5, Evt6, Evt7, Evt8, Evt9, Evt10, Evt11, Ev
           Evt18, Evt19)
 
 START, STOP = "start", "stop"
-HEADER, WHOLE, CONTENT = "header", "whole", "content"
+HEADER, WHOLE = "header", "whole"
+FIRST, SECOND = 0, 1        # which of an action's two next states
 
 # PS3.8 Tables 9-6 to 9-9: action, next state, what becomes of the ARTIM timer, how much of the PDU it needs, effect.
 ACTION_LINES = """
 AE-1   Sta4        -           -        open the transport connection
 AE-2   Sta5        -           -        send A-ASSOCIATE-RQ
-AE-3   Sta6        -           content  confirm the association to the user
-AE-4   Sta1        -           content  confirm the rejection to the user, close
+AE-3   Sta6        -           whole    confirm the association to the user
+AE-4   Sta1        -           whole    confirm the rejection to the user, close
 AE-5   Sta2        start       -        accept the transport connection
-AE-6   Sta3/Sta13  stop/start  content  acceptable: indicate the association to the user; if not: send A-ASSOCIATE-RJ
+AE-6   Sta3/Sta13  stop/start  whole    acceptable: indicate the association to the user; if not: send A-ASSOCIATE-RJ
 AE-7   Sta6        -           -        send A-ASSOCIATE-AC
 AE-8   Sta13       start       -        send A-ASSOCIATE-RJ
 DT-1   Sta6        -           -        send P-DATA-TF
-DT-2   Sta6        -           content  hand the P-DATA to the user
+DT-2   Sta6        -           whole    hand the P-DATA to the user
 AR-1   Sta7        -           -        send A-RELEASE-RQ
 AR-2   Sta8        -           whole    indicate the release to the user
 AR-3   Sta1        -           whole    confirm the release to the user, close
 AR-4   Sta13       start       -        send A-RELEASE-RP
 AR-5   Sta1        stop        -        stop ARTIM
-AR-6   Sta7        -           content  hand the P-DATA to the user
+AR-6   Sta7        -           whole    hand the P-DATA to the user
 AR-7   Sta8        -           -        send P-DATA-TF
 AR-8   Sta9/Sta10  -           whole    indicate the release collision to the user
 AR-9   Sta11       -           -        send A-RELEASE-RP
 AR-10  Sta12       -           whole    confirm the release to the user
 AA-1   Sta13       start       header   send A-ABORT (service-user)
-AA-2   Sta1        stop        content  close the transport connection
-AA-3   Sta1        -           content  indicate the abort to the user, close
+AA-2   Sta1        stop        whole    close the transport connection
+AA-3   Sta1        -           whole    indicate the abort to the user, close
 AA-4   Sta1        -           -        indicate the loss of the connection to the user
 AA-5   Sta1        stop        -        stop ARTIM
-AA-6   Sta13       -           whole    ignore the PDU
+AA-6   Sta13       -           header   ignore the PDU
 AA-7   Sta13       -           header   send A-ABORT
 AA-8   Sta13       start       header   send A-ABORT (service-provider), indicate it to the user
 """
@@ -153,27 +176,29 @@ Evt19  .     AA-1  AA-8  .     AA-8  AA-8  AA-8  AA-8  AA-8  AA-8  AA-8  AA-8  A
 
 
 def read_actions(lines, states):
-    """The actions of ACTION_LINES by name."""
-    words = {word: word for word in (START, STOP, HEADER, WHOLE, CONTENT)}
+    """{name: Action} of ACTION_LINES."""
+    words = dict((word, word) for word in (START, STOP, HEADER, WHOLE))
     actions = {}
     for line in lines.strip().splitlines():
         name, following, timer, needs, meaning = line.split(None, 4)
-        following = tuple([states[state] for state in following.split("/")])
-        timer = tuple([words.get(word) for word in timer.split("/")])
-        actions[name] = Action(name, following, timer * (len(following) // len(timer)), words.get(needs), meaning)
+        following = [states[state] for state in (following.split("/") * 2)[:2]]
+        timer = [words.get(word) for word in (timer.split("/") * 2)[:2]]
+        actions[name] = Action(name, tuple(following), tuple(timer), words.get(needs), meaning)
     return actions
 
 
 def read_table(lines, states, events, actions):
     """{event: {state: action}} of TABLE_LINES; blank cells are absent."""
     rows = [line.split() for line in lines.strip().splitlines()]
-    return {events[row[0]]: {states[state]: actions[name] for state, name in zip(rows[0], row[1:]) if name != "."}
-            for row in rows[1:]}
+    table = {}
+    for row in rows[1:]:
+        table[events[row[0]]] = dict((states[state], actions[name]) for state, name in zip(rows[0], row[1:]) if name != ".")
+    return table
 
 
-STATES_BY_NAME = {state.name: state for state in STATES}
+STATES_BY_NAME = dict((state.name, state) for state in STATES)
 ACTIONS = read_actions(ACTION_LINES, STATES_BY_NAME)
-TABLE = read_table(TABLE_LINES, STATES_BY_NAME, {event.name: event for event in EVENTS}, ACTIONS)
+TABLE = read_table(TABLE_LINES, STATES_BY_NAME, dict((event.name, event) for event in EVENTS), ACTIONS)
 
 
 class Undefined(Exception):
@@ -205,24 +230,34 @@ class Machine(object):
         except KeyError:
             raise Undefined(self.state, event)
 
-    def enter(self, action, branch=0):
-        """Go to the action's next state; ``branch`` picks it where there are two. Returns START, STOP or None."""
-        if action.next_state is not None:
-            self.state = action.next_state
-            return action.timer
+    def step(self, event, branch=SECOND):
+        """Go to the next state, and return the action that is due.
+
+        :param branch: FIRST or SECOND where the action has two next states: for AE-6 whether the request is acceptable
+        :raises Undefined: where the table has no cell
+        """
+        try:
+            action = TABLE[event][self.state]
+        except KeyError:
+            raise Undefined(self.state, event)
         self.state = action.next_states[branch]
-        return action.artim[branch]
+        return action
 
     def allows(self, event):
         """Whether the table has a cell for this event now."""
         return self.state in TABLE[event]
 
-    def stays(self, events):
-        """Whether each of these events may happen now, and leaves the state as it is."""
-        here = [TABLE[event].get(self.state) for event in events]
-        return None not in here and all([action.next_state is self.state for action in here])
-
     @property
     def over(self):
         """Whether there is no association and no connection (Sta1)."""
         return self.state is Sta1
+
+    @property
+    def associated(self):
+        """Whether there is an association: accepted or to be accepted, and not released, rejected or aborted."""
+        return self.state not in (Sta1, Sta2, Sta13)
+
+    @property
+    def closing(self):
+        """Whether all is said, and only the end of the connection is awaited (Sta13)."""
+        return self.state is Sta13

@@ -2,10 +2,10 @@
 
 Neither getopt nor argparse can express these options exactly: both cluster or abbreviate them, and ``-x=`` is a name.
 """
-from dul.compat import escaped
+from dul.compat import PREFER_LOCAL
 from dul.server import LARGEST_PORT
-from dul.settings import (
-    IMPLICIT_ONLY, PREFER_BIG, PREFER_LITTLE, PREFER_LOCAL, check_maximum_length, check_seconds, check_title)
+from dul.settings import IMPLICIT_ONLY, PREFER_BIG, PREFER_LITTLE, check_maximum_length, check_seconds, check_title
+from dul.text import escaped
 
 USAGE = "echoscp [options] port"
 
@@ -61,7 +61,7 @@ def read_options(lines):
     spellings, with_value = {}, set()
     for words in [line.split() for line in lines.splitlines() if line[:12].strip()[:1] == "-"]:
         names = [word for word in words[:2] if word.startswith("-")]
-        spellings.update({name: names[-1] for name in names})
+        spellings.update((name, names[-1]) for name in names)
         if words[len(names)].startswith("["):
             with_value.add(names[-1])
     return spellings, with_value
@@ -74,39 +74,55 @@ def parse(arguments):
     :raises UsageError: with the one line that the user gets
     """
     spellings, with_value = read_options(OPTION_LINES)
-    chosen, ports, rest = {}, [], list(arguments)
+    chosen, typed, ports, rest = {}, {}, [], list(arguments)
     while rest:
         argument = rest.pop(0)
-        name, equals, value = argument, "", None
-        if argument not in spellings and argument.startswith("--"):
-            name, equals, value = argument.partition("=")
-        if name in spellings:
-            option = spellings[name]
-            if option not in with_value:
-                if equals:
-                    raise UsageError("option %s takes no value, it was given %s" % (name, quoted(value)))
-                value = True
-            elif not equals:
-                if not rest or rest[0] in spellings or (
-                        rest[0].startswith("--") and rest[0].partition("=")[0] in spellings):
+        name, value = split(argument, spellings)
+        if name not in spellings:
+            if argument.startswith("-") and argument != "-":
+                raise UsageError("unknown option %s%s" % (quoted(argument), hint(argument, spellings, with_value)))
+            ports.append(argument)
+            continue
+        option = spellings[name]
+        if option not in with_value:
+            if value is not None:
+                raise UsageError("option %s takes no value, it was given %s" % (name, quoted(value)))
+            chosen[option] = True
+        else:
+            if value is None:
+                if not rest or split(rest[0], spellings)[0] in spellings:
                     raise UsageError("option %s needs a value: %s" % (name, due(option)))
                 value = rest.pop(0)
-            chosen[option] = value if value is True else checked(option, name, value)
-            contradict(chosen, option, name)
-            if option in ("--help", "--version"):
-                return chosen
-        elif argument.startswith("-") and argument != "-":
-            raise UsageError("unknown option %s%s" % (quoted(argument), hint(argument, spellings, with_value)))
-        else:
-            ports.append(argument)
+            chosen[option] = checked(option, name, value)
+        typed[option] = name
+        contradict(typed, option)
+        if option in ("--help", "--version"):
+            return chosen
+    chosen["port"] = the_port(ports)
+    return chosen
+
+
+def split(argument, spellings):
+    """(option, value) of ``--option=value``; the value is None where there is none, as in ``-x=``."""
+    if argument not in spellings and argument.startswith("--"):
+        name, equals, value = argument.partition("=")
+        return name, value if equals else None
+    return argument, None
+
+
+def the_port(ports):
+    """The port of the arguments that are no options.
+
+    :raises UsageError: unless there is one, and in its range
+    """
     if len(ports) != 1:
         raise UsageError("one port is needed (1 to %d), %s" % (
             LARGEST_PORT, "%d were given: %s" % (len(ports), " ".join([quoted(port) for port in ports]))
             if ports else "none was given; --help shows the options"))
-    chosen["port"] = number(ports[0])
-    if chosen["port"] is None or not 1 <= chosen["port"] <= LARGEST_PORT:
+    port = number(ports[0])
+    if port is None or not 1 <= port <= LARGEST_PORT:
         raise UsageError("port %s is not allowed: 1 to %d" % (quoted(ports[0]), LARGEST_PORT))
-    return chosen
+    return port
 
 
 def checked(option, name, text):
@@ -156,14 +172,17 @@ def number(text):
     return int(digits[:LONGEST_NUMBER + 1])
 
 
-def contradict(chosen, option, name):
-    """:raises UsageError: where another member of the option's group was chosen, too."""
+def contradict(typed, option):
+    """Refuse two options of one group.
+
+    :param typed: {long form: spelling} of what was chosen so far
+    :raises UsageError: where another member of the option's group was chosen, too
+    """
     for group in (LEVEL_OPTIONS, SYNTAX_OPTIONS):
-        if option in group:
-            for other in group:
-                if other in chosen and other != option:
-                    raise UsageError("options %s and %s contradict each other: one of %s is allowed" % (
-                        other, name, ", ".join(each for each in sorted(group))))
+        for other in group if option in group else ():
+            if other in typed and other != option:
+                raise UsageError("options %s and %s contradict each other: one of %s is allowed" % (
+                    typed[other], typed[option], ", ".join(each for each in sorted(group))))
 
 
 def hint(argument, spellings, with_value):
@@ -174,8 +193,11 @@ def hint(argument, spellings, with_value):
     for candidate in (argument.lower(), "-" + argument, argument[1:], name):
         if candidate in spellings:
             return "; did you mean %s?" % candidate
-    import difflib
-    near = difflib.get_close_matches(argument, sorted(spellings), 1, 0.6)
+    try:
+        import difflib
+        near = difflib.get_close_matches(argument, sorted(spellings), 1, 0.6)
+    except ImportError:     # a stripped-down Python
+        near = []
     return "; did you mean %s?" % near[0] if near else "; --help shows the options"
 
 

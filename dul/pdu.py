@@ -1,29 +1,34 @@
-"""The seven PDUs of PS3.8 9.3 as value classes: ``decode(bytes)`` and ``encode()``. Pure.
+"""The PDUs of PS3.8 9.3: decoding what an acceptor receives, encoding what it sends.
 
 All begin alike: byte 1 PDU-type, byte 2 reserved, bytes 3-6 PDU-length (big endian: bytes that follow). Byte numbers
-in comments count from 1, as the standard does; offsets in errors count from 0.
+in comments count from 1, as in the standard; offsets in errors count from 0. A header is judged once, by
+check_header(), before the rest is read: decoders get whole PDUs of their type.
 """
+import collections
 import struct
 
 from dul.codes import (
     A_ABORT, A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ, A_RELEASE_RP, A_RELEASE_RQ, ABORT_UNRECOGNIZED_PDU,
-    COMMAND_FRAGMENT, FIXED_LENGTH, HEADER_LENGTH, LARGEST_RQ, LAST_FRAGMENT, MOST_CONTEXTS, P_DATA_TF, PDU_NAMES,
-    PDU_SECTIONS, PDV_OVERHEAD, SHORT_LENGTH)
+    APPLICATION_CONTEXT, COMMAND_FRAGMENT, FIXED_LENGTH, HEADER_LENGTH, LARGEST_RQ, LAST_FRAGMENT, MOST_CONTEXTS,
+    MOST_ITEMS, P_DATA_TF, PDV_OVERHEAD, PRESENTATION_CONTEXT_RQ, PROTOCOL_VERSION, SHORT_LENGTH, USER_INFORMATION)
 from dul.errors import InvalidPDU
-from dul.items import (
-    ApplicationContext, PresentationContextAC, PresentationContextRQ, UserInformation, Value, decode_items)
+from dul.items import ItemReader, unpadded
+from dul.words import PDU_NAMES, PDU_SECTIONS
 
 PDU_HEADER = struct.Struct(">BxI")          # PDU-type, PDU-length
-_FIXED = struct.Struct(">H2x16s16s32s")     # Protocol-version, Called- and Calling-AE-title, reserved
+_FIXED = struct.Struct(">H2x16s16s32x")     # Protocol-version, Called- and Calling-AE-title
 _SHORT = struct.Struct(">BxI4B")
 _PDV = struct.Struct(">IBB")                # Item-length, Presentation-context-ID, message control header
+
+RELEASE_RQ = _SHORT.pack(A_RELEASE_RQ, SHORT_LENGTH, 0, 0, 0, 0)    # 05H (PS3.8 9.3.6)
+RELEASE_RP = _SHORT.pack(A_RELEASE_RP, SHORT_LENGTH, 0, 0, 0, 0)    # 06H (PS3.8 9.3.7)
 
 
 def check_header(pdu_type, length, maximum_length=0):
     """Judge a PDU by its first six bytes alone, before any more of it is read.
 
     :param maximum_length: the PDU-length that a P-DATA-TF may have at most, in bytes; 0: no limit
-    :raises InvalidPDU: for a PDU-type that is none, and for a PDU-length that its type cannot have
+    :raises InvalidPDU: for an unknown PDU-type, and for a PDU-length that its type cannot have
     """
     if pdu_type == P_DATA_TF:
         least, most = PDV_OVERHEAD, maximum_length or length
@@ -38,170 +43,84 @@ def check_header(pdu_type, length, maximum_length=0):
         raise InvalidPDU(PDU_NAMES[pdu_type], 2, "PDU-length", PDU_SECTIONS[pdu_type], "%d" % length, due)
 
 
-class PDU(Value):
-    """A PDU; ``pdu_type`` is its first byte."""
+class AAssociateRQ(object):
+    """01H (PS3.8 9.3.2). Unknown items are skipped, and any order is accepted (9.3.1).
 
-    __slots__ = ()
-    pdu_type = None
-
-    @classmethod
-    def name(cls):
-        """As the standard writes it."""
-        return PDU_NAMES[cls.pdu_type]
-
-    @classmethod
-    def check(cls, data):
-        """That the header is this PDU's, and that its PDU-length tells how many bytes follow.
-
-        :raises InvalidPDU: where it does not
-        """
-        if len(data) < HEADER_LENGTH:
-            raise InvalidPDU(cls.name(), len(data), "end", "9.3.1", "here", "%d bytes at least" % HEADER_LENGTH)
-        pdu_type, length = PDU_HEADER.unpack_from(data)
-        if pdu_type != cls.pdu_type:
-            raise InvalidPDU("PDU", 0, "PDU-type", "9.3.1", "%02XH" % pdu_type, "%02XH" % cls.pdu_type)
-        check_header(pdu_type, length)
-        if length != len(data) - HEADER_LENGTH:
-            raise InvalidPDU(cls.name(), 2, "PDU-length", PDU_SECTIONS[pdu_type], "%d" % length,
-                             "%d" % (len(data) - HEADER_LENGTH))
-
-
-class _AAssociate(PDU):
-    """What A-ASSOCIATE-RQ and -AC have in common.
-
+    :param data: the bytes of the whole PDU
+    :raises InvalidPDU: where a length or a count is wrong
     :ivar protocol_version: bit field
-    :ivar called: Called-AE-title, the 16 bytes as they stand; in an AC a copy of the RQ's, as the next two
+    :ivar called: Called-AE-title, 16 bytes as received
     :ivar calling: Calling-AE-title, likewise
-    :ivar reserved: 32 bytes
-    :ivar items: the variable items, in the order in which they stand
+    :ivar echoed: bytes 11-74 (both titles and 32 reserved bytes), which an A-ASSOCIATE-AC sends back unchanged
+    :ivar application_context: UID, or None where the item is absent
+    :ivar contexts: list of ProposedContext, 1 to 128
+    :ivar user_information: list of SubItem
+    :ivar unknown: whether an item or sub-item of unknown type was skipped
     """
 
-    __slots__ = ("protocol_version", "called", "calling", "reserved", "items")
-    known_items = {}
-    context = None
+    __slots__ = ("protocol_version", "called", "calling", "echoed", "application_context", "contexts",
+                 "user_information", "unknown")
 
-    def encode(self):
-        """The whole PDU."""
-        items = b"".join([item.encode() for item in self.items])
-        return (PDU_HEADER.pack(self.pdu_type, FIXED_LENGTH + len(items))                      # 1-6
-                + _FIXED.pack(self.protocol_version, self.called, self.calling, self.reserved)  # 7-74
-                + items)                                                                        # 75-xxx
+    def __init__(self, data):
+        self.protocol_version, self.called, self.calling = _FIXED.unpack_from(data, HEADER_LENGTH)      # 7-42
+        self.echoed = data[HEADER_LENGTH + 4:HEADER_LENGTH + FIXED_LENGTH]                              # 11-74
+        self.application_context, self.contexts, self.user_information = None, [], []
+        name, reader = PDU_NAMES[A_ASSOCIATE_RQ], ItemReader(PDU_NAMES[A_ASSOCIATE_RQ], data)
+        for item_type, start, end in reader.items(HEADER_LENGTH + FIXED_LENGTH, len(data), name, "9.3.2"):
+            if item_type == PRESENTATION_CONTEXT_RQ:
+                self.contexts.append(reader.proposed_context(start, end))
+            elif item_type == USER_INFORMATION:
+                self.user_information.extend(reader.user_information(start, end))
+            elif item_type == APPLICATION_CONTEXT and self.application_context is None:
+                self.application_context = unpadded(data[start:end])
+            else:
+                reader.unknown = True
+        self.unknown = reader.unknown
+        if not 1 <= len(self.contexts) <= MOST_CONTEXTS:
+            raise reader.invalid(HEADER_LENGTH + FIXED_LENGTH, "number of Presentation Context items (20H)", "9.3.2",
+                                 "%d" % len(self.contexts), "1 to %d" % MOST_CONTEXTS)
 
-    @classmethod
-    def decode(cls, data):
-        """From the bytes of a whole PDU.
-
-        :raises InvalidPDU: where a length or a count is wrong
-        """
-        cls.check(data)
-        version, called, calling, reserved = _FIXED.unpack_from(data, HEADER_LENGTH)
-        return cls(version, called, calling, reserved, decode_items(
-            cls.known_items, cls.name(), data, HEADER_LENGTH + FIXED_LENGTH, len(data), cls.name(),
-            PDU_SECTIONS[cls.pdu_type]))
-
-    @property
-    def application_context(self):
-        """The Application-context-name, or None where there is none."""
-        for item in self.items:
-            if type(item) is ApplicationContext:
-                return item.name
-        return None
-
-    @property
-    def presentation_contexts(self):
-        """The presentation contexts, in their order."""
-        return [item for item in self.items if type(item) is self.context]
-
-    @property
-    def user_information(self):
-        """The user information sub-items, in their order."""
-        return [sub for item in self.items if type(item) is UserInformation for sub in item.sub_items]
-
-    def first(self, kind):
-        """The first user information sub-item of this class, or None."""
+    def first(self, item_type):
+        """The values of the first user information sub-item of this type, or None."""
         for item in self.user_information:
-            if type(item) is kind:
-                return item
+            if item.item_type == item_type:
+                return item.values
         return None
 
 
-class AAssociateRQ(_AAssociate):
-    """01H (PS3.8 9.3.2)."""
+def encode_associate_ac(echoed, items):
+    """A-ASSOCIATE-AC (02H, PS3.8 9.3.3).
 
-    pdu_type = A_ASSOCIATE_RQ
-    known_items = {item.item_type: item for item in (ApplicationContext, PresentationContextRQ, UserInformation)}
-    context = PresentationContextRQ
-
-    @classmethod
-    def decode(cls, data):
-        """From the bytes of a whole PDU.
-
-        :raises InvalidPDU: where a length or a count is wrong
-        """
-        request = super(AAssociateRQ, cls).decode(data)
-        if len(request.presentation_contexts) > MOST_CONTEXTS:
-            raise InvalidPDU(cls.name(), HEADER_LENGTH + FIXED_LENGTH, "number of Presentation Context items (20H)",
-                             "9.3.2", "%d" % len(request.presentation_contexts), "at most %d" % MOST_CONTEXTS)
-        return request
+    :param echoed: the request's bytes 11-74
+    :param items: the variable items, encoded
+    """
+    return (PDU_HEADER.pack(A_ASSOCIATE_AC, FIXED_LENGTH + len(items))          # 1-6
+            + struct.pack(">H2x", PROTOCOL_VERSION) + echoed                    # 7-10, 11-74
+            + items)                                                            # 75-xxx
 
 
-class AAssociateAC(_AAssociate):
-    """02H (PS3.8 9.3.3)."""
+def encode_associate_rj(reject):
+    """A-ASSOCIATE-RJ (03H, PS3.8 9.3.4): byte 7 reserved, 8 Result, 9 Source, 10 Reason/Diag.
 
-    pdu_type = A_ASSOCIATE_AC
-    known_items = {item.item_type: item for item in (ApplicationContext, PresentationContextAC, UserInformation)}
-    context = PresentationContextAC
-
-
-class _Short(PDU):
-    """A PDU of ten bytes."""
-
-    __slots__ = ()
-
-    @classmethod
-    def decode(cls, data):
-        """From the bytes of a whole PDU; reserved bytes are not tested.
-
-        :raises InvalidPDU: where it is not ten bytes long, or not this PDU
-        """
-        cls.check(data)
-        return cls(*_SHORT.unpack(data)[6 - len(cls.__slots__):])
-
-    def encode(self):
-        """The whole PDU: the last bytes are the fields, those before them reserved."""
-        values = [getattr(self, name) for name in self.__slots__]
-        return _SHORT.pack(self.pdu_type, SHORT_LENGTH, *([0] * (SHORT_LENGTH - len(values)) + values))
+    :param reject: (result, source, reason)
+    """
+    return _SHORT.pack(A_ASSOCIATE_RJ, SHORT_LENGTH, 0, *reject)
 
 
-class AAssociateRJ(_Short):
-    """03H (PS3.8 9.3.4). Byte 8 Result, 9 Source, 10 Reason/Diag."""
+def encode_abort(abort):
+    """A-ABORT (07H, PS3.8 9.3.8): bytes 7-8 reserved, 9 Source, 10 Reason/Diag.
 
-    __slots__ = ("result", "source", "reason")
-    pdu_type = A_ASSOCIATE_RJ
-
-
-class AReleaseRQ(_Short):
-    """05H (PS3.8 9.3.6)."""
-
-    __slots__ = ()
-    pdu_type = A_RELEASE_RQ
+    :param abort: (source, reason)
+    """
+    return _SHORT.pack(A_ABORT, SHORT_LENGTH, 0, 0, *abort)
 
 
-class AReleaseRP(_Short):
-    """06H (PS3.8 9.3.7)."""
-
-    __slots__ = ()
-    pdu_type = A_RELEASE_RP
+def decode_abort(data):
+    """(source, reason) of a whole A-ABORT."""
+    return _SHORT.unpack(data)[4:]
 
 
-class AAbort(_Short):
-    """07H (PS3.8 9.3.8). Byte 9 Source, 10 Reason/Diag."""
-
-    __slots__ = ("source", "reason")
-    pdu_type = A_ABORT
-
-
-class PDV(Value):
+class PDV(collections.namedtuple("PDV", "context_id control fragment")):
     """A presentation data value item (PS3.8 9.3.5.1, Annex E).
 
     :ivar context_id: 0 to 255
@@ -209,7 +128,7 @@ class PDV(Value):
     :ivar fragment: bytes of a command set or of a data set
     """
 
-    __slots__ = ("context_id", "control", "fragment")
+    __slots__ = ()
 
     @property
     def is_command(self):
@@ -221,53 +140,30 @@ class PDV(Value):
         """Whether it is the last fragment of its command set or data set."""
         return bool(self.control & LAST_FRAGMENT)
 
-    def encode(self):
-        """The whole item: bytes 1-4 Item-length, 5 Presentation-context-ID, 6 control header, then the fragment."""
-        return _PDV.pack(len(self.fragment) + 2, self.context_id, self.control) + self.fragment
+
+def encode_p_data(context_id, control, fragment):
+    """P-DATA-TF (04H, PS3.8 9.3.5) with one PDV: its Item-length, Presentation-context-ID, control header, fragment."""
+    return (PDU_HEADER.pack(P_DATA_TF, PDV_OVERHEAD + len(fragment))
+            + _PDV.pack(len(fragment) + 2, context_id, control) + fragment)
 
 
-class PDataTF(PDU):
-    """04H (PS3.8 9.3.5): one PDV or more."""
+def decode_p_data(data):
+    """The PDVs of a whole P-DATA-TF.
 
-    __slots__ = ("pdvs",)
-    pdu_type = P_DATA_TF
-
-    def encode(self):
-        """The whole PDU."""
-        pdvs = b"".join([pdv.encode() for pdv in self.pdvs])
-        return PDU_HEADER.pack(P_DATA_TF, len(pdvs)) + pdvs
-
-    @classmethod
-    def decode(cls, data):
-        """From the bytes of a whole PDU.
-
-        :raises InvalidPDU: unless one PDV or more fill it exactly
-        """
-        cls.check(data)
-        pdvs, offset, end = [], HEADER_LENGTH, len(data)
-        while offset < end:
-            if end - offset < PDV_OVERHEAD:
-                raise InvalidPDU("P-DATA-TF", offset, "PDV item", "9.3.5.1",
-                                 "cut off: %d bytes are left" % (end - offset), "%d at least" % PDV_OVERHEAD)
-            length, context_id, control = _PDV.unpack_from(data, offset)
-            if not 2 <= length <= end - offset - 4:
-                raise InvalidPDU("P-DATA-TF", offset, "Item-length of PDV item", "9.3.5.1", "%d" % length,
-                                 "2 to %d" % (end - offset - 4))
-            pdvs.append(PDV(context_id, control, data[offset + PDV_OVERHEAD:offset + 4 + length]))
-            offset += 4 + length
-        return cls(pdvs)
-
-
-PDUS = {pdu.pdu_type: pdu for pdu in (
-    AAssociateRQ, AAssociateAC, AAssociateRJ, PDataTF, AReleaseRQ, AReleaseRP, AAbort)}
-
-
-def decode_pdu(data):
-    """The PDU of any type that these bytes are, whole.
-
-    :raises InvalidPDU: where they are none
+    :raises InvalidPDU: unless one PDV or more, and not more than MOST_ITEMS, fill it exactly
     """
-    if len(data) < HEADER_LENGTH:
-        raise InvalidPDU("PDU", len(data), "end", "9.3.1", "here", "%d bytes at least" % HEADER_LENGTH)
-    check_header(*PDU_HEADER.unpack_from(data))
-    return PDUS[ord(data[:1])].decode(data)
+    pdvs, offset, end, name = [], HEADER_LENGTH, len(data), PDU_NAMES[P_DATA_TF]
+    while offset < end:
+        if len(pdvs) == MOST_ITEMS:
+            raise InvalidPDU(name, offset, "number of PDV items", "9.3.5", "more than %d" % MOST_ITEMS,
+                             "at most %d" % MOST_ITEMS)
+        if end - offset < PDV_OVERHEAD:
+            raise InvalidPDU(name, offset, "PDV item", "9.3.5.1", "cut off: %d bytes are left" % (end - offset),
+                             "%d at least" % PDV_OVERHEAD)
+        length, context_id, control = _PDV.unpack_from(data, offset)
+        if not 2 <= length <= end - offset - 4:
+            raise InvalidPDU(name, offset, "Item-length of PDV item", "9.3.5.1", "%d" % length,
+                             "2 to %d" % (end - offset - 4))
+        pdvs.append(PDV(context_id, control, data[offset + PDV_OVERHEAD:offset + 4 + length]))
+        offset += 4 + length
+    return pdvs

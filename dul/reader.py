@@ -1,10 +1,13 @@
-"""The PDU reader: one PDU after another from a stream of bytes, judged by its header before the rest is read."""
-from dul.codes import HEADER_LENGTH, PDU_NAMES
+"""The blocking PDU reader: one PDU after another from a stream, its header before the rest is waited for."""
+from dul.association import DISCARD, SKIP
+from dul.codes import A_ABORT, HEADER_LENGTH, SHORT_LENGTH
 from dul.errors import ConnectionLost
 from dul.pdu import PDU_HEADER
+from dul.words import PDU_NAMES
 
-FIRST_READ = 448        # bytes: room for most PDUs that come, and what CPython allocates without asking the system
+FIRST_READ = 448        # bytes: room for most PDUs that come, and a size that CPython allocates without a system call
 NEXT_READ = 16384       # bytes: nothing more is allocated before it has arrived
+ABORT_HEADER = PDU_HEADER.pack(A_ABORT, SHORT_LENGTH)
 
 
 class PDUReader(object):
@@ -12,52 +15,42 @@ class PDUReader(object):
 
     :param receive: called with a number of bytes, returns that many at most, ``b""`` at the end of the stream; its
         exceptions pass through
-    :param hurry: called when a PDU has come in part, before the rest is waited for
+    :param acknowledge: called when a PDU has come in part, before the rest is waited for
+    :ivar buffer: bytes that have arrived and are not taken
     """
 
-    __slots__ = ("receive", "hurry", "buffer", "received", "pdu_type", "length", "lost")
+    __slots__ = ("receive", "acknowledge", "buffer", "pdu_type", "length", "arrived")
 
-    def __init__(self, receive, hurry=None):
+    def __init__(self, receive, acknowledge):
         self.receive = receive
-        self.hurry = hurry or _nothing
+        self.acknowledge = acknowledge
         self.buffer = b""
-        self.received = 0           # bytes that are here of the PDU whose header the next two are
-        self.pdu_type = None
-        self.lost = False           # nobody can say any more where a PDU begins: all that comes is thrown away
-        self.length = None
+        self.pdu_type = 0
+        self.length = None      # PDU-length of the PDU at hand; None between PDUs
+        self.arrived = 0        # bytes of it
 
     def header(self):
-        """(PDU-type, PDU-length) of the next PDU; what was not taken of the last one is thrown away first.
+        """(PDU-type, PDU-length) of the next PDU.
 
         :raises ConnectionLost: at the end of the stream
         """
-        while self.lost:
-            self.buffer = b""
-            self.feed(self.receive(NEXT_READ))
-        if self.length is not None:
-            self.skip()
-        buffer = self.buffer
-        while len(buffer) < HEADER_LENGTH:
-            if buffer:
-                self.hurry()
-            buffer = self.feed(self.receive(FIRST_READ))
-        self.pdu_type, self.length = header = PDU_HEADER.unpack_from(buffer)
+        while len(self.buffer) < HEADER_LENGTH:
+            if self.buffer:
+                self.acknowledge()
+            self.buffer += self.more(FIRST_READ)
+        self.pdu_type, self.length = header = PDU_HEADER.unpack_from(self.buffer)
+        self.arrived = HEADER_LENGTH
         return header
 
-    def feed(self, data):
-        """Take bytes that have arrived, and return all that wait to be cut.
+    def more(self, most):
+        """The next bytes that arrive, ``most`` at most.
 
-        :raises ConnectionLost: where there are none, which is the end of the stream
+        :raises ConnectionLost: at the end of the stream
         """
+        data = self.receive(most)
         if not data:
             raise ConnectionLost("connection closed by the peer")
-        self.buffer = self.buffer + data if self.buffer else data
-        return self.buffer
-
-    @property
-    def between(self):
-        """Whether nothing of the next PDU is here, and nothing of the last one to come."""
-        return not self.buffer and self.length is None
+        return data
 
     def pdu(self):
         """The whole PDU whose header was read last.
@@ -65,50 +58,47 @@ class PDUReader(object):
         :raises ConnectionLost: where the stream ends before it
         """
         buffer, total = self.buffer, HEADER_LENGTH + self.length
-        if len(buffer) == total:
-            self.buffer, self.length = b"", None
-            return buffer
         if len(buffer) < total:
             buffer = self._gather(total)
-        self.length = None
-        self.buffer = bytes(buffer[total:])
-        return bytes(buffer[:total])
+        self.buffer, self.length = buffer[total:], None
+        return buffer[:total]
 
     def _gather(self, total):
-        gathered = bytearray(self.buffer)
-        while len(gathered) < total:
-            self.received = len(gathered)
-            self.hurry()
-            data = self.receive(min(NEXT_READ, total - len(gathered)))
-            if not data:
-                raise ConnectionLost("connection closed by the peer")
-            gathered += data
-        return gathered
+        pieces, self.arrived = [self.buffer], len(self.buffer)
+        self.buffer = b""
+        while self.arrived < total:
+            self.acknowledge()
+            pieces.append(self.more(min(NEXT_READ, total - self.arrived)))
+            self.arrived += len(pieces[-1])
+        return b"".join(pieces)
 
-    def skip(self):
-        """Throw away the PDU whose header was read last, as it arrives; nothing of it is kept.
+    def skip(self, how):
+        """Throw away the PDU whose header was read last, as it arrives.
 
-        :raises ConnectionLost: where the stream ends before it
+        :param how: SKIP; SEEK: end where an A-ABORT begins; DISCARD: likewise, and do not end where the PDU does
+        :raises ConnectionLost: at the end of the stream
         """
-        left = HEADER_LENGTH + self.length - len(self.buffer)
-        self.buffer = self.buffer[HEADER_LENGTH + self.length:]
-        while left > 0:
-            self.received = HEADER_LENGTH + self.length - left
-            data = self.receive(NEXT_READ)
-            if not data:
-                raise ConnectionLost("connection closed by the peer")
-            self.buffer = data[left:]
-            left -= len(data)
-        self.length = None
+        kept, self.buffer = self.buffer[HEADER_LENGTH:], b""
+        left = self.length
+        while left > 0 or how is DISCARD:
+            found = -1 if how is SKIP else kept.find(
+                ABORT_HEADER, 0, len(kept) if how is DISCARD else left + HEADER_LENGTH - 1)
+            if found >= 0:
+                self.buffer, self.length = kept[found:], None
+                return
+            if how is not DISCARD and len(kept) >= left:
+                break
+            # the last bytes may be the first ones of an A-ABORT
+            keep = 0 if how is SKIP else min(len(kept), HEADER_LENGTH - 1)
+            left -= len(kept) - keep
+            self.arrived += len(kept) - keep
+            kept = kept[len(kept) - keep:] + self.more(NEXT_READ)
+        self.buffer, self.length = kept[max(left, 0):], None
 
     def progress(self):
-        """How far the PDU at hand came: ``22 of 205 bytes of A-ASSOCIATE-RQ``, or an empty string for nothing of it."""
+        """How far the PDU at hand came: ``22 of 205 bytes of A-ASSOCIATE-RQ``; an empty string for nothing of it."""
         if self.length is None:
             here = len(self.buffer)
             return "%d of the %d bytes of a PDU header" % (here, HEADER_LENGTH) if 0 < here < HEADER_LENGTH else ""
-        return "%d of %d bytes of %s" % (max(self.received, HEADER_LENGTH), HEADER_LENGTH + self.length,
+        return "%d of %d bytes of %s" % (self.arrived, HEADER_LENGTH + self.length,
                                          PDU_NAMES.get(self.pdu_type, "PDU %02XH" % self.pdu_type))
-
-
-def _nothing():
-    """Nothing."""

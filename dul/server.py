@@ -1,79 +1,32 @@
-"""The ``ThreadingTCPServer``: listen, accept, limits, shutdown; EchoServer for embedding.
+"""``EchoServer``: the ``ThreadingTCPServer``, listening, accepting, stopping; for the command line and for embedding.
 
-Handler threads that have finished an association go on to accept the next connection, all of them on one listening
-socket: the kernel wakes one at a time. No connection ever waits for a thread to become free, because whoever takes
-the last idle thread away rings for a new one. The bell wakes the thread in serve_forever(), which starts threads,
-watches over the processor, and stops the server; while there is nothing to do it sleeps.
+Which lock guards what, as if there were no GIL:
+
+- ``Admission.lock``: connections, established, number, peak.
+- ``HandlerThreads.lock``: threads, idle. ``HandlerThreads.leader``: held by the one thread that waits for a connection.
+- ``Sums.lock``, ``WarningLimit.lock``, ``Log.lock``, ``LogWriter.changed``: what the object of that name keeps.
+- No lock: a Connection and its Association are written by their handler thread alone, but for ``evicted``, which goes
+  from False to True once, as ``EchoServer.stopping`` does. Other threads read ``active``, ``admitted`` and the state to
+  choose what to evict; a value that is just old costs nothing. ``Negotiator.remembered`` is a dict whose values are
+  never changed; two threads that add to it at the same time decode once more, or keep a few decisions more.
 """
 import errno
 import socket
+import sys
 import threading
 
-from dul.association import Association
-from dul.compat import (
-    INTERRUPTED, OUT_OF_RESOURCES, closing_wakes_accept, monotonic, set_stack_size, socket_pair, socketserver)
-from dul.report import WARNING, Report
+from dul.acse import Negotiator
+from dul.admission import Admission
+from dul.compat import INTERRUPTED, PREFER_LOCAL, is_blocking, socket_pair, socketserver
+from dul.connection import Connection
+from dul.events import FAULTS, NOTICES, Notice, Sums
+from dul.log import DEBUG, ERROR, Log, enabled
+from dul.pool import HandlerThreads
 from dul.settings import Settings
 
 LARGEST_PORT = 65535
 MOST_ASSOCIATIONS = 4096
-BACKLOG = 8192              # connections that the kernel may hold for us; it caps this by a limit of its own
-SPARE_THREADS = 2           # idle handler threads that there should be at least
-IDLE_THREADS = 128          # idle handler threads that there may be at most
-STACK_SIZE = 512 * 1024     # bytes; only what is used of it takes memory
-PRESSURE_PAUSE = 1.0        # seconds until what the system had no room for is tried again
-PRESSURE_TOLD = 60.0        # seconds until that is told again
-STOP_LIMIT = 1.5            # seconds that open associations have for their A-ABORT
-SLOWER = "accepting connections slows down until there is room again"
-
 UNSUPPORTED = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT, errno.EINVAL, errno.ENOPROTOOPT)
-
-
-def open_listener(host, port):
-    """A listening socket: on IPv6 and IPv4 where ``host`` is empty and the system has both, else on what it has.
-
-    :raises socket.error: where the address cannot be had
-    """
-    if not host and socket.has_ipv6 and hasattr(socket, "IPV6_V6ONLY") and hasattr(socket, "IPPROTO_IPV6"):
-        try:
-            return _listen(socket.AF_INET6, ("::", port), True)
-        except socket.error as error:
-            if error.errno not in UNSUPPORTED:
-                raise
-    family, _, _, _, address = socket.getaddrinfo(
-        host or "0.0.0.0", port, socket.AF_UNSPEC, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)[0]
-    return _listen(family, address, False)
-
-
-def _listen(family, address, dual):
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        if dual:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):      # Windows, where SO_REUSEADDR lets two servers share a port
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(BACKLOG)
-        return listener
-    except Exception:
-        listener.close()
-        raise
-
-
-class AssociationHandler(socketserver.BaseRequestHandler):
-    """What a handler thread does with one connection."""
-
-    def handle(self):
-        """Serve the association until its socket is closed."""
-        server = self.server
-        association = Association(self.request, self.client_address, server.settings, server.report, server)
-        server.enter(association)
-        try:
-            association.run()
-        finally:
-            server.depart(association)
 
 
 class EchoServer(socketserver.ThreadingTCPServer, object):
@@ -85,11 +38,10 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     :param port: TCP port; 0: one that is free
     :param host: address to listen on; empty: every address, of IPv6 and of IPv4
     :param max_associations: established at once; a further one is rejected (2, 3, 2)
-    :param on_event: called with a Notice for each thing that happens, in the thread of the association that it
-        happens in; it must be quick
-    :param listener: a socket that listens already, in place of ``host`` and ``port``
-    :param report: a Report, in place of ``on_event``
-    :param steward: a Steward, which sets up this process for many threads; None: it is left as it is
+    :param on_event: called with a Notice for each thing that happens, in the thread of the connection that it happens
+        in; it must be quick. See ``help(Notice)``
+    :param listener: a socket that listens already, in place of ``host`` and ``port``; it is left as it was
+    :param alone: whether this process does nothing else: then the GIL switch interval is set for many threads
     :param settings: what Settings takes: ``ae_title``, ``timeout``, ``acse_timeout``, ``dimse_timeout``,
         ``maximum_length``, ``transfer_syntaxes``
     :raises socket.error: where the address cannot be had
@@ -97,45 +49,66 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     """
 
     daemon_threads = True
+    request_queue_size = 8192       # connections that the kernel may hold for us; it has a limit of its own
+    # Windows lets two servers share a port that has SO_REUSEADDR; there SO_EXCLUSIVEADDRUSE is right
+    allow_reuse_address = not hasattr(socket, "SO_EXCLUSIVEADDRUSE")
 
-    def __init__(self, port=0, host="", max_associations=MOST_ASSOCIATIONS, on_event=None, listener=None, report=None,
-                 steward=None, **settings):
-        self.settings = Settings(**settings)
+    def __init__(self, port=0, host="", max_associations=MOST_ASSOCIATIONS, on_event=None, listener=None, alone=False,
+                 **settings):
         if not 0 <= port <= LARGEST_PORT:
             raise ValueError("port %d is not allowed: 0 (one that is free) to %d" % (port, LARGEST_PORT))
-        self.report = report or Report(on_event)
-        self.max_associations = max_associations
-        self.steward = steward
-        self.lock = threading.Lock()
-        self.departed = threading.Condition(self.lock)  # an association is over, or a thread has ended
-        self.associations = set()   # those that run
-        self.established = 0        # those that count towards max_associations
-        self.idle = 0               # handler threads that accept, or are being started to
-        self.threads = 0
-        self.serving = self.stopping = False
-        self.rung = False
-        self.pressure_told = None
-        self.short_of_threads = False
-        self.finished = threading.Event()
-        self.thread = None
+        settings.setdefault("transfer_syntaxes", PREFER_LOCAL)
+        self.negotiator = Negotiator(Settings(**settings))
+        self.admission = Admission(max_associations)
+        self.sums, self.log, self.on_event = Sums(), Log(self.admission), on_event
+        self.listeners = [self.sums.told, self.log.told] + ([self.notify] if on_event else [])
+        self.handed_over, self.was_blocking = listener, True
+        self.stopping = False
+        self.thread = None                  # that start() started
+        self.finished = threading.Event()   # serve_forever() does not run
+        self.finished.set()
+        self.bell = self.ringer = self.pool = None
+        self.open(host, port)
         self.bell, self.ringer = socket_pair()
         self.ringer.setblocking(False)
-        try:
-            self.socket = listener or open_listener(host, port)
-        except Exception:
-            self.bell.close()
-            self.ringer.close()
-            raise
-        self.socket.setblocking(True)   # whatever the listener, or socket.setdefaulttimeout(), says
-        socketserver.BaseServer.__init__(self, self.socket.getsockname(), AssociationHandler)
+        self.log.wake = self.wake
+        self.pool = HandlerThreads(self, alone)
+
+    def open(self, host, port):
+        """Listen: on IPv6 and IPv4 where ``host`` is empty and the system has both, else on what it has.
+
+        :raises socket.error: where the address cannot be had
+        """
+        if self.handed_over is not None:
+            addresses = [(self.handed_over.family, ("", 0))]
+        elif not host and socket.has_ipv6 and hasattr(socket, "IPV6_V6ONLY") and hasattr(socket, "IPPROTO_IPV6"):
+            addresses = [(socket.AF_INET6, ("::", port)), (socket.AF_INET, ("0.0.0.0", port))]
+        else:
+            addresses = [(found[0], found[4]) for found in socket.getaddrinfo(
+                host or "0.0.0.0", port, socket.AF_UNSPEC, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)][:1]
+        for self.address_family, address in addresses:
+            try:
+                return socketserver.ThreadingTCPServer.__init__(self, address, Connection)
+            except socket.error as error:
+                if error.errno not in UNSUPPORTED or address is addresses[-1][1]:
+                    raise
 
     # ---- for the program that it is part of
+
+    @property
+    def settings(self):
+        """What every association is held to: Settings."""
+        return self.negotiator.settings
 
     @property
     def address(self):
         """(host, port) that a peer on this host can connect to."""
         host, port = self.server_address[:2]
         return {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}.get(host, host), port
+
+    def summary(self):
+        """What happened so far, in one line."""
+        return self.sums.summary(self.admission)
 
     def start(self):
         """Serve, in threads of its own, once. Returns the server.
@@ -160,7 +133,36 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     def __exit__(self, *_):
         self.stop()
 
-    # ---- socketserver's own interface
+    # ---- socketserver's own interface and hooks
+
+    def server_bind(self):
+        """Take the socket that was handed over, or bind ours."""
+        if self.handed_over is not None:
+            self.socket.close()
+            self.socket, self.server_address = self.handed_over, self.handed_over.getsockname()
+            return
+        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        if self.address_family != socket.AF_INET and self.server_address[0] == "::":
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        socketserver.ThreadingTCPServer.server_bind(self)
+
+    def server_activate(self):
+        """Listen. The thread that waits for a connection must be able to wait for the end as well, so accept() may not block."""
+        if self.handed_over is None:
+            socketserver.ThreadingTCPServer.server_activate(self)
+        self.was_blocking = is_blocking(self.socket)
+        self.socket.setblocking(False)
+
+    def server_close(self):
+        """Close the listening socket, and what else the server holds. One that was handed over goes on listening."""
+        if self.handed_over is not None and self.bell is not None and self.socket.fileno() >= 0:
+            self.socket.setblocking(self.was_blocking)
+        self.socket.close()
+        if self.pool is not None:
+            self.pool.close()
+            self.bell.close()
+            self.ringer.close()
 
     def serve_forever(self, poll_interval=None):
         """Serve until shutdown() or request_stop() is called, by another thread or a signal handler.
@@ -168,221 +170,82 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         :param poll_interval: seconds after which to look whether it was, on systems where nothing wakes a thread that
             waits; None elsewhere
         """
-        self.serving = True
+        self.finished.clear()
         try:
-            self.report.begin()
             while not self.stopping:
-                self.start_threads()
-                pause = PRESSURE_PAUSE if self.short_of_threads else poll_interval
-                if self.steward is not None:
-                    self.steward.crowd(self.threads)
-                    pause = self.steward.tick() or pause
-                self.sleep(pause)
+                pauses = [self.pool.grow(), self.log.limit.pause(), poll_interval]
+                self.sleep(min([pause for pause in pauses if pause is not None] or [None]))
+                if self.log.limit.pause() == 0:
+                    self.log.summarize()
         finally:
             self.stopping = True
-            self.stop_threads()
+            self.pool.stop()
+            self.log.summarize()
             self.finished.set()
 
     def shutdown(self):
         """Make serve_forever() end, and wait until it has."""
         self.request_stop()
+        self.finished.wait()
         if self.thread is not None:
             self.thread.join()
-        elif self.serving:
-            self.finished.wait()
 
     def request_stop(self):
         """Make serve_forever() end; does not wait, takes no lock, and may be called by a signal handler."""
         self.stopping = True
-        self.ring()
+        self.wake()
 
-    def server_close(self):
-        """Close the listening socket and what else the server holds."""
-        for sock in (self.socket, self.bell, self.ringer):
-            sock.close()
+    def process_request(self, request, client_address):
+        """Serve a connection in this thread, a handler thread; ThreadingMixIn would start one here (see ``pool``)."""
+        self.process_request_thread(request, client_address)
 
     def shutdown_request(self, request):
-        """Nothing: the association has closed its socket."""
+        """Close the socket, as the connection has done unless it failed to begin."""
+        request.close()
 
     def handle_error(self, request, client_address):
-        """A fault of ours in a handler thread: one line, and the traceback at debug."""
+        """A fault of this program in a handler thread: one line, and the traceback at debug."""
         try:
-            self.report.fault("internal error in the association with %s" % (client_address[0],))
+            self.fault("internal error in the connection from %s" % (client_address[0],))
         except Exception:  # out of memory for that, too: the thread goes on
             pass
-        finally:
-            request.close()
 
-    # ---- handler threads
+    # ---- listeners
 
-    def work(self):
-        """What a handler thread does: association after association."""
-        idle = True
+    def notify(self, connection, kind, value):
+        """Tell the embedding program of a fact. What its callback raises is logged, and goes no further."""
+        if kind in NOTICES:
+            try:
+                self.on_event(Notice(connection, kind, value))
+            except BaseException:   # the callback is somebody else's: even its SystemExit must not end a thread
+                self.log.line(ERROR, "on_event raised an exception", connection, exc_info=sys.exc_info())
+
+    def watches_echoes(self):
+        """Whether anything is made of an echo beyond counting it."""
+        return self.on_event is not None or self.log.informs()
+
+    def fault(self, words, connection=None):
+        """A fault of this program, from within its ``except``."""
+        self.sums.add(FAULTS)
+        self.log.line(ERROR, "%s: %r; please report it" % (words, sys.exc_info()[1]), connection,
+                      exc_info=sys.exc_info() if enabled(DEBUG) else None)
+
+    # ---- sleeping
+
+    def wake(self):
+        """Wake serve_forever(). Takes no lock."""
         try:
-            while True:
-                connection = self.accept()
-                if connection is None:
-                    return
-                with self.lock:
-                    self.idle -= 1
-                    idle = False
-                    scarce = self.idle < 1
-                if scarce:
-                    self.ring()
-                self.process_request_thread(*connection)
-                with self.lock:
-                    if self.idle >= IDLE_THREADS:
-                        return
-                    self.idle += 1
-                    idle = True
-        finally:
-            with self.lock:
-                self.idle -= idle
-                self.threads -= 1
-                if self.stopping:
-                    self.departed.notify_all()
-
-    def accept(self):
-        """The next (socket, address); None when the server stops."""
-        while not self.stopping:
-            try:
-                return self.get_request()
-            except (socket.error, ValueError, MemoryError) as error:    # ValueError: closed meanwhile, on Python 2.7
-                code = getattr(error, "errno", None)
-                if self.stopping:
-                    break
-                if code in INTERRUPTED or code == errno.ECONNABORTED:
-                    continue
-                if code in OUT_OF_RESOURCES or isinstance(error, MemoryError):
-                    self.tell_pressure("out of file descriptors or memory (%s): %s" % (
-                        getattr(error, "strerror", "MemoryError"), SLOWER))
-                else:
-                    self.tell_pressure("cannot accept connections (%s): %s" % (error, SLOWER))
-                with self.lock:     # until an association has gone
-                    self.departed.wait(PRESSURE_PAUSE)
-        return None
-
-    def start_threads(self):
-        """Start handler threads until enough are idle."""
-        full = False
-        while not self.stopping:
-            with self.lock:
-                full = self.threads >= self.max_associations + IDLE_THREADS
-                if full or self.idle >= SPARE_THREADS:
-                    self.short_of_threads = False
-                    break
-                self.idle += 1
-                self.threads += 1
-            before = set_stack_size(STACK_SIZE)
-            try:
-                thread = threading.Thread(target=self.work)
-                thread.daemon = True
-                thread.start()
-            except (RuntimeError, MemoryError, threading.ThreadError):
-                with self.lock:
-                    self.idle -= 1
-                    self.threads -= 1
-                self.short_of_threads = True
-                self.tell_pressure("out of threads or memory: " + SLOWER)
-                return
-            finally:
-                set_stack_size(before)
-        if full and not self.idle:
-            self.make_room()
-
-    def make_room(self):
-        """End the connection that has been silent for longest, so that silent peers cannot keep the others out."""
-        with self.lock:
-            silent = [each for each in self.associations if not each.admitted and not each.evicted]
-        if silent:
-            oldest = min(silent, key=lambda each: each.number)
-            oldest.evicted = True
-            oldest.transport.interrupt()
-            self.tell_pressure("too many connections without an association: the oldest are closed")
-
-    def tell_pressure(self, sentence):
-        """Log that the system has no room for more: once a minute, not once a connection."""
-        now = monotonic()
-        with self.lock:
-            if self.pressure_told is not None and now - self.pressure_told < PRESSURE_TOLD:
-                return
-            self.pressure_told = now
-        self.report.log(WARNING, sentence)
-
-    def stop_threads(self):
-        """Stop accepting, abort what is open, and wait for it, within STOP_LIMIT."""
-        deadline = monotonic() + STOP_LIMIT
-        with self.lock:
-            idle = self.idle
-        if closing_wakes_accept(self.socket):
-            idle = 0
-        for _ in range(idle):       # elsewhere, a connection is what wakes a thread in accept()
-            try:
-                socket.create_connection(self.address, 0.1).close()
-            except socket.error:
-                break
-        with self.lock:
-            associations = list(self.associations)
-        for association in associations:
-            association.transport.interrupt()
-        with self.lock:
-            while self.threads and monotonic() < deadline:
-                self.departed.wait(max(0.0, deadline - monotonic()))
-
-    # ---- for the associations
-
-    def enter(self, association):
-        """An association begins."""
-        with self.lock:
-            self.associations.add(association)
-        if self.stopping:
-            association.transport.interrupt()
-
-    def depart(self, association):
-        """It is over, and its socket is closed."""
-        with self.lock:
-            self.associations.discard(association)
-            if self.pressure_told is not None:
-                self.departed.notify()
-
-    def admit(self):
-        """Whether one association more may be established; if so it counts until leave()."""
-        with self.lock:
-            if self.established >= self.max_associations:
-                return False
-            self.established += 1
-            return True
-
-    def leave(self):
-        """An established association is over."""
-        with self.lock:
-            self.established -= 1
-
-    def busy(self):
-        """Called at every so many-th association and echo, so that the steward knows that there is work."""
-        if self.steward is not None and not self.steward.called:
-            self.steward.called = True
-            self.ring()
-
-    # ---- the bell
-
-    def ring(self):
-        """Wake serve_forever()."""
-        if not self.rung:
-            self.rung = True
-            try:
-                self.ringer.send(b"!")
-            except (socket.error, ValueError):      # it has rung already, or the server is closed
-                pass
+            self.ringer.send(b"!")
+        except (socket.error, ValueError):      # it is awake already, or the server is closed
+            pass
 
     def sleep(self, seconds):
-        """Until somebody rings, or so many seconds; None: until somebody rings."""
+        """Until wake() is called, or so many seconds; None: until it is called."""
         try:
             self.bell.settimeout(seconds)
-            self.bell.recv(64)
+            self.bell.recv(4096)
         except socket.timeout:
             pass
         except socket.error as error:
             if error.errno not in INTERRUPTED:
                 raise
-        self.rung = False

@@ -1,19 +1,22 @@
-"""What a server is told to do; each rule about a value stands here once, for the command line and for embedding."""
-import sys
-
+"""What a server is told to do, and the rule for each value: the same for the command line and for embedding."""
 from dul.codes import AE_TITLE_LENGTH, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE
-from dul.compat import as_native, escaped
+from dul.text import as_native, escaped
 
-LEAST_MAXIMUM_LENGTH, LARGEST_UINT32 = 128, 4294967295
+LEAST_MAXIMUM_LENGTH, LARGEST_MAXIMUM_LENGTH = 128, 4294967295
 LONGEST_TIMEOUT = 4294967295
 
-NATIVE_EXPLICIT, OTHER_EXPLICIT = EXPLICIT_LITTLE, EXPLICIT_BIG
-if sys.byteorder == "big":
-    NATIVE_EXPLICIT, OTHER_EXPLICIT = EXPLICIT_BIG, EXPLICIT_LITTLE
-PREFER_LOCAL = (NATIVE_EXPLICIT, OTHER_EXPLICIT, IMPLICIT_LITTLE)
+# The acceptor's order of transfer syntaxes, the preferred one first
 PREFER_LITTLE = (EXPLICIT_LITTLE, EXPLICIT_BIG, IMPLICIT_LITTLE)
 PREFER_BIG = (EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE)
 IMPLICIT_ONLY = (IMPLICIT_LITTLE,)
+
+
+def prefer_local(byte_order):
+    """The order that prefers explicit VR in the byte order of the host.
+
+    :param byte_order: ``little`` or ``big``
+    """
+    return PREFER_BIG if byte_order == "big" else PREFER_LITTLE
 
 
 def check_title(title):
@@ -42,8 +45,8 @@ def check_maximum_length(length):
 
     :raises ValueError: saying what is allowed, unless it is 0 (no limit) or 128 to 4294967295
     """
-    if length and not LEAST_MAXIMUM_LENGTH <= length <= LARGEST_UINT32:
-        raise ValueError("0 (no limit) or %d to %d bytes" % (LEAST_MAXIMUM_LENGTH, LARGEST_UINT32))
+    if length and not LEAST_MAXIMUM_LENGTH <= length <= LARGEST_MAXIMUM_LENGTH:
+        raise ValueError("0 (no limit) or %d to %d bytes" % (LEAST_MAXIMUM_LENGTH, LARGEST_MAXIMUM_LENGTH))
     return length
 
 
@@ -52,7 +55,7 @@ class Settings(object):
 
     :param ae_title: ours, 1 to 16 characters; it is shown, and any called title is accepted
     :param timeout: seconds from accept until a whole A-ASSOCIATE-RQ is there; 0: no limit of its own
-    :param acse_timeout: seconds of the ARTIM timer; 0: no limit
+    :param acse_timeout: seconds of the ARTIM timer, and of each send; 0: no limit in Sta2
     :param dimse_timeout: seconds until the next complete message; 0: no limit
     :param maximum_length: the longest PDU-length of a P-DATA-TF that we take, in bytes; 0: no limit
     :param transfer_syntaxes: UIDs, the preferred one first
@@ -62,7 +65,7 @@ class Settings(object):
     __slots__ = ("ae_title", "timeout", "acse_timeout", "dimse_timeout", "maximum_length", "transfer_syntaxes")
 
     def __init__(self, ae_title="ECHOSCP", timeout=0, acse_timeout=30, dimse_timeout=0, maximum_length=16384,
-                 transfer_syntaxes=PREFER_LOCAL):
+                 transfer_syntaxes=PREFER_LITTLE):
         self.ae_title = check_title(ae_title)
         self.timeout = check_seconds(timeout)
         self.acse_timeout = check_seconds(acse_timeout)

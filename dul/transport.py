@@ -1,19 +1,22 @@
 """One TCP connection: bytes in and out of a blocking socket, within one absolute deadline."""
 import socket
 
-from dul.compat import (
-    INTERRUPTED, KERNEL_TIMEOUTS, TIMED_OUT, monotonic, quick_acknowledge, set_receive_timeout, set_send_timeout)
-from dul.errors import ConnectionLost, Expired
+from dul.compat import INTERRUPTED, KERNEL_TIMEOUTS, NOT_NOW, monotonic, quick_acknowledge, set_timeout
+from dul.errors import ConnectionLost
 
-LONGEST_WAIT = 86400.0      # seconds; a longer timeout is waited for in pieces, because kernels do not take any number
+LONGEST_WAIT = 86400.0      # seconds; a longer timeout is waited for in pieces, because kernels limit the number
 SHORTEST_WAIT = 0.001
 
 
+class DeadlinePassed(Exception):
+    """The deadline of a Transport passed before anything arrived."""
+
+
 class Transport(object):
-    """A socket with a clock.
+    """A socket with a deadline for receiving, and a limit for each send.
 
     :param sock: a connected, blocking socket; it belongs to this object from now on
-    :param send_limit: seconds that a peer which does not read may hold up one send
+    :param send_limit: seconds that a peer which does not read may hold up one PDU
     """
 
     __slots__ = ("sock", "send_limit", "deadline", "armed")
@@ -22,79 +25,100 @@ class Transport(object):
         self.sock = sock
         self.send_limit = send_limit
         self.deadline = None    # on the monotonic clock
-        self.armed = None       # seconds that the next recv waits at most, as the socket knows it
+        self.armed = None       # seconds that the next recv() waits at most, as the socket knows it
         try:
-            if sock.gettimeout() is not None:   # socket.setdefaulttimeout(): ours are the clocks here
+            if sock.gettimeout() is not None:   # socket.setdefaulttimeout() of an embedding program
                 sock.setblocking(True)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            set_send_timeout(sock, send_limit)
-        except socket.error:    # some systems refuse it where the peer has gone already; the first recv finds that out
+            if KERNEL_TIMEOUTS:
+                set_timeout(sock, send_limit, sending=True)
+        except socket.error:    # some systems refuse it where the peer is gone already; the first recv() raises then
             pass
 
-    def set_deadline(self, deadline):
-        """From now on, receiving ends at this moment on the monotonic clock; None: never."""
-        self.deadline = deadline
-        if deadline is None:
+    def set_deadline(self, seconds):
+        """From now on, receiving ends after so many seconds; 0: never."""
+        if seconds:
+            self.deadline = monotonic() + seconds
+        else:
+            self.deadline = None
             self._arm(None)
 
     def receive(self, most):
         """Bytes that have arrived, ``most`` at most; ``b""`` at the end of the stream.
 
-        :raises Expired: at the deadline
+        :raises DeadlinePassed: at the deadline
         :raises ConnectionLost: where the connection is reset, or the network gone
         """
         while True:
             if self.deadline is not None:
                 left = self.deadline - monotonic()
                 if left <= 0:
-                    raise Expired()
+                    raise DeadlinePassed()
                 self._arm(min(max(left, SHORTEST_WAIT), LONGEST_WAIT))
+            elif not KERNEL_TIMEOUTS:
+                self._arm(None)         # a send may have left its limit there
             try:
                 return self.sock.recv(most)
             except socket.timeout:
                 pass
             except (socket.error, ValueError) as error:     # ValueError: closed meanwhile, on Python 2.7
-                code = getattr(error, "errno", None)
-                if code not in TIMED_OUT and code not in INTERRUPTED:
-                    raise ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
+                if getattr(error, "errno", None) not in NOT_NOW + INTERRUPTED:
+                    raise _lost(error)
 
-    def hurry(self):
-        """Acknowledge at once what has arrived: half a PDU may be followed by the rest only then.
+    def acknowledge(self):
+        """Acknowledge at once what has arrived, before the rest of a PDU is waited for.
 
-        A peer that writes a PDU in pieces, with Nagle's algorithm on, waits for that, and kernels take some 40 ms.
+        A peer that writes a PDU in two pieces with Nagle's algorithm on, as DCMTK's clients do, sends the second one
+        only then, and kernels delay an acknowledgement by some 40 ms.
         """
         quick_acknowledge(self.sock)
 
     def send(self, data):
-        """Send all of it.
+        """Send one PDU.
 
-        :raises ConnectionLost: where the peer is gone, or has not read for the send limit
+        :raises ConnectionLost: where the peer is gone, or has not taken all of it within the send limit
         """
+        deadline = None
+        while data:
+            try:
+                if not KERNEL_TIMEOUTS or deadline is not None:
+                    self._bound_send(deadline)
+                data = data[self.sock.send(data):]
+            except (socket.error, ValueError) as error:
+                code = getattr(error, "errno", None)
+                if isinstance(error, socket.timeout) or code in NOT_NOW:
+                    raise ConnectionLost("the peer has not read what was sent to it for %g s" % self.send_limit)
+                if code not in INTERRUPTED:
+                    raise _lost(error)
+            if data and deadline is None:
+                deadline = monotonic() + self.send_limit
+
+    def _bound_send(self, deadline):
+        left = self.send_limit if deadline is None else deadline - monotonic()
+        if left <= 0:
+            raise socket.timeout()
+        set_timeout(self.sock, left, sending=True)
         if not KERNEL_TIMEOUTS:
-            self.sock.settimeout(self.send_limit)
-            self.armed = self.send_limit
-        try:
-            self.sock.sendall(data)
-        except (socket.error, ValueError) as error:
-            if isinstance(error, socket.timeout) or getattr(error, "errno", None) in TIMED_OUT:
-                raise ConnectionLost("the peer has not read what was sent to it for %g s" % self.send_limit)
-            raise ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
+            self.armed = left
 
     def _arm(self, seconds):
-        # A wait that is a little long is found out after it; only one that is too long by more needs a system call.
+        # Without a system call where the socket's own timeout is right already, or less than SHORTEST_WAIT too long.
         if seconds is None or self.armed is None:
             if seconds is self.armed:
                 return
         elif seconds <= self.armed <= seconds + SHORTEST_WAIT:
             return
-        set_receive_timeout(self.sock, seconds)
+        set_timeout(self.sock, seconds)
         self.armed = seconds
 
-    def interrupt(self):
-        """Wake whoever is receiving, as if the stream had ended. May be called from any thread."""
+    def interrupt(self, sending=False):
+        """Wake the thread that is receiving, as if the stream had ended; also one that is ``sending``.
+
+        May be called from any thread.
+        """
         try:
-            self.sock.shutdown(socket.SHUT_RD)
+            self.sock.shutdown(socket.SHUT_RDWR if sending else socket.SHUT_RD)
         except (socket.error, ValueError):
             pass
 
@@ -104,3 +128,7 @@ class Transport(object):
             self.sock.close()
         except (socket.error, ValueError):
             pass
+
+
+def _lost(error):
+    return ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))

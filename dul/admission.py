@@ -1,0 +1,102 @@
+"""How many connections and associations at once, and who has to go when it is too many."""
+import threading
+
+from dul.compat import monotonic
+from dul.text import counted
+
+
+class Admission(object):
+    """The connections that are open, and the associations that count.
+
+    An association counts from its acceptance to its release, rejection or abort, not to the end of its connection.
+
+    :param most: associations at once
+    :ivar connections: set of Connection
+    :ivar established: associations that count
+    :ivar number: connections so far
+    :ivar peak: connections at once, at most
+    """
+
+    def __init__(self, most):
+        self.most = most
+        self.lock = threading.Lock()
+        self.departed = threading.Condition(self.lock)
+        self.connections = set()
+        self.established = 0
+        self.number = self.peak = 0
+
+    def enter(self, connection):
+        """A connection begins. Returns its number, from 1."""
+        with self.lock:
+            self.connections.add(connection)
+            self.number += 1
+            self.peak = max(self.peak, len(self.connections))
+            return self.number
+
+    def depart(self, connection):
+        """It is over."""
+        with self.lock:
+            self.connections.discard(connection)
+            self.departed.notify()
+
+    def admit(self):
+        """Whether one association more may be established; it counts until leave()."""
+        with self.lock:
+            if self.established >= self.most:
+                return False
+            self.established += 1
+            return True
+
+    def leave(self):
+        """An association is over."""
+        with self.lock:
+            self.established -= 1
+
+    def wait(self, seconds):
+        """Until a connection is over, or so many seconds."""
+        with self.lock:
+            self.departed.wait(seconds)
+
+    def several(self, connection):
+        """Whether another association is open at the same time as this connection."""
+        return self.established > connection.admitted
+
+    def all(self):
+        """The connections that are open now."""
+        with self.lock:
+            return list(self.connections)
+
+    def evict(self):
+        """Close the connection that is missed least, so that peers without an association cannot keep others out.
+
+        First those whose association is over, then those that have sent nothing, then those in the middle of their
+        A-ASSOCIATE-RQ; of these the oldest. An association is never closed. Returns whether one was found.
+        """
+        candidates = [(_rank(each), each.number, each) for each in self.all()
+                      if not each.evicted and not each.association.machine.associated]
+        if candidates:
+            connection = min(candidates)[2]
+            connection.evicted = True
+            connection.transport.interrupt()
+        return bool(candidates)
+
+    def crowded(self):
+        """What is said when there is no room for an association more: one sentence."""
+        now = monotonic()
+        idle = max([now - each.active for each in self.all() if each.admitted] or [0.0])
+        return "%s open, the oldest idle for %s: -td ends idle ones" % (
+            counted(self.established, "association") + (" is" if self.established == 1 else " are"), duration(idle))
+
+
+def _rank(connection):
+    if connection.association.machine.closing:
+        return 0
+    return 2 if connection.reader.progress() else 1
+
+
+def duration(seconds):
+    """``12 s``, ``5 min``, ``3 h``."""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return "%d %s" % (seconds // size, unit)
+    return "%d s" % seconds

@@ -1,0 +1,176 @@
+"""One connection, in its handler thread: read, tell the association, carry out its effects, pass the facts on."""
+from dul.association import CLOCK, ECHOED, READ, REQUESTED, SEND, Association
+from dul.compat import monotonic, socketserver
+from dul.errors import ClosedHere, ConnectionLost, Stopped
+from dul.fsm import Undefined
+from dul.reader import PDUReader
+from dul.transport import DeadlinePassed, Transport
+
+SEND_LIMIT = 30         # seconds that a send may take where -ta is 0
+STOPS = "this server stops"
+CONNECTED, RECEIVING, SENDING, CLOSED = "connected", "receiving", "sending", "closed"   # facts of the connection itself
+
+
+class Connection(socketserver.BaseRequestHandler, object):
+    """The request handler of EchoServer: one connection, which has one association.
+
+    ``request``, ``client_address`` and ``server`` are socketserver's. ``release()`` and ``abort()`` are for on_event.
+
+    :ivar number: of the connection, from 1
+    :ivar titles: (calling, called) AE title as text; empty until the A-ASSOCIATE-RQ
+    :ivar echoes: how many were answered
+    :ivar slowest: seconds that the slowest answer took, measured at debug alone
+    :ivar active: when the last whole PDU came, on the monotonic clock
+    :ivar evicted: whether the server needs its room
+    """
+
+    def setup(self):
+        """Before handle()."""
+        server = self.server
+        self.transport = Transport(self.request, server.settings.acse_timeout or SEND_LIMIT)
+        self.reader = PDUReader(self.transport.receive, self.transport.acknowledge)
+        self.titles = ("", "")
+        self.echoes = 0
+        self.slowest = 0.0
+        self.active = monotonic()
+        self.admitted = self.evicted = False
+        self.wish = None            # what on_event asked for: a method of Association
+        self.association = Association(server.negotiator, self.admit, server.log.debugs())
+        self.watched = server.watches_echoes()
+
+    def handle(self):
+        """Serve the association until its socket is closed. Nothing that the peer does raises anything."""
+        admission = self.server.admission
+        self.number = admission.enter(self)
+        try:
+            self.tell(CONNECTED, None)
+            self.association.open()
+            self.apply()
+            while not self.association.machine.over:
+                self.step()
+        except Undefined:
+            self.server.fault("internal error, the connection is closed", self)
+        finally:
+            self.leave()
+            self.transport.close()
+            admission.depart(self)
+            self.tell(CLOSED, None)
+
+    def step(self):
+        """Wait for the next PDU, and do what is due about it."""
+        association, reader = self.association, self.reader
+        try:
+            if self.server.stopping and association.abort(Stopped(STOPS)):
+                return self.apply()
+            pdu_type, length = reader.header()
+            if association.trace:
+                self.tell(RECEIVING, (pdu_type, length))
+            how = association.header(pdu_type, length, reader.buffer)
+            if how is READ:
+                data = reader.pdu()
+                self.active = monotonic()
+                association.pdu(data)
+                self.apply()
+            else:
+                self.apply()
+                reader.skip(how)
+        except ConnectionLost as error:
+            self.lost(error)
+        except DeadlinePassed:
+            association.expired(reader.progress())
+            self.apply()
+
+    def lost(self, error):
+        """The connection is gone, or this server is to close it."""
+        if self.server.stopping:
+            if self.association.abort(Stopped(STOPS)):
+                return self.apply()
+            error = ClosedHere("closed: " + STOPS, True)
+        elif self.evicted:
+            error = ClosedHere("closed here to make room for other peers", False)
+        error.progress = self.reader.progress()
+        self.association.lost(error)
+        self.apply()
+
+    def apply(self):
+        """Carry out the effects of the association and tell its facts, until none is left."""
+        association, lost = self.association, None
+        while association.effects:
+            effects, association.effects = association.effects, []
+            for kind, value in effects:
+                if kind is SEND:
+                    lost = lost or self.send(value)
+                elif kind is CLOCK:
+                    self.transport.set_deadline(value[1])
+                elif kind is ECHOED:
+                    self.echoes += 1
+                    if self.watched:
+                        self.tell(kind, value)
+                else:
+                    if kind is REQUESTED:
+                        self.titles = value.titles
+                    self.tell(kind, value)
+            if self.admitted and not association.machine.associated:
+                self.leave()
+            if self.wish and self.wish(association):
+                self.wish = None
+            elif association.undecided:
+                association.respond()
+        if lost:
+            self.lost(lost)
+
+    def send(self, data):
+        """Send a PDU. Returns ConnectionLost where it could not be sent."""
+        try:
+            if self.association.trace:
+                self.tell(SENDING, data)
+            self.transport.send(data)
+            if self.association.trace:
+                self.slowest = max(self.slowest, monotonic() - self.active)
+        except ConnectionLost as error:
+            return error
+
+    def tell(self, kind, value):
+        """Pass a fact on to all that listen. They keep what they make of it; nothing comes back."""
+        for listener in self.server.listeners:
+            listener(self, kind, value)
+
+    # ---- its place among the associations
+
+    def admit(self):
+        """Whether one association more may be established; it counts until leave()."""
+        self.admitted = self.server.admission.admit()
+        return self.admitted
+
+    def leave(self):
+        """Its association, if it has one, is over."""
+        if self.admitted:
+            self.admitted = False
+            self.server.admission.leave()
+
+    # ---- for on_event
+
+    @property
+    def peer(self):
+        """``address:port`` of the peer; of an IPv4 peer in IPv4's form, of an IPv6 peer with brackets."""
+        address = self.client_address
+        host = address[0] if address else "?"
+        if host.startswith("::ffff:") and "." in host:
+            host = host[7:]
+        return "%s:%d" % ("[%s]" % host if ":" in host else host, address[1] if address else 0)
+
+    def release(self):
+        """Ask the peer to release the association (A-RELEASE request, PS3.8 7.2).
+
+        To be called from within on_event. It takes effect as soon as what happens is done, or when an association is
+        established; never, where none comes to be.
+        """
+        self.wish = Association.release
+
+    def abort(self):
+        """Abort the association (A-ABORT request, PS3.8 7.3).
+
+        To be called from within on_event. It takes effect as soon as what happens is done: from within ``received``,
+        before the A-ASSOCIATE-RQ is answered; within ``connected``, when it has come.
+        """
+        self.wish = lambda association: association.abort(Stopped("aborted by the program"))

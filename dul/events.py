@@ -1,0 +1,83 @@
+"""Facts for an embedding program (Notice), and the sums."""
+import threading
+
+from dul.association import (
+    ABORTED, ABORTING, ACCEPTED, BARE, ECHOED, EXPIRED, LOST, REJECTED, RELEASED, REQUESTED)
+from dul.connection import CLOSED, CONNECTED
+from dul.errors import Expired, PeerError
+from dul.foreign import explanation
+from dul.text import counted
+
+NOTICES = (CONNECTED, REQUESTED, ACCEPTED, REJECTED, ECHOED, RELEASED, ABORTED, ABORTING, LOST, BARE, EXPIRED, CLOSED)
+ENDS = (REJECTED, RELEASED, ABORTED, ABORTING, LOST, BARE, EXPIRED)
+FAULTS = "faults"       # of this program, among the sums
+
+
+class Notice(object):
+    """One thing that happened, for the ``on_event`` of EchoServer.
+
+    :ivar kind: ``connected``, ``received`` (an A-ASSOCIATE-RQ), ``accepted``, ``rejected``, ``echoed``, ``released``,
+        ``aborted`` (by the peer), ``aborting`` (by this side), ``lost`` (the connection), ``bare`` (the connection
+        ended without a byte), ``expired`` (ARTIM, before an A-ASSOCIATE-RQ), ``closed``
+    :ivar association: the number of its connection, from 1
+    :ivar peer: ``address:port``
+    :ivar calling: Calling-AE-title as text, empty until the A-ASSOCIATE-RQ
+    :ivar called: Called-AE-title, likewise
+    :ivar message_id: of the C-ECHO-RQ, with ``echoed``; else None
+    :ivar sentence: why, where something went wrong; the same as in the log; else an empty string
+    :ivar error: the PeerError that it is about, or None
+    :ivar handle: the connection: its ``release()`` and ``abort()`` may be called from within the callback
+    """
+
+    __slots__ = ("kind", "association", "peer", "calling", "called", "message_id", "sentence", "error", "handle")
+
+    def __init__(self, connection, kind, value):
+        self.kind = kind
+        self.association = connection.number
+        self.peer = connection.peer
+        self.calling, self.called = connection.titles
+        self.message_id = value.message_id if kind == ECHOED else None
+        self.error = value if isinstance(value, PeerError) else None
+        self.sentence = "" if self.error is None else explanation(self.error)
+        self.handle = connection
+
+    def __repr__(self):
+        return "Notice(%s, association=%d, peer=%s%s)" % (
+            self.kind, self.association, self.peer, ": " + self.sentence if self.sentence else "")
+
+
+class Sums(object):
+    """How often what happened, over all connections of a server.
+
+    :ivar counts: {kind: how often}
+    :ivar slowest: seconds from a C-ECHO-RQ to its response at most, measured at debug alone
+    """
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.counts = {}
+        self.slowest = 0.0
+
+    def add(self, kind, count=1):
+        """Count."""
+        with self.lock:
+            self.counts[kind] = self.counts.get(kind, 0) + count
+
+    def told(self, connection, kind, value):
+        """A fact."""
+        if kind in ENDS:
+            self.add(EXPIRED if isinstance(value, Expired) else kind)
+        elif kind is CLOSED:
+            self.add(ECHOED, connection.echoes)
+            with self.lock:
+                self.slowest = max(self.slowest, connection.slowest)
+
+    def summary(self, admission):
+        """All of it in one line."""
+        def count(kind):
+            return self.counts.get(kind, 0)
+        return ("%s, at most %d at once; %s, the slowest %.1f ms; %d released, %d rejected, %d aborted here, "
+                "%d aborted by the peer, %d lost, %d timed out, %d without a byte" % (
+                    counted(admission.number, "connection"), admission.peak, counted(count(ECHOED), "echo"),
+                    self.slowest * 1000, count(RELEASED), count(REJECTED), count(ABORTING), count(ABORTED), count(LOST),
+                    count(EXPIRED), count(BARE)))

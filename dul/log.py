@@ -1,0 +1,265 @@
+"""Facts as log lines in the manual's words; warnings that cannot fill a disk; a writer that holds nothing up.
+
+The logger is ``echoscp``. The module logging is imported when the server listens already, because it takes a quarter
+of the time of the start, and before it serves, because later no file may be left to be opened.
+"""
+import collections
+import sys
+import threading
+
+from dul.association import ABORTED, ABORTING, ACCEPTED, BARE, ECHOED, LOST, REJECTED, RELEASED, REQUESTED
+from dul.codes import SUCCESS
+from dul.compat import monotonic, start_new_thread
+from dul.dump import fact_lines, invalid_lines
+from dul.errors import ClosedHere, InvalidPDU, PeerError, Stopped
+from dul.foreign import explanation, is_proxy_check
+from dul.text import counted, shortened
+from dul.words import STATUS_NAMES, uid_name
+
+LOGGER = "echoscp"
+CRITICAL, ERROR, WARNING, INFO, DEBUG = 50, 40, 30, 20, 10      # as in logging
+MINUTE = 60.0               # seconds
+WARNINGS_OF_ONE = 10        # warnings a minute about one address
+WARNINGS_OF_ALL = 100       # warnings a minute about all
+BARE_ADDRESSES = 1024       # addresses remembered for bare connects at most
+QUEUE_LIMIT = 10000         # records that wait to be written at most
+
+WORDS = {REQUESTED: "Association Received", ACCEPTED: "Association Accepted", REJECTED: "Association Rejected",
+         RELEASED: "Association Released", ABORTING: "Aborting Association", ABORTED: "Association Aborted"}
+NO_PEER = {"peer": "-", "association": "-", "calling": "-", "called": "-"}
+
+
+def enabled(level):
+    """Whether a line of this level would go anywhere. Until logging is imported, its default level holds."""
+    logging = sys.modules.get("logging")
+    return level >= WARNING if logging is None else logging.getLogger(LOGGER).isEnabledFor(level)
+
+
+def level_of(kind, value):
+    """The level of the line that explains a fact."""
+    if isinstance(value, Stopped) or isinstance(value, ClosedHere) and value.expected:
+        return DEBUG
+    if kind is LOST and value.echoes and not value.progress:
+        return INFO         # it has its echo, and does not care for a release: many monitors are like that
+    if isinstance(value, InvalidPDU) and value.opening and is_proxy_check(value.data):
+        return INFO
+    return WARNING
+
+
+class WarningLimit(object):
+    """So many warnings a minute are told, the others counted."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.began = None           # when the minute began
+        self.told = {}              # {address: warnings}, WARNINGS_OF_ALL addresses at most
+        self.total = self.held = 0
+        self.bare = {}              # {address: when a bare connect was last told}
+
+    def permits(self, address):
+        """Whether one more warning about this address is told; else it is counted."""
+        with self.lock:
+            if self.began is None or not self.held and monotonic() - self.began >= MINUTE:
+                self.began, self.told, self.total = monotonic(), {}, 0
+            count = self.told.get(address, 0)
+            if count >= WARNINGS_OF_ONE or self.total >= WARNINGS_OF_ALL:
+                self.held += 1
+                return False
+            self.told[address] = count + 1
+            self.total += 1
+            return True
+
+    def permits_bare(self, address):
+        """Whether a bare connect of this address is told: once a minute."""
+        with self.lock:
+            now, last = monotonic(), self.bare.get(address)
+            if last is not None and now - last < MINUTE:
+                return False
+            if len(self.bare) >= BARE_ADDRESSES:
+                self.bare.clear()
+            self.bare[address] = now
+            return True
+
+    def pause(self):
+        """Seconds until take() is due, at least 0; None while nothing is counted."""
+        with self.lock:
+            return max(0.0, self.began + MINUTE - monotonic()) if self.held else None
+
+    def take(self):
+        """How many were counted; a new minute begins."""
+        with self.lock:
+            held, self.held, self.began = self.held, 0, None
+            return held
+
+
+class LogWriter(object):
+    """A bounded queue of log records, and one thread that hands them to the logger's handlers.
+
+    Whatever a handler does, it holds up no association and no signal. The order and the attributes of the records
+    stay. Where the handlers take no more, records beyond QUEUE_LIMIT are dropped, and their number is logged.
+    """
+
+    def __init__(self):
+        self.changed = threading.Condition(threading.Lock())
+        self.records = collections.deque()
+        self.dropped = 0
+        self.busy = False
+        start_new_thread(self.run, ())
+
+    def put(self, record):
+        """Take a record. Never blocks."""
+        with self.changed:
+            if len(self.records) >= QUEUE_LIMIT:
+                self.dropped += 1
+                return
+            self.records.append(record)
+            self.changed.notify_all()
+
+    def run(self):
+        """Hand over the records, for ever."""
+        while True:
+            with self.changed:
+                self.busy = False
+                while not self.records:
+                    self.changed.notify_all()
+                    self.changed.wait()
+                self.busy = True
+                record, dropped = self.records.popleft(), 0
+                if not self.records:
+                    dropped, self.dropped = self.dropped, 0
+            hand_over(record)
+            if dropped and enabled(WARNING):
+                text = "%s dropped here: the log took no more" % (
+                    counted(dropped, "line") + (" was" if dropped == 1 else " were"))
+                hand_over(new_record(WARNING, text, dict(NO_PEER, text=text)))
+
+    def finish(self, seconds):
+        """Wait until all is written, so many seconds at most."""
+        deadline = monotonic() + seconds
+        with self.changed:
+            while self.records or self.busy:
+                left = deadline - monotonic()
+                if left <= 0:
+                    return
+                self.changed.wait(left)
+
+
+def new_record(level, text, extra, exc_info=None):
+    """A LogRecord of our logger; ``text`` is never used as a format."""
+    import logging
+    return logging.getLogger(LOGGER).makeRecord(
+        LOGGER, level, LOGGER, 0, "%s", (shortened(text),), exc_info, None, extra)
+
+
+def hand_over(record):
+    """Give a record to the logger's handlers; what they raise goes no further."""
+    try:
+        import logging
+        logging.getLogger(LOGGER).handle(record)
+    except BaseException:   # a handler is somebody else's: even its SystemExit must not end an association
+        pass
+
+
+class Log(object):
+    """Tells of facts in log lines.
+
+    :param admission: Admission
+    :ivar put: called with each record: hand_over() where it happens, or LogWriter.put()
+    :ivar wake: called when warnings begin to be counted, so that summarize() is called when pause() is over
+    """
+
+    def __init__(self, admission):
+        self.admission = admission
+        self.limit = WarningLimit()
+        self.lock = threading.Lock()
+        self.pressures = {}         # {topic: when it was last told}
+        self.put = hand_over
+        self.wake = lambda: None
+
+    @staticmethod
+    def debugs():
+        """Whether lines of -d are written."""
+        return enabled(DEBUG)
+
+    @staticmethod
+    def informs():
+        """Whether lines of -v are written."""
+        return enabled(INFO)
+
+    def told(self, connection, kind, value):
+        """A fact."""
+        if kind in WORDS and kind is not ACCEPTED:
+            self.line(INFO, WORDS[kind], connection)
+        elif kind is ECHOED:
+            self.line(INFO, "Received Echo Request (MsgID %d)" % value.message_id, connection)
+        if connection.association.trace:
+            for text in fact_lines(connection, kind, value):
+                self.line(DEBUG, text, connection)
+        if kind is ACCEPTED:
+            self.line(INFO, WORDS[kind], connection)
+        elif kind is ECHOED and value.status != SUCCESS:
+            status = value.status
+            self.warn(connection, WARNING, "C-ECHO-RQ for %s, not for Verification: answered with status %04XH, %s "
+                      "(PS3.7 9.1.5)" % (uid_name(value.sop_class), status, STATUS_NAMES[status]))
+        elif kind is BARE:
+            self.bare(connection, value)
+        elif isinstance(value, PeerError):
+            self.warn(connection, level_of(kind, value), explanation(value))
+            if connection.association.trace and isinstance(value, InvalidPDU):
+                for text in invalid_lines(value):
+                    self.line(DEBUG, text, connection)
+
+    def warn(self, connection, level, sentence):
+        """The one line that says why."""
+        if level == WARNING and enabled(WARNING) and not self.limit.permits(address_of(connection)):
+            if self.limit.held == 1:
+                self.wake()
+            return
+        self.line(level, sentence, connection, "%s: " % connection.peer)
+
+    def bare(self, connection, error):
+        """The connection ended without a byte: a port check, or a load balancer."""
+        told = self.limit.permits_bare(address_of(connection))
+        self.warn(connection, WARNING if told else DEBUG, "connected and sent nothing, then: %s; a port check or a load "
+                  "balancer (told once a minute for each address)" % error.args[0])
+
+    def summarize(self):
+        """Tell how many warnings were only counted."""
+        held = self.limit.take()
+        if held:
+            self.line(WARNING, "%s in the last minute (%d a minute are shown, %d of one address)" % (
+                counted(held, "further warning"), WARNINGS_OF_ALL, WARNINGS_OF_ONE))
+
+    def pressure(self, topic, sentence):
+        """Tell that there is no room for more, once a minute for each topic."""
+        now = monotonic()
+        with self.lock:
+            if now - self.pressures.get(topic, now - MINUTE) < MINUTE:
+                return
+            self.pressures[topic] = now
+        self.line(WARNING, sentence)
+
+    def line(self, level, text, connection=None, start="", exc_info=None):
+        """One record.
+
+        Its attributes ``peer``, ``association``, ``calling`` and ``called`` are ``-`` where it concerns no peer;
+        ``text`` is the line without its start. At -v and -d the line begins with number and peer while several
+        associations are open.
+
+        :param start: what it begins with otherwise
+        """
+        if not enabled(level):
+            return
+        extra = dict(NO_PEER, text=text)
+        if connection is not None:
+            calling, called = connection.titles
+            extra = {"peer": connection.peer, "association": connection.number, "calling": calling or "-",
+                     "called": called or "-", "text": text}
+            if enabled(INFO) and self.admission.several(connection):
+                start = "[%d %s] " % (connection.number, connection.peer)
+        self.put(new_record(level, start + text, extra, exc_info))
+
+
+def address_of(connection):
+    """The address of the peer, without its port."""
+    return connection.peer.rsplit(":", 1)[0]

@@ -1,0 +1,143 @@
+"""The handler threads of an EchoServer: the one deviation from ``ThreadingTCPServer``, and its reason.
+
+``ThreadingTCPServer`` accepts in one thread and starts a new one for each connection. Starting a thread is half of
+what a whole association costs it. So a handler thread that has finished a connection goes on to accept the next one.
+One of the idle threads, the leader, waits for a connection; when it has one, the next becomes the leader. The thread
+in serve_forever() starts new ones when none is idle, and sleeps otherwise.
+"""
+import errno
+import socket
+import threading
+
+from dul.compat import (
+    INTERRUPTED, NOT_NOW, OUT_OF_RESOURCES, ThreadError, forget_thread, monotonic, set_switch_interval, socket_pair,
+    start_new_thread, waiter)
+
+SPARE_THREADS = 2           # idle threads that there should be at least
+IDLE_THREADS = 128          # idle threads that there may be at most
+STACK_SIZE = 512 * 1024     # bytes for each thread; only what is used of it takes memory
+PRESSURE_PAUSE = 1.0        # seconds until what the system had no room for is tried again
+STOP_POLITELY = 1.2         # seconds that open associations have for their A-ABORT
+STOP_LIMIT = 1.7            # seconds after which stop() waits no longer
+SWITCH_INTERVAL = 0.0002    # seconds of GIL switch interval for each thread: with many threads it must be longer than
+LEAST_INTERVAL = 0.005      # Python's own, because they otherwise spend their time requesting the GIL
+LONGEST_INTERVAL = 0.25
+SLOWER = "accepting connections slows down until there is room again"
+
+
+class HandlerThreads(object):
+    """The threads in which connections are served.
+
+    :param server: EchoServer; its get_request() and process_request() are called here
+    :param alone: whether the GIL switch interval may be set
+    :ivar threads: how many there are
+    :ivar idle: how many of them wait for a connection
+    """
+
+    def __init__(self, server, alone):
+        self.server = server
+        self.alone = alone
+        self.most = server.admission.most + IDLE_THREADS
+        self.lock = threading.Lock()
+        self.ended = threading.Condition(self.lock)
+        self.leader = threading.Lock()
+        self.threads = self.idle = 0
+        self.halt, self.halted = socket_pair()      # halt is closed at the end: then the leader can read from halted
+        self.wait = waiter([server.socket, self.halted])
+
+    def grow(self):
+        """Start a thread where one is missing; called again when it runs.
+
+        :returns: seconds until this is to be called again all the same; None where no thread is missing
+        """
+        with self.lock:
+            threads, idle = self.threads, self.idle
+        if self.alone:
+            set_switch_interval(min(max(LEAST_INTERVAL, threads * SWITCH_INTERVAL), LONGEST_INTERVAL))
+        if threads >= self.most:
+            if not idle and self.server.admission.evict():
+                self.server.log.pressure("crowd", "too many connections without an association: the oldest are closed")
+            return None if idle else PRESSURE_PAUSE
+        if idle >= SPARE_THREADS:
+            return None
+        before = None
+        try:
+            before = threading.stack_size(STACK_SIZE)
+            # not Thread.start(): it waits for a sign of the new thread, for ever where memory ran out before that
+            start_new_thread(self.run, ())
+        except (ThreadError, RuntimeError, MemoryError, ValueError):
+            self.server.log.pressure("threads", "out of threads or memory: " + SLOWER)
+        finally:
+            if before is not None:
+                threading.stack_size(before)
+        return PRESSURE_PAUSE
+
+    def run(self):
+        """What a handler thread does: connection after connection."""
+        with self.lock:
+            self.threads += 1
+            self.idle += 1
+        idle = True
+        try:
+            self.server.wake()
+            while True:
+                connection = self.accept()
+                if connection is None:
+                    return
+                with self.lock:
+                    self.idle -= 1
+                    last = not self.idle
+                idle = False
+                if last:
+                    self.server.wake()
+                self.server.process_request(*connection)
+                del connection
+                with self.lock:
+                    if self.idle >= IDLE_THREADS:
+                        return
+                    self.idle += 1
+                idle = True
+        except Exception:  # no memory for the least thing: one thread less, and serve_forever() starts another
+            pass
+        finally:
+            forget_thread()
+            with self.lock:
+                self.idle -= idle
+                self.threads -= 1
+                self.ended.notify_all()
+
+    def accept(self):
+        """The next (socket, address); None when the server stops."""
+        server = self.server
+        with self.leader:
+            while not server.stopping:
+                try:
+                    return server.get_request()
+                except (socket.error, MemoryError) as error:
+                    code = getattr(error, "errno", None)
+                    if code in NOT_NOW:
+                        self.wait()
+                    elif not server.stopping and code not in INTERRUPTED and code != errno.ECONNABORTED:
+                        what = "cannot accept connections"
+                        if code in OUT_OF_RESOURCES or isinstance(error, MemoryError):
+                            what = "out of file descriptors or memory"
+                        server.log.pressure("accept", "%s (%s): %s" % (
+                            what, getattr(error, "strerror", "MemoryError"), SLOWER))
+                        server.admission.wait(PRESSURE_PAUSE)
+        return None
+
+    def stop(self):
+        """Abort what is open, and wait for it within STOP_LIMIT. Nothing is accepted any more."""
+        self.halt.close()
+        begun = monotonic()
+        for sending, limit in ((False, STOP_POLITELY), (True, STOP_LIMIT)):
+            for connection in self.server.admission.all():
+                connection.transport.interrupt(sending)
+            with self.lock:
+                while self.threads and monotonic() < begun + limit:
+                    self.ended.wait(max(0.001, begun + limit - monotonic()))
+
+    def close(self):
+        """Close what this holds."""
+        self.halt.close()
+        self.halted.close()

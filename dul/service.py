@@ -1,0 +1,97 @@
+"""The process as a service: systemd's socket (sd_listen_fds(3)) and readiness (sd_notify(3)), signals, standard files.
+
+Without their environment variables, systemd's parts do nothing.
+"""
+import os
+import select
+import signal
+import socket
+
+from dul.compat import INTERRUPTED, NOT_NOW, WINDOWS
+
+FIRST_FD = 3
+SO_DOMAIN = 39      # Linux's number for the address family of a socket, which few Pythons have
+NOT_LISTENING = "the socket handed over (LISTEN_FDS) does not listen on TCP"
+
+
+def handed_over(environ):
+    """The listening socket that the service manager hands over, or None.
+
+    :param environ: the process environment; what this reads is taken out of it
+    :raises ValueError: where what is handed over is not one listening TCP socket
+    """
+    pid, count = environ.pop("LISTEN_PID", ""), environ.pop("LISTEN_FDS", "")
+    environ.pop("LISTEN_FDNAMES", "")
+    if pid != str(os.getpid()) or not count:
+        return None
+    if count != "1":
+        raise ValueError("LISTEN_FDS is %s, due: 1 listening socket" % count)
+    for family in (socket.AF_INET, getattr(socket, "AF_INET6", None)):
+        try:
+            sock = socket.fromfd(FIRST_FD, family, socket.SOCK_STREAM)
+        except (OSError, socket.error, TypeError):
+            break
+        try:
+            if (sock.getsockopt(socket.SOL_SOCKET, SO_DOMAIN) == family
+                    and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)):
+                os.close(FIRST_FD)
+                return sock
+        except (OSError, socket.error):
+            pass
+        sock.close()
+    raise ValueError(NOT_LISTENING)
+
+
+def notify(environ, state):
+    """Tell the service manager ``READY=1`` or ``STOPPING=1``, if it wants to know; never wait for it."""
+    address = environ.get("NOTIFY_SOCKET", "")
+    if not address or not hasattr(socket, "AF_UNIX"):
+        return
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        sock.sendto(state.encode("ascii"), "\0" + address[1:] if address[0] == "@" else address)
+    except (OSError, socket.error):     # its listener is gone, or does not read: the service goes on
+        pass
+    finally:
+        sock.close()
+
+
+def fill_standard_files():
+    """Open what of standard input, output and error is closed, or the next socket would be taken for it."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            try:
+                os.open(os.devnull, os.O_RDWR)
+            except OSError:     # no null device here: a pipe takes its place, and nobody reads it
+                os.pipe()
+
+
+def write(number, text):
+    """Write to standard output or error, and wait until all is taken. Returns whether it was.
+
+    :param number: of the descriptor
+    """
+    data = text if isinstance(text, bytes) else text.encode("ascii", "backslashreplace")
+    while data:
+        try:
+            data = data[os.write(number, data):]
+        except OSError as error:
+            if error.errno not in NOT_NOW + INTERRUPTED or WINDOWS:
+                return False
+            select.select([], [number], [])     # another program has made the terminal or pipe non-blocking
+    return True
+
+
+def end_by(number):
+    """End as a process that this signal ended, as shells and service managers expect.
+
+    On Windows, and as the first process of a container, no signal of its own ends a process: the exit status is then 128
+    + its number.
+    """
+    if not WINDOWS:
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    os._exit(128 + number)
