@@ -29,6 +29,16 @@ LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
 OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
 SOFTWARE.
 """
+import sys
+
+if __name__ == "__main__":      # from the first statement on Ctrl-C ends this silently, unless it is ignored (nohup, &)
+    try:
+        import _signal as first     # built in, where signal itself takes a moment to import
+    except ImportError:
+        import signal as first      # Python 2
+    if first.getsignal(first.SIGINT) is first.default_int_handler:
+        first.signal(first.SIGINT, first.SIG_DFL)
+
 import collections
 import errno
 import os
@@ -36,13 +46,11 @@ import select
 import signal
 import socket
 import struct
-import sys
 import threading
 import time
 
-# =====================================================================================================================
-# dul/codes.py: Numbers, UIDs and limits of the standard, each named once. Their words are in ``words``.
-# =====================================================================================================================
+# ---- dul/codes.py ---------------------------------------------------------------------------------------------------
+# Numbers, UIDs and limits of the standard, each named once. Their words are in ``words``.
 
 VERSION = "1.1.0"
 
@@ -143,18 +151,12 @@ SUCCESS = 0x0000
 SOP_CLASS_NOT_SUPPORTED = 0x0122
 
 
-# =====================================================================================================================
-# dul/text.py: What a peer or a user wrote, made fit for one line of a log and a terminal; ASCII text and bytes.
-# =====================================================================================================================
+# ---- dul/text.py ----------------------------------------------------------------------------------------------------
+# What a peer or a user wrote, made fit for one line of a log and a terminal.
 
 PLAIN = bytes(bytearray(code for code in range(0x20, 0x7F) if code != 0x5C))    # shown as it is
 LONGEST_VALUE = 1000    # bytes or characters of one value that are shown; a peer can send a UID of 65535 bytes
 LONGEST_LINE = 2000     # characters of one line
-
-
-def as_bytes(text):
-    """The bytes of ASCII text; bytes stay what they are."""
-    return text if isinstance(text, bytes) else text.encode("ascii")
 
 
 def as_native(data):
@@ -180,15 +182,8 @@ def escaped(data):
     if isinstance(data, bytes) and is_plain(data):
         return as_native(data)
     codes = bytearray(data) if isinstance(data, bytes) else [ord(character) for character in data]
-    return "".join([_escape(code) for code in codes])
-
-
-def _escape(code):
-    if code == 0x5C:
-        return "\\\\"
-    if 0x20 <= code < 0x7F:
-        return chr(code)
-    return "\\x%02x" % code if code < 0x100 else "\\u%04x" % code
+    return "".join(["\\\\" if code == 0x5C else chr(code) if 0x20 <= code < 0x7F
+                    else "\\x%02x" % code if code < 0x100 else "\\u%04x" % code for code in codes])
 
 
 def shortened(text):
@@ -203,9 +198,8 @@ def counted(number, noun):
     return "%d %s%s" % (number, noun, "" if number == 1 else "es" if noun.endswith("o") else "s")
 
 
-# =====================================================================================================================
-# dul/words.py: The standard's words for its codes, and the names of UIDs.
-# =====================================================================================================================
+# ---- dul/words.py ---------------------------------------------------------------------------------------------------
+# The standard's words for its codes, and the names of UIDs.
 
 # PDUs, and their sections of PS3.8
 PDU_NAMES = {
@@ -319,14 +313,10 @@ UID_NAMES = {
     "1.2.840.10008.1.2.4.81": "JPEG-LS Lossy (Near-Lossless) Image Compression",
     "1.2.840.10008.1.2.4.90": "JPEG 2000 Image Compression (Lossless Only)",
     "1.2.840.10008.1.2.4.91": "JPEG 2000 Image Compression",
-    "1.2.840.10008.1.2.4.100": "MPEG2 Main Profile / Main Level",
-    "1.2.840.10008.1.2.4.102": "MPEG-4 AVC/H.264 High Profile / Level 4.1",
     "1.2.840.10008.1.2.5": "RLE Lossless",
     "1.2.840.10008.5.1.4.1.1.1": "Computed Radiography Image Storage",
     "1.2.840.10008.5.1.4.1.1.1.1": "Digital X-Ray Image Storage - For Presentation",
-    "1.2.840.10008.5.1.4.1.1.1.1.1": "Digital X-Ray Image Storage - For Processing",
     "1.2.840.10008.5.1.4.1.1.1.2": "Digital Mammography X-Ray Image Storage - For Presentation",
-    "1.2.840.10008.5.1.4.1.1.1.3": "Digital Intra-Oral X-Ray Image Storage - For Presentation",
     "1.2.840.10008.5.1.4.1.1.2": "CT Image Storage",
     "1.2.840.10008.5.1.4.1.1.2.1": "Enhanced CT Image Storage",
     "1.2.840.10008.5.1.4.1.1.3.1": "Ultrasound Multi-frame Image Storage",
@@ -334,35 +324,26 @@ UID_NAMES = {
     "1.2.840.10008.5.1.4.1.1.4.1": "Enhanced MR Image Storage",
     "1.2.840.10008.5.1.4.1.1.6.1": "Ultrasound Image Storage",
     "1.2.840.10008.5.1.4.1.1.7": "Secondary Capture Image Storage",
-    "1.2.840.10008.5.1.4.1.1.9.1.1": "12-lead ECG Waveform Storage",
-    "1.2.840.10008.5.1.4.1.1.11.1": "Grayscale Softcopy Presentation State Storage",
     "1.2.840.10008.5.1.4.1.1.12.1": "X-Ray Angiographic Image Storage",
     "1.2.840.10008.5.1.4.1.1.12.2": "X-Ray Radiofluoroscopic Image Storage",
     "1.2.840.10008.5.1.4.1.1.20": "Nuclear Medicine Image Storage",
-    "1.2.840.10008.5.1.4.1.1.66.4": "Segmentation Storage",
-    "1.2.840.10008.5.1.4.1.1.77.1.4": "VL Photographic Image Storage",
     "1.2.840.10008.5.1.4.1.1.88.11": "Basic Text SR Storage",
     "1.2.840.10008.5.1.4.1.1.88.22": "Enhanced SR Storage",
     "1.2.840.10008.5.1.4.1.1.88.67": "X-Ray Radiation Dose SR Storage",
     "1.2.840.10008.5.1.4.1.1.104.1": "Encapsulated PDF Storage",
     "1.2.840.10008.5.1.4.1.1.128": "Positron Emission Tomography Image Storage",
-    "1.2.840.10008.5.1.4.1.1.481.1": "RT Image Storage",
     "1.2.840.10008.5.1.4.1.1.481.2": "RT Dose Storage",
     "1.2.840.10008.5.1.4.1.1.481.3": "RT Structure Set Storage",
     "1.2.840.10008.5.1.4.1.1.481.5": "RT Plan Storage",
     "1.2.840.10008.5.1.4.1.2.1.1": "Patient Root Query/Retrieve Information Model - FIND",
     "1.2.840.10008.5.1.4.1.2.1.2": "Patient Root Query/Retrieve Information Model - MOVE",
-    "1.2.840.10008.5.1.4.1.2.1.3": "Patient Root Query/Retrieve Information Model - GET",
     "1.2.840.10008.5.1.4.1.2.2.1": "Study Root Query/Retrieve Information Model - FIND",
     "1.2.840.10008.5.1.4.1.2.2.2": "Study Root Query/Retrieve Information Model - MOVE",
-    "1.2.840.10008.5.1.4.1.2.2.3": "Study Root Query/Retrieve Information Model - GET",
     "1.2.840.10008.5.1.4.31": "Modality Worklist Information Model - FIND",
     "1.2.840.10008.3.1.2.3.3": "Modality Performed Procedure Step SOP Class",
     "1.2.840.10008.1.20.1": "Storage Commitment Push Model SOP Class",
     "1.2.840.10008.5.1.1.9": "Basic Grayscale Print Management Meta SOP Class",
     "1.2.840.10008.5.1.1.18": "Basic Color Print Management Meta SOP Class",
-    "1.2.840.10008.5.1.1.1": "Basic Film Session SOP Class",
-    "1.2.840.10008.5.1.1.16": "Printer SOP Class",
 }
 
 
@@ -416,14 +397,18 @@ def named_uid(uid):
     return "=" + name if is_uid(uid) and name != as_native(uid) else name
 
 
-# =====================================================================================================================
-# dul/errors.py: What a peer can do wrong: one sentence each, ``str(error)``, and the abort or reject that the peer is owed.
+# ---- dul/errors.py --------------------------------------------------------------------------------------------------
+# What a peer can do wrong: one sentence each, ``str(error)``, and the abort or reject that the peer is owed.
 #
 # Log, notices and tests share the sentence.
-# =====================================================================================================================
 
 class PeerError(Exception):
-    """Something that a peer, or the network, did. Never raised for a fault of this program."""
+    """Something that a peer, or the network, did. Never raised for a fault of this program.
+
+    :cvar abort: (source, reason) of the A-ABORT that the peer is owed, if this side aborts
+    """
+
+    abort = ABORT_BY_USER
 
 
 class InvalidPDU(PeerError):
@@ -435,13 +420,13 @@ class InvalidPDU(PeerError):
     :param section: of PS3.8, or with its part (``PS3.7 D.3.3.4``)
     :param found: the value found, as text
     :param due: the value that was due, as text
-    :param abort: (source, reason) of the A-ABORT that the peer is owed in Sta3 and later; in Sta2 it is always 0, 0
+    :param abort: what the peer is owed in Sta3 and later; in Sta2 it is always (0, 0)
     :ivar data: as much of the PDU as had been read, as bytes
     :ivar opening: whether it was the first PDU of its connection: then it may be another protocol altogether
     """
 
     def __init__(self, pdu, offset, field, section, found, due, abort=ABORT_INVALID_PARAMETER):
-        Exception.__init__(self, pdu, offset, field, section, found, due)
+        PeerError.__init__(self, pdu, offset, field, section, found, due)
         self.offset = offset
         self.abort = abort
         self.data = b""
@@ -453,13 +438,18 @@ class InvalidPDU(PeerError):
             pdu, field, offset, found, due, section if section.startswith("PS3.") else "PS3.8 " + section)
 
 
+class UnexpectedPDU(PeerError):
+    """A known PDU in a state where PS3.8 Table 9-10 has AA-1, AA-7 or AA-8 for it. Arguments: its name, the State."""
+
+    abort = ABORT_UNEXPECTED_PDU
+
+    def __str__(self):
+        pdu, state = self.args
+        return "%s in %s (%s) (PS3.8 9.2.3)" % (pdu, state, state.meaning)
+
+
 class MessageError(PeerError):
-    """A message that is not answered: the DIMSE service user aborts (Evt15: A-ABORT, source 0, reason 0)."""
-
-    abort = ABORT_BY_USER
-
-    def __init__(self, sentence):
-        Exception.__init__(self, sentence)
+    """A message that is not answered: the DIMSE service user aborts (Evt15). Argument: a sentence."""
 
 
 class Rejected(PeerError):
@@ -467,55 +457,51 @@ class Rejected(PeerError):
 
     :param reject: (result, source, reason)
     :param sentence: why
+    :ivar by_user: whether the service user rejects it (AE-8), and not the service provider (AE-6)
     """
 
     def __init__(self, reject, sentence):
-        Exception.__init__(self, reject, sentence)
+        PeerError.__init__(self, reject, sentence)
         self.reject = reject
+        self.by_user = reject[1] == SERVICE_USER
 
     def __str__(self):
         reject, sentence = self.args
         return "%s (%s)" % (sentence, reject_words(reject))
 
-    @property
-    def by_user(self):
-        """Whether it is the service user who rejects (AE-8), and not the service provider (AE-6)."""
-        return self.reject[1] == SERVICE_USER
-
 
 class Expired(PeerError):
     """A deadline passed.
 
-    :param option: the option that set it, as ``-ta``
-    :param seconds: how long it was
-    :param state: the State in which it passed
-    :param progress: what had arrived, as ``22 of 205 bytes of A-ASSOCIATE-RQ``; empty for nothing
+    Arguments: the option that set it, as ``-ta``; the seconds that it was long; the State in which it passed; what had
+    arrived, as ``22 of 205 bytes of A-ASSOCIATE-RQ``, empty for nothing.
     """
-
-    abort = ABORT_BY_USER
-
-    def __init__(self, option, seconds, state, progress):
-        Exception.__init__(self, option, seconds, state, progress)
 
     def __str__(self):
         option, seconds, state, progress = self.args
         return "timeout: %s in %d s (%s) in %s (%s)" % (progress or "nothing", seconds, option, state, state.meaning)
 
 
-class ConnectionLost(PeerError):
-    """The transport connection is gone (Evt17).
+class Stopped(PeerError):
+    """This server, or the program that it is part of, aborts the association (Evt15). Argument: a sentence."""
 
-    :param sentence: how, as ``connection closed by the peer``
+
+class Aborted(PeerError):
+    """The peer's A-ABORT (Evt16). Arguments: its source and its reason."""
+
+    def __str__(self):
+        return "A-ABORT from the peer: " + abort_words(*self.args)
+
+
+class ConnectionLost(PeerError):
+    """The transport connection is gone (Evt17). Argument: how, in one sentence.
+
     :ivar state: the State in which it happened
     :ivar progress: what had arrived of the next PDU, as in Expired
     :ivar echoes: how many C-ECHO-RQs had been answered
     """
 
-    def __init__(self, sentence):
-        Exception.__init__(self, sentence)
-        self.state = None
-        self.progress = ""
-        self.echoes = 0
+    state, progress, echoes = None, "", 0
 
     def __str__(self):
         where = " in %s (%s)" % (self.state, self.state.meaning) if self.state else ""
@@ -523,56 +509,16 @@ class ConnectionLost(PeerError):
 
 
 class ClosedHere(ConnectionLost):
-    """This side closes a connection that has no association: the server stops, or needs the room.
+    """This side closes a connection that has no association. Argument: why.
 
-    :param sentence: why
-    :param expected: whether it is ordinary, so that there is no warning of it
+    :ivar expected: whether it is ordinary, so that there is no warning of it
     """
 
-    def __init__(self, sentence, expected):
-        ConnectionLost.__init__(self, sentence)
-        self.expected = expected
+    expected = False
 
 
-class Stopped(PeerError):
-    """This server, or the program that it is part of, ends the association (Evt15)."""
-
-    abort = ABORT_BY_USER
-
-
-class Aborted(PeerError):
-    """The peer's A-ABORT (Evt16).
-
-    :param source: byte 9 of the A-ABORT; ``reason``: byte 10
-    """
-
-    def __init__(self, source, reason):
-        Exception.__init__(self, source, reason)
-
-    def __str__(self):
-        return "A-ABORT from the peer: " + abort_words(*self.args)
-
-
-class UnexpectedPDU(PeerError):
-    """A known PDU in a state where PS3.8 Table 9-10 has AA-1, AA-7 or AA-8 for it.
-
-    :param pdu: its name
-    :param state: the State
-    """
-
-    abort = ABORT_UNEXPECTED_PDU
-
-    def __init__(self, pdu, state):
-        Exception.__init__(self, pdu, state)
-
-    def __str__(self):
-        pdu, state = self.args
-        return "%s in %s (%s) (PS3.8 9.2.3)" % (pdu, state, state.meaning)
-
-
-# =====================================================================================================================
-# dul/settings.py: What a server is told to do, and the rule for each value: the same for the command line and for embedding.
-# =====================================================================================================================
+# ---- dul/settings.py ------------------------------------------------------------------------------------------------
+# What a server is told to do, and the rule for each value: the same for the command line and for embedding.
 
 LEAST_MAXIMUM_LENGTH, LARGEST_MAXIMUM_LENGTH = 128, 4294967295
 LONGEST_TIMEOUT = 4294967295
@@ -646,12 +592,11 @@ class Settings(object):
         self.transfer_syntaxes = tuple(transfer_syntaxes)
 
 
-# =====================================================================================================================
-# dul/items.py: Items and sub-items of A-ASSOCIATE-RQ and -AC (PS3.8 9.3.2, 9.3.3, Annex D; PS3.7 D.3.3).
+# ---- dul/items.py ---------------------------------------------------------------------------------------------------
+# Items and sub-items of A-ASSOCIATE-RQ and -AC (PS3.8 9.3.2, 9.3.3, Annex D; PS3.7 D.3.3).
 #
 # All begin alike: byte 0 Item-type, byte 1 reserved, bytes 2-3 Item-length (big endian: bytes that follow). UIDs are
 # bytes; the NULs and spaces that some peers put around them are taken off.
-# =====================================================================================================================
 
 ITEM_HEADER = struct.Struct(">BxH")     # Item-type, Item-length
 NUMBERS = {"byte": struct.Struct("B"), "uint16": struct.Struct(">H"), "uint32": struct.Struct(">I")}
@@ -814,13 +759,12 @@ class ItemReader(object):
         return self.invalid(offset, "%s of %s" % (field, name), section, found, due)
 
 
-# =====================================================================================================================
-# dul/pdu.py: The PDUs of PS3.8 9.3: decoding what an acceptor receives, encoding what it sends.
+# ---- dul/pdu.py -----------------------------------------------------------------------------------------------------
+# The PDUs of PS3.8 9.3: decoding what an acceptor receives, encoding what it sends.
 #
 # All begin alike: byte 1 PDU-type, byte 2 reserved, bytes 3-6 PDU-length (big endian: bytes that follow). Byte numbers
 # in comments count from 1, as in the standard; offsets in errors count from 0. A header is judged once, by
 # check_header(), before the rest is read: decoders get whole PDUs of their type.
-# =====================================================================================================================
 
 PDU_HEADER = struct.Struct(">BxI")          # PDU-type, PDU-length
 _FIXED = struct.Struct(">H2x16s16s32x")     # Protocol-version, Called- and Calling-AE-title
@@ -976,8 +920,8 @@ def decode_p_data(data):
     return pdvs
 
 
-# =====================================================================================================================
-# dul/fsm.py: The DICOM Upper Layer state machine: PS3.8 9.2 and its Table 9-10, as data. Only this file decides state.
+# ---- dul/fsm.py -----------------------------------------------------------------------------------------------------
+# The DICOM Upper Layer state machine: PS3.8 9.2 and its Table 9-10, as data. Only this file decides state.
 #
 # How it works
 #     A *state* says how far an association has come. The acceptor of an association begins in Sta1 (nothing is open),
@@ -1004,23 +948,9 @@ def decode_p_data(data):
 #     same way. Some actions need no more of a PDU than its header: they are carried out before the rest has arrived.
 #
 # The requestor's cells are kept, because the table is checked whole against the standard.
-# =====================================================================================================================
 
-class State(object):
-    """One of the 13 states of PS3.8 Tables 9-1 to 9-5."""
-
-    __slots__ = ("name", "meaning")
-
-    def __init__(self, name, meaning):
-        self.name = name
-        self.meaning = meaning
-
-    def __repr__(self):
-        return self.name
-
-
-class Event(object):
-    """One of the 19 events of PS3.8 Table 9-10."""
+class Term(object):
+    """A state of PS3.8 Tables 9-1 to 9-5, or an event of Table 9-10: its name and what it means."""
 
     __slots__ = ("name", "meaning")
 
@@ -1055,40 +985,40 @@ class Action(object):
         return self.name
 
 
-Sta1 = State("Sta1", "idle")
-Sta2 = State("Sta2", "transport connection open, awaiting A-ASSOCIATE-RQ")
-Sta3 = State("Sta3", "awaiting local A-ASSOCIATE response")
-Sta4 = State("Sta4", "awaiting transport connection opening")
-Sta5 = State("Sta5", "awaiting A-ASSOCIATE-AC or A-ASSOCIATE-RJ")
-Sta6 = State("Sta6", "association established, ready for data transfer")
-Sta7 = State("Sta7", "awaiting A-RELEASE-RP")
-Sta8 = State("Sta8", "awaiting local A-RELEASE response")
-Sta9 = State("Sta9", "release collision requestor side, awaiting local A-RELEASE response")
-Sta10 = State("Sta10", "release collision acceptor side, awaiting A-RELEASE-RP")
-Sta11 = State("Sta11", "release collision requestor side, awaiting A-RELEASE-RP")
-Sta12 = State("Sta12", "release collision acceptor side, awaiting local A-RELEASE response")
-Sta13 = State("Sta13", "awaiting transport connection close")
+Sta1 = Term("Sta1", "idle")
+Sta2 = Term("Sta2", "transport connection open, awaiting A-ASSOCIATE-RQ")
+Sta3 = Term("Sta3", "awaiting local A-ASSOCIATE response")
+Sta4 = Term("Sta4", "awaiting transport connection opening")
+Sta5 = Term("Sta5", "awaiting A-ASSOCIATE-AC or A-ASSOCIATE-RJ")
+Sta6 = Term("Sta6", "association established, ready for data transfer")
+Sta7 = Term("Sta7", "awaiting A-RELEASE-RP")
+Sta8 = Term("Sta8", "awaiting local A-RELEASE response")
+Sta9 = Term("Sta9", "release collision requestor side, awaiting local A-RELEASE response")
+Sta10 = Term("Sta10", "release collision acceptor side, awaiting A-RELEASE-RP")
+Sta11 = Term("Sta11", "release collision requestor side, awaiting A-RELEASE-RP")
+Sta12 = Term("Sta12", "release collision acceptor side, awaiting local A-RELEASE response")
+Sta13 = Term("Sta13", "awaiting transport connection close")
 STATES = (Sta1, Sta2, Sta3, Sta4, Sta5, Sta6, Sta7, Sta8, Sta9, Sta10, Sta11, Sta12, Sta13)
 
-Evt1 = Event("Evt1", "A-ASSOCIATE request (local user)")
-Evt2 = Event("Evt2", "transport connection confirmed")
-Evt3 = Event("Evt3", "A-ASSOCIATE-AC received")
-Evt4 = Event("Evt4", "A-ASSOCIATE-RJ received")
-Evt5 = Event("Evt5", "transport connection indication")
-Evt6 = Event("Evt6", "A-ASSOCIATE-RQ received")
-Evt7 = Event("Evt7", "A-ASSOCIATE response: accept (local user)")
-Evt8 = Event("Evt8", "A-ASSOCIATE response: reject (local user)")
-Evt9 = Event("Evt9", "P-DATA request (local user)")
-Evt10 = Event("Evt10", "P-DATA-TF received")
-Evt11 = Event("Evt11", "A-RELEASE request (local user)")
-Evt12 = Event("Evt12", "A-RELEASE-RQ received")
-Evt13 = Event("Evt13", "A-RELEASE-RP received")
-Evt14 = Event("Evt14", "A-RELEASE response (local user)")
-Evt15 = Event("Evt15", "A-ABORT request (local user)")
-Evt16 = Event("Evt16", "A-ABORT received")
-Evt17 = Event("Evt17", "transport connection closed")
-Evt18 = Event("Evt18", "ARTIM timer expired")
-Evt19 = Event("Evt19", "unrecognized or invalid PDU received")
+Evt1 = Term("Evt1", "A-ASSOCIATE request (local user)")
+Evt2 = Term("Evt2", "transport connection confirmed")
+Evt3 = Term("Evt3", "A-ASSOCIATE-AC received")
+Evt4 = Term("Evt4", "A-ASSOCIATE-RJ received")
+Evt5 = Term("Evt5", "transport connection indication")
+Evt6 = Term("Evt6", "A-ASSOCIATE-RQ received")
+Evt7 = Term("Evt7", "A-ASSOCIATE response: accept (local user)")
+Evt8 = Term("Evt8", "A-ASSOCIATE response: reject (local user)")
+Evt9 = Term("Evt9", "P-DATA request (local user)")
+Evt10 = Term("Evt10", "P-DATA-TF received")
+Evt11 = Term("Evt11", "A-RELEASE request (local user)")
+Evt12 = Term("Evt12", "A-RELEASE-RQ received")
+Evt13 = Term("Evt13", "A-RELEASE-RP received")
+Evt14 = Term("Evt14", "A-RELEASE response (local user)")
+Evt15 = Term("Evt15", "A-ABORT request (local user)")
+Evt16 = Term("Evt16", "A-ABORT received")
+Evt17 = Term("Evt17", "transport connection closed")
+Evt18 = Term("Evt18", "ARTIM timer expired")
+Evt19 = Term("Evt19", "unrecognized or invalid PDU received")
 EVENTS = (Evt1, Evt2, Evt3, Evt4, Evt5, Evt6, Evt7, Evt8, Evt9, Evt10, Evt11, Evt12, Evt13, Evt14, Evt15, Evt16, Evt17,
           Evt18, Evt19)
 
@@ -1182,9 +1112,6 @@ TABLE = read_table(TABLE_LINES, STATES_BY_NAME, dict((event.name, event) for eve
 class Undefined(Exception):
     """An event that PS3.8 Table 9-10 leaves blank in this state: a mistake of the program, never a peer's doing."""
 
-    def __init__(self, state, event):
-        Exception.__init__(self, state, event)
-
     def __str__(self):
         state, event = self.args
         return "%s (%s) has no cell in %s (%s)" % (event, event.meaning, state, state.meaning)
@@ -1214,10 +1141,7 @@ class Machine(object):
         :param branch: FIRST or SECOND where the action has two next states: for AE-6 whether the request is acceptable
         :raises Undefined: where the table has no cell
         """
-        try:
-            action = TABLE[event][self.state]
-        except KeyError:
-            raise Undefined(self.state, event)
+        action = self.action(event)
         self.state = action.next_states[branch]
         return action
 
@@ -1241,9 +1165,8 @@ class Machine(object):
         return self.state is Sta13
 
 
-# =====================================================================================================================
-# dul/acse.py: What an A-ASSOCIATE-RQ is answered with (PS3.8 7.1, 9.3.3; PS3.7 D.3).
-# =====================================================================================================================
+# ---- dul/acse.py ----------------------------------------------------------------------------------------------------
+# What an A-ASSOCIATE-RQ is answered with (PS3.8 7.1, 9.3.3; PS3.7 D.3).
 
 CONFIRMED_IDENTITIES = (1, 2)   # user name, with or without passcode: their 59H is empty (PS3.7 D.3.3.7)
 NAMES_SHOWN = 4                 # proposed services or transfer syntaxes that one line names at most
@@ -1384,11 +1307,10 @@ def _some(uids, noun):
     return ", ".join(names) + (", and %d more %s" % (more, noun) if more else "")
 
 
-# =====================================================================================================================
-# dul/dimse.py: Command sets, their fragments, C-ECHO request and response (PS3.7 6.3, 9.1.5, 9.3.5; PS3.8 Annex E).
+# ---- dul/dimse.py ---------------------------------------------------------------------------------------------------
+# Command sets, their fragments, C-ECHO request and response (PS3.7 6.3, 9.1.5, 9.3.5; PS3.8 Annex E).
 #
 # A command set is always Implicit VR Little Endian: elements of group (2 bytes), element (2), length (4), value.
-# =====================================================================================================================
 
 ELEMENT_HEADER = struct.Struct("<HHI")      # group, element, value length
 US = struct.Struct("<H")
@@ -1604,36 +1526,23 @@ def _invalid(offset, field, found, due):
     return MessageError("command set: %s at byte %d is %s, due: %s (PS3.7 6.3.1)" % (field, offset, found, due))
 
 
-# =====================================================================================================================
-# dul/association.py: One association, from accept to close, as PS3.8 sees it: an acceptor that answers C-ECHO.
+# ---- dul/association.py ---------------------------------------------------------------------------------------------
+# One association, from accept to close, as PS3.8 sees it: an acceptor that answers C-ECHO.
 #
-# It knows no socket, thread, clock, file or log. Its owner calls a method for each thing that happens: open(), header()
-# and pdu(), lost(), expired(), abort(), release(). What is to be done then, and what happened, is in ``effects``, a list
-# of (kind, value) in their order. The owner carries out the effects and tells the facts; nothing else comes back.
+# It knows no socket, thread, clock, file or log. Its owner calls a method for each thing that happens: open(), header(),
+# pdu(), lost(), expired(), abort(), release(). What is to be done then, and what happened, is in ``effects``: a list of
+# (kind, value), in their order. The owner carries out the effects and tells the facts; nothing comes back.
 #
-# ======== =========================================================================================================
-# effect   value
-# ======== =========================================================================================================
-# SEND     bytes of one PDU, to be sent
-# CLOCK    (option, seconds): receiving ends so many seconds from now, and expired() is due then; 0 seconds: never
-# ======== =========================================================================================================
-#
-# ============ =====================================================================================================
-# fact         value
-# ============ =====================================================================================================
-# REQUESTED    Decision: an A-ASSOCIATE-RQ came
-# ACCEPTED     Decision: it is accepted
-# ECHOED       Echo: a C-ECHO-RQ is answered
-# MOVED        (state, event, action, next state), only where ``trace`` was asked for
-# REJECTED     Rejected; this fact and those below end the association, and each association has one of them
-# RELEASED     None
-# ABORTING     the error for which this side aborts: InvalidPDU, UnexpectedPDU, MessageError, Expired, Stopped
-# ABORTED      Aborted: the peer aborts
-# LOST         ConnectionLost, ClosedHere
-# BARE         ConnectionLost: the connection ended without one byte from the peer
-# EXPIRED      Expired: ARTIM ended while no A-ASSOCIATE-RQ was there
-# ============ =====================================================================================================
-# =====================================================================================================================
+# Effects:
+#     SEND, bytes: send one PDU.
+#     CLOCK, (option, seconds): from now on receiving ends after so many seconds, and expired() is due; 0 seconds: never.
+# Facts:
+#     REQUESTED, Decision: an A-ASSOCIATE-RQ came. ACCEPTED, Decision: it is accepted. ECHOED, Echo: a C-ECHO-RQ is
+#     answered. MOVED, (state, event, action, next state): a step of the state machine, where ``trace`` asks for it.
+# Facts of which each association has one, which ends it:
+#     REJECTED, Rejected. RELEASED, None. ABORTING, PeerError: this side aborts because of it. ABORTED, Aborted: the peer
+#     aborts. LOST, ConnectionLost. BARE, ConnectionLost: it ended without one byte from the peer. EXPIRED, Expired: ARTIM
+#     ended before the A-ASSOCIATE-RQ came.
 
 # Effects, facts, and the facts that end an association
 SEND, CLOCK = "send", "clock"
@@ -1682,13 +1591,13 @@ class Association(object):
         self.handle(Evt5)
 
     def header(self, pdu_type, length, data):
-        """The first six bytes of a PDU arrived.
+        """The first six bytes of a PDU arrived. Returns what is to be done with it:
+
+        READ: pdu() is due with the whole PDU. SKIP: the rest of it is thrown away. SEEK: likewise, but an A-ABORT in it is
+        heard. DISCARD: nothing tells where the next PDU begins; all that follows is thrown away up to an A-ABORT.
 
         :param length: its PDU-length
         :param data: what has arrived of it, for the error
-        :returns: what is to be done with it. READ: pdu() is due with the whole PDU. SKIP: the rest of it is thrown
-            away. SEEK: likewise, but an A-ABORT in it is heard. DISCARD: it is not known where the next PDU begins:
-            all that follows is thrown away up to an A-ABORT
         """
         try:
             check_header(pdu_type, length, self.settings.maximum_length)
@@ -1747,10 +1656,7 @@ class Association(object):
             self.handle(Evt15, MessageError(decision.problem()))
 
     def lost(self, error):
-        """The transport connection is closed (Evt17).
-
-        :param error: ConnectionLost
-        """
+        """The transport connection is closed (Evt17); ``error`` is a ConnectionLost."""
         error.state, error.echoes = self.machine.state, self.echoes
         self.handle(Evt17, error)
 
@@ -1764,11 +1670,7 @@ class Association(object):
         self.handle(Evt18 if self.machine.allows(Evt18) else Evt15, error)
 
     def abort(self, error):
-        """The service user aborts (Evt15), if there is an association.
-
-        :param error: Stopped
-        :returns: whether there was
-        """
+        """The service user aborts for a reason (Evt15), if there is an association. Returns whether there was."""
         if not self.machine.allows(Evt15):
             return False
         self.undecided = None
@@ -1776,10 +1678,7 @@ class Association(object):
         return True
 
     def release(self):
-        """The service user asks for the release (Evt11), if an association is established.
-
-        :returns: whether one was
-        """
+        """The service user asks for the release (Evt11), if an association is established. Returns whether one was."""
         if not self.machine.allows(Evt11):
             return False
         self.handle(Evt11)
@@ -1886,15 +1785,9 @@ class Association(object):
     def ar_5(self, _):
         """The connection is closed after all was said."""
 
-    def ar_6(self, _):
-        """P-DATA-TF received after our A-RELEASE-RQ: no answer can be sent any more (Sta7 has no cell for Evt9)."""
-
-    def ar_7(self, echo):
-        """Send P-DATA-TF between the peer's A-RELEASE-RQ and our answer to it."""
-        self.dt_1(echo)
-
-    def ar_8(self, _):
-        """Release collision: an acceptor waits for the peer's A-RELEASE-RP first."""
+    ar_6 = ar_5     # P-DATA-TF received after our A-RELEASE-RQ: nothing can be sent any more (Sta7 has no cell for Evt9)
+    ar_7 = dt_1     # send P-DATA-TF between the peer's A-RELEASE-RQ and the answer to it
+    ar_8 = ar_5     # release collision: an acceptor waits for the peer's A-RELEASE-RP first
 
     def ar_10(self, _):
         """The peer's A-RELEASE-RP arrived: now its own release is answered."""
@@ -1908,12 +1801,10 @@ class Association(object):
         self.send(encode_abort(ABORT_BY_USER))
 
     def aa_2(self, error):
-        """Close: ARTIM expired (Expired), or the peer aborts before or after an association (Aborted)."""
+        """Close: ARTIM expired (Expired), or the peer aborts (Aborted)."""
         self.end(EXPIRED if isinstance(error, Expired) else ABORTED, error)
 
-    def aa_3(self, error):
-        """The peer aborts the association."""
-        self.end(ABORTED, error)
+    aa_3 = aa_2     # the peer aborts the association
 
     def aa_4(self, error):
         """The connection is lost."""
@@ -1923,8 +1814,7 @@ class Association(object):
         """The connection is lost before the A-ASSOCIATE-RQ was there."""
         self.end(LOST if error.progress or isinstance(error, ClosedHere) else BARE, error)
 
-    def aa_6(self, _):
-        """Ignore what comes after the end."""
+    aa_6 = ar_5     # ignore what comes after the end
 
     def aa_7(self, error):
         """Send A-ABORT once more."""
@@ -1939,17 +1829,15 @@ class Association(object):
 # The method of each action. The others belong to the requestor, or to a release that the requestor began.
 EFFECTS = dict((ACTIONS[name], method) for name, method in (
     ("AE-5", Association.ae_5), ("AE-6", Association.ae_6), ("AE-7", Association.ae_7), ("AE-8", Association.ae_8),
-    ("DT-1", Association.dt_1), ("DT-2", Association.dt_2),
-    ("AR-1", Association.ar_1), ("AR-2", Association.ar_2), ("AR-3", Association.ar_3), ("AR-4", Association.ar_4),
-    ("AR-5", Association.ar_5), ("AR-6", Association.ar_6), ("AR-7", Association.ar_7), ("AR-8", Association.ar_8),
-    ("AR-10", Association.ar_10),
-    ("AA-1", Association.aa_1), ("AA-2", Association.aa_2), ("AA-3", Association.aa_3), ("AA-4", Association.aa_4),
-    ("AA-5", Association.aa_5), ("AA-6", Association.aa_6), ("AA-7", Association.aa_7), ("AA-8", Association.aa_8)))
+    ("DT-1", Association.dt_1), ("DT-2", Association.dt_2), ("AR-1", Association.ar_1), ("AR-2", Association.ar_2),
+    ("AR-3", Association.ar_3), ("AR-4", Association.ar_4), ("AR-5", Association.ar_5), ("AR-6", Association.ar_6),
+    ("AR-7", Association.ar_7), ("AR-8", Association.ar_8), ("AR-10", Association.ar_10), ("AA-1", Association.aa_1),
+    ("AA-2", Association.aa_2), ("AA-3", Association.aa_3), ("AA-4", Association.aa_4), ("AA-5", Association.aa_5),
+    ("AA-6", Association.aa_6), ("AA-7", Association.aa_7), ("AA-8", Association.aa_8)))
 
 
-# =====================================================================================================================
-# dul/compat.py: The only tests of the Python version and the platform.
-# =====================================================================================================================
+# ---- dul/compat.py --------------------------------------------------------------------------------------------------
+# The only tests of the Python version and the platform.
 
 PY2 = sys.version_info[0] == 2
 WINDOWS = os.name == "nt"
@@ -2000,15 +1888,6 @@ def set_timeout(sock, seconds, sending=False):
                         struct.pack("ll", whole, micro))
     else:
         sock.settimeout(seconds)
-
-
-def quick_acknowledge(sock):
-    """Have the kernel acknowledge at once what has arrived (Linux)."""
-    if hasattr(socket, "TCP_QUICKACK"):
-        try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        except (socket.error, ValueError):      # the connection is gone: the next recv() raises
-            pass
 
 
 def socket_pair():
@@ -2064,12 +1943,6 @@ def is_blocking(sock):
         return True
 
 
-def set_switch_interval(seconds):
-    """Set the GIL switch interval, where there is one (Python 3)."""
-    if hasattr(sys, "setswitchinterval"):
-        sys.setswitchinterval(seconds)
-
-
 def raise_file_limit():
     """Raise the soft limit of open files to the hard one, where there is such a limit."""
     try:
@@ -2113,9 +1986,8 @@ def wake_on_signal(sock):
 SIGNAL_PAUSE = 0.5 if WINDOWS and PY2 else None
 
 
-# =====================================================================================================================
-# dul/transport.py: One TCP connection: bytes in and out of a blocking socket, within one absolute deadline.
-# =====================================================================================================================
+# ---- dul/transport.py -----------------------------------------------------------------------------------------------
+# One TCP connection: bytes in and out of a blocking socket, within one absolute deadline.
 
 LONGEST_WAIT = 86400.0      # seconds; a longer timeout is waited for in pieces, because kernels limit the number
 SHORTEST_WAIT = 0.001
@@ -2140,7 +2012,7 @@ class Transport(object):
         self.deadline = None    # on the monotonic clock
         self.armed = None       # seconds that the next recv() waits at most, as the socket knows it
         try:
-            if sock.gettimeout() is not None:   # socket.setdefaulttimeout() of an embedding program
+            if not KERNEL_TIMEOUTS or sock.gettimeout() is not None:    # as the listener, or by setdefaulttimeout()
                 sock.setblocking(True)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -2151,11 +2023,7 @@ class Transport(object):
 
     def set_deadline(self, seconds):
         """From now on, receiving ends after so many seconds; 0: never."""
-        if seconds:
-            self.deadline = monotonic() + seconds
-        else:
-            self.deadline = None
-            self._arm(None)
+        self.deadline = monotonic() + seconds if seconds else None
 
     def receive(self, most):
         """Bytes that have arrived, ``most`` at most; ``b""`` at the end of the stream.
@@ -2164,14 +2032,15 @@ class Transport(object):
         :raises ConnectionLost: where the connection is reset, or the network gone
         """
         while True:
+            left = None
             if self.deadline is not None:
                 left = self.deadline - monotonic()
                 if left <= 0:
                     raise DeadlinePassed()
-                self._arm(min(max(left, SHORTEST_WAIT), LONGEST_WAIT))
-            elif not KERNEL_TIMEOUTS:
-                self._arm(None)         # a send may have left its limit there
+                left = min(max(left, SHORTEST_WAIT), LONGEST_WAIT)
             try:
+                if left is not self.armed:
+                    self._arm(left)
                 return self.sock.recv(most)
             except socket.timeout:
                 pass
@@ -2185,7 +2054,11 @@ class Transport(object):
         A peer that writes a PDU in two pieces with Nagle's algorithm on, as DCMTK's clients do, sends the second one
         only then, and kernels delay an acknowledgement by some 40 ms.
         """
-        quick_acknowledge(self.sock)
+        if hasattr(socket, "TCP_QUICKACK"):     # Linux
+            try:
+                self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+            except (socket.error, ValueError):      # the connection is gone: the next recv() raises
+                pass
 
     def send(self, data):
         """Send one PDU.
@@ -2216,14 +2089,10 @@ class Transport(object):
             self.armed = left
 
     def _arm(self, seconds):
-        # Without a system call where the socket's own timeout is right already, or less than SHORTEST_WAIT too long.
-        if seconds is None or self.armed is None:
-            if seconds is self.armed:
-                return
-        elif seconds <= self.armed <= seconds + SHORTEST_WAIT:
-            return
-        set_timeout(self.sock, seconds)
-        self.armed = seconds
+        # No system call where the socket's own timeout is right already, or less than SHORTEST_WAIT too long.
+        if None in (seconds, self.armed) or not seconds <= self.armed <= seconds + SHORTEST_WAIT:
+            set_timeout(self.sock, seconds)
+            self.armed = seconds
 
     def interrupt(self, sending=False):
         """Wake the thread that is receiving, as if the stream had ended; also one that is ``sending``.
@@ -2247,9 +2116,8 @@ def _lost(error):
     return ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
 
 
-# =====================================================================================================================
-# dul/reader.py: The blocking PDU reader: one PDU after another from a stream, its header before the rest is waited for.
-# =====================================================================================================================
+# ---- dul/reader.py --------------------------------------------------------------------------------------------------
+# The blocking PDU reader: one PDU after another from a stream, its header before the rest is waited for.
 
 FIRST_READ = 448        # bytes: room for most PDUs that come, and a size that CPython allocates without a system call
 NEXT_READ = 16384       # bytes: nothing more is allocated before it has arrived
@@ -2350,9 +2218,8 @@ class PDUReader(object):
                                          PDU_NAMES.get(self.pdu_type, "PDU %02XH" % self.pdu_type))
 
 
-# =====================================================================================================================
-# dul/connection.py: One connection, in its handler thread: read, tell the association, carry out its effects, pass the facts on.
-# =====================================================================================================================
+# ---- dul/connection.py ----------------------------------------------------------------------------------------------
+# One connection, in its handler thread: read, tell the association, carry out its effects, pass the facts on.
 
 SEND_LIMIT = 30         # seconds that a send may take where -ta is 0
 STOPS = "this server stops"
@@ -2384,7 +2251,7 @@ class Connection(socketserver.BaseRequestHandler, object):
         self.admitted = self.evicted = False
         self.wish = None            # what on_event asked for: a method of Association
         self.association = Association(server.negotiator, self.admit, server.log.debugs())
-        self.watched = server.watches_echoes()
+        self.watched = server.on_event is not None or server.log.informs()     # an echo is more than counted
 
     def handle(self):
         """Serve the association until its socket is closed. Nothing that the peer does raises anything."""
@@ -2433,9 +2300,10 @@ class Connection(socketserver.BaseRequestHandler, object):
         if self.server.stopping:
             if self.association.abort(Stopped(STOPS)):
                 return self.apply()
-            error = ClosedHere("closed: " + STOPS, True)
+            error = ClosedHere("closed: " + STOPS)
+            error.expected = True
         elif self.evicted:
-            error = ClosedHere("closed here to make room for other peers", False)
+            error = ClosedHere("closed here to make room for other peers")
         error.progress = self.reader.progress()
         self.association.lost(error)
         self.apply()
@@ -2487,7 +2355,10 @@ class Connection(socketserver.BaseRequestHandler, object):
 
     def admit(self):
         """Whether one association more may be established; it counts until leave()."""
-        self.admitted = self.server.admission.admit()
+        admission = self.server.admission
+        self.admitted = admission.admit()
+        if not self.admitted:
+            self.server.log.pressure("full", admission.crowded())
         return self.admitted
 
     def leave(self):
@@ -2524,9 +2395,8 @@ class Connection(socketserver.BaseRequestHandler, object):
         self.wish = lambda association: association.abort(Stopped("aborted by the program"))
 
 
-# =====================================================================================================================
-# dul/admission.py: How many connections and associations at once, and who has to go when it is too many.
-# =====================================================================================================================
+# ---- dul/admission.py -----------------------------------------------------------------------------------------------
+# How many connections and associations at once, and who has to go when it is too many.
 
 class Admission(object):
     """The connections that are open, and the associations that count.
@@ -2625,17 +2495,15 @@ def duration(seconds):
     return "%d s" % seconds
 
 
-# =====================================================================================================================
-# dul/dump.py: Facts as the lines of ``-d``, in DCMTK's manner and the manual's wording.
+# ---- dul/dump.py ----------------------------------------------------------------------------------------------------
+# Facts as the lines of ``-d``, in DCMTK's manner and the manual's wording.
 #
 # A user identity is in none of them, whatever is damaged around it: a field is shown where it looks like what it should
 # be, and bytes of a broken PDU are shown only where they are known to be harmless.
-# =====================================================================================================================
 
 IDENTITY_TYPES = {1: "User name", 2: "User name and passcode", 3: "Kerberos service ticket", 4: "SAML assertion",
                   5: "JSON Web Token"}
 ROLES = {(0, 0): "None", (1, 0): "SCU", (0, 1): "SCP", (1, 1): "SCU/SCP"}
-HEX_LINE = 16           # bytes
 HEX_DUMP = 1024         # bytes of a PDU that are looked at
 KNOWN_ITEMS = tuple(SUB_ITEMS) + (APPLICATION_CONTEXT, PRESENTATION_CONTEXT_RQ, ABSTRACT_SYNTAX, TRANSFER_SYNTAX,
                                   USER_INFORMATION)
@@ -2659,20 +2527,12 @@ def fact_lines(connection, kind, value):
     return make(connection, value) if make else []
 
 
-def connected_lines(connection, _):
-    """A connection was accepted."""
-    return ["Connection %d from %s" % (connection.number, connection.peer)]
-
-
-def moved_lines(_, step):
-    """The state machine went from one state to the next."""
-    return ["%s + %s -> %s -> %s" % step]
-
-
 def receiving_lines(_, header):
     """The header of a PDU arrived."""
     pdu_type, length = header
-    return ["Received %s (PDU-length %d)" % (PDU_NAMES.get(pdu_type, "PDU %02XH" % pdu_type), length)]
+    if pdu_type not in PDU_NAMES:
+        return ["Received PDU %02XH" % pdu_type]
+    return ["Received %s (PDU-length %d)" % (PDU_NAMES[pdu_type], length)]
 
 
 def sending_lines(_, data):
@@ -2767,7 +2627,8 @@ def message_lines(direction, context_id, data):
     return lines
 
 
-LINES = {CONNECTED: connected_lines, MOVED: moved_lines, RECEIVING: receiving_lines, SENDING: sending_lines,
+LINES = {CONNECTED: lambda connection, _: ["Connection %d from %s" % (connection.number, connection.peer)],
+         MOVED: lambda _, step: ["%s + %s -> %s -> %s" % step], RECEIVING: receiving_lines, SENDING: sending_lines,
          REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines}
 
 
@@ -2781,45 +2642,31 @@ def shown_name(name):
 # ---- a broken PDU
 
 def invalid_lines(error):
-    """The bytes of an invalid PDU that are known to be harmless; the others are ``..``, and are counted."""
-    data, shown = error.data[:HEX_DUMP], set()
-    for start, length in harmless(error.data[:HEX_DUMP], error):
-        shown.update(range(start, min(start + length, len(data))))
-    lines = [begin("INVALID PDU")]
-    for start in range(0, len(data), HEX_LINE):
-        row = bytearray(data[start:start + HEX_LINE])
-        offsets = range(start, start + len(row))
-        if shown.intersection(offsets):
-            cells = ["%02x" % code if at in shown else ".." for at, code in zip(offsets, row)]
-            text = [chr(code) if at in shown and 0x20 <= code < 0x7F else "." for at, code in zip(offsets, row)]
-            lines.append("%04x  %-47s  %s" % (start, " ".join(cells), "".join(text)))
-    hidden = len(error.data) - len(shown)
-    if hidden:
-        lines.append("%d bytes are not shown" % hidden)
-    lines.append(end("INVALID PDU"))
-    return lines
+    """The bytes of an invalid PDU that are known to be harmless, each field with its offset, and how many are not shown."""
+    data, shown, lines = error.data[:HEX_DUMP], 0, [begin("INVALID PDU")]
+    for start, length in harmless(data, error.offset):
+        field = data[start:start + length]
+        shown += len(field)
+        lines.append("%04x  %s%s" % (start, " ".join(["%02x" % code for code in bytearray(field)]),
+                                     "  " + as_native(field) if length > 6 and is_plain(field) else ""))
+    return lines + ["%s not shown" % counted(len(error.data) - shown, "byte"), end("INVALID PDU")]
 
 
-def harmless(data, error):
+def harmless(data, fault):
     """(offset, length) of what may be shown of a PDU: headers and lengths, UIDs and titles that look like it.
 
     Only what stands before the fault is known to be what it seems to be; of the fault, its own field.
     """
-    fault, pdu_type = error.offset, ord(data[:1])
+    pdu_type = ord(data[:1])
     if pdu_type not in PDU_NAMES:
         return [(0, 1)]
-    if fault < HEADER_LENGTH:
-        return [(0, HEADER_LENGTH)]
     found = [(0, HEADER_LENGTH)]
-    if pdu_type == A_ASSOCIATE_RQ:
-        found.append((HEADER_LENGTH, 4))
-        for start in (HEADER_LENGTH + 4, HEADER_LENGTH + 20):
-            if is_plain(unpadded(data[start:start + 16])):
-                found.append((start, 16))
+    if fault >= HEADER_LENGTH and pdu_type == A_ASSOCIATE_RQ:
+        found += [(start, 16) for start in (10, 26) if is_plain(unpadded(data[start:start + 16]))]
         found += harmless_items(data, HEADER_LENGTH + FIXED_LENGTH, len(data), fault)
-    elif pdu_type == P_DATA_TF:
+    elif fault >= HEADER_LENGTH and pdu_type == P_DATA_TF:
         offset = HEADER_LENGTH
-        while offset + PDV_OVERHEAD <= len(data) and offset < fault:
+        while offset < fault:
             found.append((offset, PDV_OVERHEAD))
             offset += 4 + NUMBERS["uint32"].unpack_from(data, offset)[0]
         found.append((fault, 4))
@@ -2830,19 +2677,16 @@ def harmless_items(data, offset, end_of_items, fault):
     """The same for the items from ``offset`` on, up to the fault."""
     while offset + 4 <= end_of_items and offset < fault + 2:
         item_type, length = ITEM_HEADER.unpack_from(data, offset)
+        body, after = offset + 4, offset + 4 + length
         if item_type in KNOWN_ITEMS or fault in (offset, offset + 2):
             yield offset, 4
-        body, offset = offset + 4, offset + 4 + length
-        if item_type in UID_ITEMS and offset <= fault:
-            if is_uid(unpadded(data[body:offset])):
-                yield body, length
-        elif item_type == PRESENTATION_CONTEXT_RQ:
-            yield body, 4
-            for each in harmless_items(data, body + 4, min(offset, end_of_items), fault):
+        if item_type in UID_ITEMS and after <= fault and is_uid(unpadded(data[body:after])):
+            yield body, length
+        elif item_type in (PRESENTATION_CONTEXT_RQ, USER_INFORMATION):
+            inside = body + (4 if item_type == PRESENTATION_CONTEXT_RQ else 0)
+            for each in harmless_items(data, inside, min(after, end_of_items), fault):
                 yield each
-        elif item_type == USER_INFORMATION:
-            for each in harmless_items(data, body, min(offset, end_of_items), fault):
-                yield each
+        offset = after
 
 
 # ---- parts
@@ -2873,11 +2717,10 @@ def _negotiations(request):
             "positive response requested" if identity[1] else "no response requested"))]
 
 
-# =====================================================================================================================
-# dul/foreign.py: What a peer speaks that does not speak DICOM, told from its first bytes: for our user, never for the peer.
+# ---- dul/foreign.py -------------------------------------------------------------------------------------------------
+# What a peer speaks that does not speak DICOM, told from its first bytes: for our user, never for the peer.
 #
 # Of what it sends only the first line is shown, and of that only what names no user: no query, no credentials.
-# =====================================================================================================================
 
 SHOWN = 80              # characters of a request line or banner that are shown at most
 LONGEST = 2000          # bytes of a first line that are looked at
@@ -3026,9 +2869,8 @@ def _shown(line):
     return escaped(line[:SHOWN]) + (" ..." if len(line) > SHOWN else "")
 
 
-# =====================================================================================================================
-# dul/events.py: Facts for an embedding program (Notice), and the sums.
-# =====================================================================================================================
+# ---- dul/events.py --------------------------------------------------------------------------------------------------
+# Facts for an embedding program (Notice), and the sums.
 
 NOTICES = (CONNECTED, REQUESTED, ACCEPTED, REJECTED, ECHOED, RELEASED, ABORTED, ABORTING, LOST, BARE, EXPIRED, CLOSED)
 ENDS = (REJECTED, RELEASED, ABORTED, ABORTING, LOST, BARE, EXPIRED)
@@ -3105,19 +2947,18 @@ class Sums(object):
                     count(EXPIRED), count(BARE)))
 
 
-# =====================================================================================================================
-# dul/log.py: Facts as log lines in the manual's words; warnings that cannot fill a disk; a writer that holds nothing up.
+# ---- dul/log.py -----------------------------------------------------------------------------------------------------
+# Facts as log lines in the manual's words; warnings that cannot fill a disk; a writer that holds nothing up.
 #
 # The logger is ``echoscp``. The module logging is imported when the server listens already, because it takes a quarter
 # of the time of the start, and before it serves, because later no file may be left to be opened.
-# =====================================================================================================================
 
 LOGGER = "echoscp"
 CRITICAL, ERROR, WARNING, INFO, DEBUG = 50, 40, 30, 20, 10      # as in logging
 MINUTE = 60.0               # seconds
 WARNINGS_OF_ONE = 10        # warnings a minute about one address
 WARNINGS_OF_ALL = 100       # warnings a minute about all
-BARE_ADDRESSES = 1024       # addresses remembered for bare connects at most
+TOPICS = 1024               # what is told once a minute: as many are remembered at most
 QUEUE_LIMIT = 10000         # records that wait to be written at most
 
 WORDS = {REQUESTED: "Association Received", ACCEPTED: "Association Accepted", REJECTED: "Association Rejected",
@@ -3143,14 +2984,14 @@ def level_of(kind, value):
 
 
 class WarningLimit(object):
-    """So many warnings a minute are told, the others counted."""
+    """So many warnings a minute are told, the others counted; and some are told once a minute each."""
 
     def __init__(self):
         self.lock = threading.Lock()
         self.began = None           # when the minute began
         self.told = {}              # {address: warnings}, WARNINGS_OF_ALL addresses at most
         self.total = self.held = 0
-        self.bare = {}              # {address: when a bare connect was last told}
+        self.last = {}              # {topic: when it was last told}, TOPICS at most
 
     def permits(self, address):
         """Whether one more warning about this address is told; else it is counted."""
@@ -3165,15 +3006,15 @@ class WarningLimit(object):
             self.total += 1
             return True
 
-    def permits_bare(self, address):
-        """Whether a bare connect of this address is told: once a minute."""
+    def first(self, topic):
+        """Whether nothing was told of this topic for a minute: then it may be now."""
         with self.lock:
-            now, last = monotonic(), self.bare.get(address)
-            if last is not None and now - last < MINUTE:
+            now = monotonic()
+            if now - self.last.get(topic, now - MINUTE) < MINUTE:
                 return False
-            if len(self.bare) >= BARE_ADDRESSES:
-                self.bare.clear()
-            self.bare[address] = now
+            if len(self.last) >= TOPICS:
+                self.last.clear()
+            self.last[topic] = now
             return True
 
     def pause(self):
@@ -3267,8 +3108,6 @@ class Log(object):
     def __init__(self, admission):
         self.admission = admission
         self.limit = WarningLimit()
-        self.lock = threading.Lock()
-        self.pressures = {}         # {topic: when it was last told}
         self.put = hand_over
         self.wake = lambda: None
 
@@ -3315,7 +3154,7 @@ class Log(object):
 
     def bare(self, connection, error):
         """The connection ended without a byte: a port check, or a load balancer."""
-        told = self.limit.permits_bare(address_of(connection))
+        told = self.limit.first(address_of(connection))
         self.warn(connection, WARNING if told else DEBUG, "connected and sent nothing, then: %s; a port check or a load "
                   "balancer (told once a minute for each address)" % error.args[0])
 
@@ -3328,12 +3167,8 @@ class Log(object):
 
     def pressure(self, topic, sentence):
         """Tell that there is no room for more, once a minute for each topic."""
-        now = monotonic()
-        with self.lock:
-            if now - self.pressures.get(topic, now - MINUTE) < MINUTE:
-                return
-            self.pressures[topic] = now
-        self.line(WARNING, sentence)
+        if self.limit.first(topic):
+            self.line(WARNING, sentence)
 
     def line(self, level, text, connection=None, start="", exc_info=None):
         """One record.
@@ -3361,14 +3196,13 @@ def address_of(connection):
     return connection.peer.rsplit(":", 1)[0]
 
 
-# =====================================================================================================================
-# dul/pool.py: The handler threads of an EchoServer: the one deviation from ``ThreadingTCPServer``, and its reason.
+# ---- dul/pool.py ----------------------------------------------------------------------------------------------------
+# The handler threads of an EchoServer: the one deviation from ``ThreadingTCPServer``, and its reason.
 #
 # ``ThreadingTCPServer`` accepts in one thread and starts a new one for each connection. Starting a thread is half of
 # what a whole association costs it. So a handler thread that has finished a connection goes on to accept the next one.
 # One of the idle threads, the leader, waits for a connection; when it has one, the next becomes the leader. The thread
 # in serve_forever() starts new ones when none is idle, and sleeps otherwise.
-# =====================================================================================================================
 
 SPARE_THREADS = 2           # idle threads that there should be at least
 IDLE_THREADS = 128          # idle threads that there may be at most
@@ -3409,8 +3243,8 @@ class HandlerThreads(object):
         """
         with self.lock:
             threads, idle = self.threads, self.idle
-        if self.alone:
-            set_switch_interval(min(max(LEAST_INTERVAL, threads * SWITCH_INTERVAL), LONGEST_INTERVAL))
+        if self.alone and hasattr(sys, "setswitchinterval"):
+            sys.setswitchinterval(min(max(LEAST_INTERVAL, threads * SWITCH_INTERVAL), LONGEST_INTERVAL))
         if threads >= self.most:
             if not idle and self.server.admission.evict():
                 self.server.log.pressure("crowd", "too many connections without an association: the oldest are closed")
@@ -3500,19 +3334,18 @@ class HandlerThreads(object):
         self.halted.close()
 
 
-# =====================================================================================================================
-# dul/server.py: ``EchoServer``: the ``ThreadingTCPServer``, listening, accepting, stopping; for the command line and for embedding.
+# ---- dul/server.py --------------------------------------------------------------------------------------------------
+# ``EchoServer``: the ``ThreadingTCPServer``, listening, accepting, stopping; for the command line and for embedding.
 #
 # Which lock guards what, as if there were no GIL:
 #
 # - ``Admission.lock``: connections, established, number, peak.
 # - ``HandlerThreads.lock``: threads, idle. ``HandlerThreads.leader``: held by the one thread that waits for a connection.
-# - ``Sums.lock``, ``WarningLimit.lock``, ``Log.lock``, ``LogWriter.changed``: what the object of that name keeps.
+# - ``Sums.lock``, ``WarningLimit.lock``, ``LogWriter.changed``: what the object of that name keeps.
 # - No lock: a Connection and its Association are written by their handler thread alone, but for ``evicted``, which goes
 #   from False to True once, as ``EchoServer.stopping`` does. Other threads read ``active``, ``admitted`` and the state to
 #   choose what to evict; a value that is just old costs nothing. ``Negotiator.remembered`` is a dict whose values are
 #   never changed; two threads that add to it at the same time decode once more, or keep a few decisions more.
-# =====================================================================================================================
 
 LARGEST_PORT = 65535
 MOST_ASSOCIATIONS = 4096
@@ -3710,10 +3543,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
             except BaseException:   # the callback is somebody else's: even its SystemExit must not end a thread
                 self.log.line(ERROR, "on_event raised an exception", connection, exc_info=sys.exc_info())
 
-    def watches_echoes(self):
-        """Whether anything is made of an echo beyond counting it."""
-        return self.on_event is not None or self.log.informs()
-
     def fault(self, words, connection=None):
         """A fault of this program, from within its ``except``."""
         self.sums.add(FAULTS)
@@ -3741,11 +3570,10 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
                 raise
 
 
-# =====================================================================================================================
-# dul/service.py: The process as a service: systemd's socket (sd_listen_fds(3)) and readiness (sd_notify(3)), signals, standard files.
+# ---- dul/service.py -------------------------------------------------------------------------------------------------
+# The process as a service: systemd's socket (sd_listen_fds(3)) and readiness (sd_notify(3)), signals, standard files.
 #
 # Without their environment variables, systemd's parts do nothing.
-# =====================================================================================================================
 
 FIRST_FD = 3
 SO_DOMAIN = 39      # Linux's number for the address family of a socket, which few Pythons have
@@ -3835,11 +3663,10 @@ def end_by(number):
     os._exit(128 + number)
 
 
-# =====================================================================================================================
-# dul/options.py: The command line: one table of options, which is also the help, and one loop that reads by it.
+# ---- dul/options.py -------------------------------------------------------------------------------------------------
+# The command line: one table of options, which is also the help, and one loop that reads by it.
 #
 # Neither getopt nor argparse can express these options exactly: both cluster or abbreviate them, and ``-x=`` is a name.
-# =====================================================================================================================
 
 USAGE = "echoscp [options] port"
 
@@ -3964,36 +3791,44 @@ def checked(option, name, text):
 
     :raises UsageError: where it is out of its range
     """
-    value = text if option in ("--log-level", "--log-config", "--aetitle") else number(text)
+    value = text if option in TEXTS else number(text)
     try:
         if value is None or text == "":
             raise ValueError(due(option))
-        if option == "--aetitle":
-            return check_title(value)
-        if option == "--max-pdu":
-            return check_maximum_length(value)
-        if option.endswith("timeout"):
-            return check_seconds(value)
-        if option == "--log-level" and value not in LEVELS:
-            raise ValueError(due(option))
-        return value
+        return CHECKS[option](value)
     except ValueError as error:
         raise UsageError("option %s: %s is not allowed: %s" % (name, quoted(text), error))
 
 
+def check_level(name):
+    """A log level.
+
+    :raises ValueError: saying what is allowed
+    """
+    if name not in LEVELS:
+        raise ValueError("one of " + ", ".join(LEVELS))
+    return name
+
+
+def check_file(name):
+    """A file name.
+
+    :raises ValueError: saying what is allowed
+    """
+    if not name:
+        raise ValueError("the name of a logging configuration file")
+    return name
+
+
+TEXTS = ("--log-level", "--log-config", "--aetitle")
+CHECKS = {"--log-level": check_level, "--log-config": check_file, "--aetitle": check_title, "--timeout": check_seconds,
+          "--acse-timeout": check_seconds, "--dimse-timeout": check_seconds, "--max-pdu": check_maximum_length}
+
+
 def due(option):
     """What would be right, found by asking the check for a value that never is."""
-    if option == "--log-level":
-        return "one of " + ", ".join(LEVELS)
-    if option == "--log-config":
-        return "the name of a logging configuration file"
     try:
-        if option == "--aetitle":
-            check_title("")
-        elif option == "--max-pdu":
-            check_maximum_length(-1)
-        else:
-            check_seconds(-1)
+        return CHECKS[option]("" if option in TEXTS else -1)
     except ValueError as error:
         return str(error)
 
@@ -4054,9 +3889,8 @@ def transfer_syntaxes(chosen):
     return PREFER_LOCAL
 
 
-# =====================================================================================================================
-# dul/cli.py: ``echoscp [options] port``: logging set-up, and ``main()``.
-# =====================================================================================================================
+# ---- dul/cli.py -----------------------------------------------------------------------------------------------------
+# ``echoscp [options] port``: logging set-up, and ``main()``.
 
 PROGRAM = "echoscp.py"
 LINE_FORMAT = "%(levelname).1s: %(message)s"

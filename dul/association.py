@@ -1,31 +1,19 @@
 """One association, from accept to close, as PS3.8 sees it: an acceptor that answers C-ECHO.
 
-It knows no socket, thread, clock, file or log. Its owner calls a method for each thing that happens: open(), header()
-and pdu(), lost(), expired(), abort(), release(). What is to be done then, and what happened, is in ``effects``, a list
-of (kind, value) in their order. The owner carries out the effects and tells the facts; nothing else comes back.
+It knows no socket, thread, clock, file or log. Its owner calls a method for each thing that happens: open(), header(),
+pdu(), lost(), expired(), abort(), release(). What is to be done then, and what happened, is in ``effects``: a list of
+(kind, value), in their order. The owner carries out the effects and tells the facts; nothing comes back.
 
-======== =========================================================================================================
-effect   value
-======== =========================================================================================================
-SEND     bytes of one PDU, to be sent
-CLOCK    (option, seconds): receiving ends so many seconds from now, and expired() is due then; 0 seconds: never
-======== =========================================================================================================
-
-============ =====================================================================================================
-fact         value
-============ =====================================================================================================
-REQUESTED    Decision: an A-ASSOCIATE-RQ came
-ACCEPTED     Decision: it is accepted
-ECHOED       Echo: a C-ECHO-RQ is answered
-MOVED        (state, event, action, next state), only where ``trace`` was asked for
-REJECTED     Rejected; this fact and those below end the association, and each association has one of them
-RELEASED     None
-ABORTING     the error for which this side aborts: InvalidPDU, UnexpectedPDU, MessageError, Expired, Stopped
-ABORTED      Aborted: the peer aborts
-LOST         ConnectionLost, ClosedHere
-BARE         ConnectionLost: the connection ended without one byte from the peer
-EXPIRED      Expired: ARTIM ended while no A-ASSOCIATE-RQ was there
-============ =====================================================================================================
+Effects:
+    SEND, bytes: send one PDU.
+    CLOCK, (option, seconds): from now on receiving ends after so many seconds, and expired() is due; 0 seconds: never.
+Facts:
+    REQUESTED, Decision: an A-ASSOCIATE-RQ came. ACCEPTED, Decision: it is accepted. ECHOED, Echo: a C-ECHO-RQ is
+    answered. MOVED, (state, event, action, next state): a step of the state machine, where ``trace`` asks for it.
+Facts of which each association has one, which ends it:
+    REJECTED, Rejected. RELEASED, None. ABORTING, PeerError: this side aborts because of it. ABORTED, Aborted: the peer
+    aborts. LOST, ConnectionLost. BARE, ConnectionLost: it ended without one byte from the peer. EXPIRED, Expired: ARTIM
+    ended before the A-ASSOCIATE-RQ came.
 """
 from dul.acse import Decision
 from dul.codes import (
@@ -86,13 +74,13 @@ class Association(object):
         self.handle(Evt5)
 
     def header(self, pdu_type, length, data):
-        """The first six bytes of a PDU arrived.
+        """The first six bytes of a PDU arrived. Returns what is to be done with it:
+
+        READ: pdu() is due with the whole PDU. SKIP: the rest of it is thrown away. SEEK: likewise, but an A-ABORT in it is
+        heard. DISCARD: nothing tells where the next PDU begins; all that follows is thrown away up to an A-ABORT.
 
         :param length: its PDU-length
         :param data: what has arrived of it, for the error
-        :returns: what is to be done with it. READ: pdu() is due with the whole PDU. SKIP: the rest of it is thrown
-            away. SEEK: likewise, but an A-ABORT in it is heard. DISCARD: it is not known where the next PDU begins:
-            all that follows is thrown away up to an A-ABORT
         """
         try:
             check_header(pdu_type, length, self.settings.maximum_length)
@@ -151,10 +139,7 @@ class Association(object):
             self.handle(Evt15, MessageError(decision.problem()))
 
     def lost(self, error):
-        """The transport connection is closed (Evt17).
-
-        :param error: ConnectionLost
-        """
+        """The transport connection is closed (Evt17); ``error`` is a ConnectionLost."""
         error.state, error.echoes = self.machine.state, self.echoes
         self.handle(Evt17, error)
 
@@ -168,11 +153,7 @@ class Association(object):
         self.handle(Evt18 if self.machine.allows(Evt18) else Evt15, error)
 
     def abort(self, error):
-        """The service user aborts (Evt15), if there is an association.
-
-        :param error: Stopped
-        :returns: whether there was
-        """
+        """The service user aborts for a reason (Evt15), if there is an association. Returns whether there was."""
         if not self.machine.allows(Evt15):
             return False
         self.undecided = None
@@ -180,10 +161,7 @@ class Association(object):
         return True
 
     def release(self):
-        """The service user asks for the release (Evt11), if an association is established.
-
-        :returns: whether one was
-        """
+        """The service user asks for the release (Evt11), if an association is established. Returns whether one was."""
         if not self.machine.allows(Evt11):
             return False
         self.handle(Evt11)
@@ -290,15 +268,9 @@ class Association(object):
     def ar_5(self, _):
         """The connection is closed after all was said."""
 
-    def ar_6(self, _):
-        """P-DATA-TF received after our A-RELEASE-RQ: no answer can be sent any more (Sta7 has no cell for Evt9)."""
-
-    def ar_7(self, echo):
-        """Send P-DATA-TF between the peer's A-RELEASE-RQ and our answer to it."""
-        self.dt_1(echo)
-
-    def ar_8(self, _):
-        """Release collision: an acceptor waits for the peer's A-RELEASE-RP first."""
+    ar_6 = ar_5     # P-DATA-TF received after our A-RELEASE-RQ: nothing can be sent any more (Sta7 has no cell for Evt9)
+    ar_7 = dt_1     # send P-DATA-TF between the peer's A-RELEASE-RQ and the answer to it
+    ar_8 = ar_5     # release collision: an acceptor waits for the peer's A-RELEASE-RP first
 
     def ar_10(self, _):
         """The peer's A-RELEASE-RP arrived: now its own release is answered."""
@@ -312,12 +284,10 @@ class Association(object):
         self.send(encode_abort(ABORT_BY_USER))
 
     def aa_2(self, error):
-        """Close: ARTIM expired (Expired), or the peer aborts before or after an association (Aborted)."""
+        """Close: ARTIM expired (Expired), or the peer aborts (Aborted)."""
         self.end(EXPIRED if isinstance(error, Expired) else ABORTED, error)
 
-    def aa_3(self, error):
-        """The peer aborts the association."""
-        self.end(ABORTED, error)
+    aa_3 = aa_2     # the peer aborts the association
 
     def aa_4(self, error):
         """The connection is lost."""
@@ -327,8 +297,7 @@ class Association(object):
         """The connection is lost before the A-ASSOCIATE-RQ was there."""
         self.end(LOST if error.progress or isinstance(error, ClosedHere) else BARE, error)
 
-    def aa_6(self, _):
-        """Ignore what comes after the end."""
+    aa_6 = ar_5     # ignore what comes after the end
 
     def aa_7(self, error):
         """Send A-ABORT once more."""
@@ -343,9 +312,8 @@ class Association(object):
 # The method of each action. The others belong to the requestor, or to a release that the requestor began.
 EFFECTS = dict((ACTIONS[name], method) for name, method in (
     ("AE-5", Association.ae_5), ("AE-6", Association.ae_6), ("AE-7", Association.ae_7), ("AE-8", Association.ae_8),
-    ("DT-1", Association.dt_1), ("DT-2", Association.dt_2),
-    ("AR-1", Association.ar_1), ("AR-2", Association.ar_2), ("AR-3", Association.ar_3), ("AR-4", Association.ar_4),
-    ("AR-5", Association.ar_5), ("AR-6", Association.ar_6), ("AR-7", Association.ar_7), ("AR-8", Association.ar_8),
-    ("AR-10", Association.ar_10),
-    ("AA-1", Association.aa_1), ("AA-2", Association.aa_2), ("AA-3", Association.aa_3), ("AA-4", Association.aa_4),
-    ("AA-5", Association.aa_5), ("AA-6", Association.aa_6), ("AA-7", Association.aa_7), ("AA-8", Association.aa_8)))
+    ("DT-1", Association.dt_1), ("DT-2", Association.dt_2), ("AR-1", Association.ar_1), ("AR-2", Association.ar_2),
+    ("AR-3", Association.ar_3), ("AR-4", Association.ar_4), ("AR-5", Association.ar_5), ("AR-6", Association.ar_6),
+    ("AR-7", Association.ar_7), ("AR-8", Association.ar_8), ("AR-10", Association.ar_10), ("AA-1", Association.aa_1),
+    ("AA-2", Association.aa_2), ("AA-3", Association.aa_3), ("AA-4", Association.aa_4), ("AA-5", Association.aa_5),
+    ("AA-6", Association.aa_6), ("AA-7", Association.aa_7), ("AA-8", Association.aa_8)))

@@ -62,15 +62,6 @@ def set_timeout(sock, seconds, sending=False):
         sock.settimeout(seconds)
 
 
-def quick_acknowledge(sock):
-    """Have the kernel acknowledge at once what has arrived (Linux)."""
-    if hasattr(socket, "TCP_QUICKACK"):
-        try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        except (socket.error, ValueError):      # the connection is gone: the next recv() raises
-            pass
-
-
 def socket_pair():
     """Two connected sockets; Windows has no socketpair() before Python 3.5."""
     if hasattr(socket, "socketpair"):
@@ -122,12 +113,6 @@ def is_blocking(sock):
         return not fcntl.fcntl(sock.fileno(), fcntl.F_GETFL) & os.O_NONBLOCK
     except ImportError:
         return True
-
-
-def set_switch_interval(seconds):
-    """Set the GIL switch interval, where there is one (Python 3)."""
-    if hasattr(sys, "setswitchinterval"):
-        sys.setswitchinterval(seconds)
 
 
 def raise_file_limit():

@@ -36,7 +36,7 @@ class Connection(socketserver.BaseRequestHandler, object):
         self.admitted = self.evicted = False
         self.wish = None            # what on_event asked for: a method of Association
         self.association = Association(server.negotiator, self.admit, server.log.debugs())
-        self.watched = server.watches_echoes()
+        self.watched = server.on_event is not None or server.log.informs()     # an echo is more than counted
 
     def handle(self):
         """Serve the association until its socket is closed. Nothing that the peer does raises anything."""
@@ -85,9 +85,10 @@ class Connection(socketserver.BaseRequestHandler, object):
         if self.server.stopping:
             if self.association.abort(Stopped(STOPS)):
                 return self.apply()
-            error = ClosedHere("closed: " + STOPS, True)
+            error = ClosedHere("closed: " + STOPS)
+            error.expected = True
         elif self.evicted:
-            error = ClosedHere("closed here to make room for other peers", False)
+            error = ClosedHere("closed here to make room for other peers")
         error.progress = self.reader.progress()
         self.association.lost(error)
         self.apply()
@@ -139,7 +140,10 @@ class Connection(socketserver.BaseRequestHandler, object):
 
     def admit(self):
         """Whether one association more may be established; it counts until leave()."""
-        self.admitted = self.server.admission.admit()
+        admission = self.server.admission
+        self.admitted = admission.admit()
+        if not self.admitted:
+            self.server.log.pressure("full", admission.crowded())
         return self.admitted
 
     def leave(self):

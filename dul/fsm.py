@@ -28,21 +28,8 @@ The requestor's cells are kept, because the table is checked whole against the s
 """
 
 
-class State(object):
-    """One of the 13 states of PS3.8 Tables 9-1 to 9-5."""
-
-    __slots__ = ("name", "meaning")
-
-    def __init__(self, name, meaning):
-        self.name = name
-        self.meaning = meaning
-
-    def __repr__(self):
-        return self.name
-
-
-class Event(object):
-    """One of the 19 events of PS3.8 Table 9-10."""
+class Term(object):
+    """A state of PS3.8 Tables 9-1 to 9-5, or an event of Table 9-10: its name and what it means."""
 
     __slots__ = ("name", "meaning")
 
@@ -77,40 +64,40 @@ class Action(object):
         return self.name
 
 
-Sta1 = State("Sta1", "idle")
-Sta2 = State("Sta2", "transport connection open, awaiting A-ASSOCIATE-RQ")
-Sta3 = State("Sta3", "awaiting local A-ASSOCIATE response")
-Sta4 = State("Sta4", "awaiting transport connection opening")
-Sta5 = State("Sta5", "awaiting A-ASSOCIATE-AC or A-ASSOCIATE-RJ")
-Sta6 = State("Sta6", "association established, ready for data transfer")
-Sta7 = State("Sta7", "awaiting A-RELEASE-RP")
-Sta8 = State("Sta8", "awaiting local A-RELEASE response")
-Sta9 = State("Sta9", "release collision requestor side, awaiting local A-RELEASE response")
-Sta10 = State("Sta10", "release collision acceptor side, awaiting A-RELEASE-RP")
-Sta11 = State("Sta11", "release collision requestor side, awaiting A-RELEASE-RP")
-Sta12 = State("Sta12", "release collision acceptor side, awaiting local A-RELEASE response")
-Sta13 = State("Sta13", "awaiting transport connection close")
+Sta1 = Term("Sta1", "idle")
+Sta2 = Term("Sta2", "transport connection open, awaiting A-ASSOCIATE-RQ")
+Sta3 = Term("Sta3", "awaiting local A-ASSOCIATE response")
+Sta4 = Term("Sta4", "awaiting transport connection opening")
+Sta5 = Term("Sta5", "awaiting A-ASSOCIATE-AC or A-ASSOCIATE-RJ")
+Sta6 = Term("Sta6", "association established, ready for data transfer")
+Sta7 = Term("Sta7", "awaiting A-RELEASE-RP")
+Sta8 = Term("Sta8", "awaiting local A-RELEASE response")
+Sta9 = Term("Sta9", "release collision requestor side, awaiting local A-RELEASE response")
+Sta10 = Term("Sta10", "release collision acceptor side, awaiting A-RELEASE-RP")
+Sta11 = Term("Sta11", "release collision requestor side, awaiting A-RELEASE-RP")
+Sta12 = Term("Sta12", "release collision acceptor side, awaiting local A-RELEASE response")
+Sta13 = Term("Sta13", "awaiting transport connection close")
 STATES = (Sta1, Sta2, Sta3, Sta4, Sta5, Sta6, Sta7, Sta8, Sta9, Sta10, Sta11, Sta12, Sta13)
 
-Evt1 = Event("Evt1", "A-ASSOCIATE request (local user)")
-Evt2 = Event("Evt2", "transport connection confirmed")
-Evt3 = Event("Evt3", "A-ASSOCIATE-AC received")
-Evt4 = Event("Evt4", "A-ASSOCIATE-RJ received")
-Evt5 = Event("Evt5", "transport connection indication")
-Evt6 = Event("Evt6", "A-ASSOCIATE-RQ received")
-Evt7 = Event("Evt7", "A-ASSOCIATE response: accept (local user)")
-Evt8 = Event("Evt8", "A-ASSOCIATE response: reject (local user)")
-Evt9 = Event("Evt9", "P-DATA request (local user)")
-Evt10 = Event("Evt10", "P-DATA-TF received")
-Evt11 = Event("Evt11", "A-RELEASE request (local user)")
-Evt12 = Event("Evt12", "A-RELEASE-RQ received")
-Evt13 = Event("Evt13", "A-RELEASE-RP received")
-Evt14 = Event("Evt14", "A-RELEASE response (local user)")
-Evt15 = Event("Evt15", "A-ABORT request (local user)")
-Evt16 = Event("Evt16", "A-ABORT received")
-Evt17 = Event("Evt17", "transport connection closed")
-Evt18 = Event("Evt18", "ARTIM timer expired")
-Evt19 = Event("Evt19", "unrecognized or invalid PDU received")
+Evt1 = Term("Evt1", "A-ASSOCIATE request (local user)")
+Evt2 = Term("Evt2", "transport connection confirmed")
+Evt3 = Term("Evt3", "A-ASSOCIATE-AC received")
+Evt4 = Term("Evt4", "A-ASSOCIATE-RJ received")
+Evt5 = Term("Evt5", "transport connection indication")
+Evt6 = Term("Evt6", "A-ASSOCIATE-RQ received")
+Evt7 = Term("Evt7", "A-ASSOCIATE response: accept (local user)")
+Evt8 = Term("Evt8", "A-ASSOCIATE response: reject (local user)")
+Evt9 = Term("Evt9", "P-DATA request (local user)")
+Evt10 = Term("Evt10", "P-DATA-TF received")
+Evt11 = Term("Evt11", "A-RELEASE request (local user)")
+Evt12 = Term("Evt12", "A-RELEASE-RQ received")
+Evt13 = Term("Evt13", "A-RELEASE-RP received")
+Evt14 = Term("Evt14", "A-RELEASE response (local user)")
+Evt15 = Term("Evt15", "A-ABORT request (local user)")
+Evt16 = Term("Evt16", "A-ABORT received")
+Evt17 = Term("Evt17", "transport connection closed")
+Evt18 = Term("Evt18", "ARTIM timer expired")
+Evt19 = Term("Evt19", "unrecognized or invalid PDU received")
 EVENTS = (Evt1, Evt2, Evt3, Evt4, Evt5, Evt6, Evt7, Evt8, Evt9, Evt10, Evt11, Evt12, Evt13, Evt14, Evt15, Evt16, Evt17,
           Evt18, Evt19)
 
@@ -204,9 +191,6 @@ TABLE = read_table(TABLE_LINES, STATES_BY_NAME, dict((event.name, event) for eve
 class Undefined(Exception):
     """An event that PS3.8 Table 9-10 leaves blank in this state: a mistake of the program, never a peer's doing."""
 
-    def __init__(self, state, event):
-        Exception.__init__(self, state, event)
-
     def __str__(self):
         state, event = self.args
         return "%s (%s) has no cell in %s (%s)" % (event, event.meaning, state, state.meaning)
@@ -236,10 +220,7 @@ class Machine(object):
         :param branch: FIRST or SECOND where the action has two next states: for AE-6 whether the request is acceptable
         :raises Undefined: where the table has no cell
         """
-        try:
-            action = TABLE[event][self.state]
-        except KeyError:
-            raise Undefined(self.state, event)
+        action = self.action(event)
         self.state = action.next_states[branch]
         return action
 

@@ -21,7 +21,7 @@ CRITICAL, ERROR, WARNING, INFO, DEBUG = 50, 40, 30, 20, 10      # as in logging
 MINUTE = 60.0               # seconds
 WARNINGS_OF_ONE = 10        # warnings a minute about one address
 WARNINGS_OF_ALL = 100       # warnings a minute about all
-BARE_ADDRESSES = 1024       # addresses remembered for bare connects at most
+TOPICS = 1024               # what is told once a minute: as many are remembered at most
 QUEUE_LIMIT = 10000         # records that wait to be written at most
 
 WORDS = {REQUESTED: "Association Received", ACCEPTED: "Association Accepted", REJECTED: "Association Rejected",
@@ -47,14 +47,14 @@ def level_of(kind, value):
 
 
 class WarningLimit(object):
-    """So many warnings a minute are told, the others counted."""
+    """So many warnings a minute are told, the others counted; and some are told once a minute each."""
 
     def __init__(self):
         self.lock = threading.Lock()
         self.began = None           # when the minute began
         self.told = {}              # {address: warnings}, WARNINGS_OF_ALL addresses at most
         self.total = self.held = 0
-        self.bare = {}              # {address: when a bare connect was last told}
+        self.last = {}              # {topic: when it was last told}, TOPICS at most
 
     def permits(self, address):
         """Whether one more warning about this address is told; else it is counted."""
@@ -69,15 +69,15 @@ class WarningLimit(object):
             self.total += 1
             return True
 
-    def permits_bare(self, address):
-        """Whether a bare connect of this address is told: once a minute."""
+    def first(self, topic):
+        """Whether nothing was told of this topic for a minute: then it may be now."""
         with self.lock:
-            now, last = monotonic(), self.bare.get(address)
-            if last is not None and now - last < MINUTE:
+            now = monotonic()
+            if now - self.last.get(topic, now - MINUTE) < MINUTE:
                 return False
-            if len(self.bare) >= BARE_ADDRESSES:
-                self.bare.clear()
-            self.bare[address] = now
+            if len(self.last) >= TOPICS:
+                self.last.clear()
+            self.last[topic] = now
             return True
 
     def pause(self):
@@ -171,8 +171,6 @@ class Log(object):
     def __init__(self, admission):
         self.admission = admission
         self.limit = WarningLimit()
-        self.lock = threading.Lock()
-        self.pressures = {}         # {topic: when it was last told}
         self.put = hand_over
         self.wake = lambda: None
 
@@ -219,7 +217,7 @@ class Log(object):
 
     def bare(self, connection, error):
         """The connection ended without a byte: a port check, or a load balancer."""
-        told = self.limit.permits_bare(address_of(connection))
+        told = self.limit.first(address_of(connection))
         self.warn(connection, WARNING if told else DEBUG, "connected and sent nothing, then: %s; a port check or a load "
                   "balancer (told once a minute for each address)" % error.args[0])
 
@@ -232,12 +230,8 @@ class Log(object):
 
     def pressure(self, topic, sentence):
         """Tell that there is no room for more, once a minute for each topic."""
-        now = monotonic()
-        with self.lock:
-            if now - self.pressures.get(topic, now - MINUTE) < MINUTE:
-                return
-            self.pressures[topic] = now
-        self.line(WARNING, sentence)
+        if self.limit.first(topic):
+            self.line(WARNING, sentence)
 
     def line(self, level, text, connection=None, start="", exc_info=None):
         """One record.

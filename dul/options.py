@@ -130,36 +130,44 @@ def checked(option, name, text):
 
     :raises UsageError: where it is out of its range
     """
-    value = text if option in ("--log-level", "--log-config", "--aetitle") else number(text)
+    value = text if option in TEXTS else number(text)
     try:
         if value is None or text == "":
             raise ValueError(due(option))
-        if option == "--aetitle":
-            return check_title(value)
-        if option == "--max-pdu":
-            return check_maximum_length(value)
-        if option.endswith("timeout"):
-            return check_seconds(value)
-        if option == "--log-level" and value not in LEVELS:
-            raise ValueError(due(option))
-        return value
+        return CHECKS[option](value)
     except ValueError as error:
         raise UsageError("option %s: %s is not allowed: %s" % (name, quoted(text), error))
 
 
+def check_level(name):
+    """A log level.
+
+    :raises ValueError: saying what is allowed
+    """
+    if name not in LEVELS:
+        raise ValueError("one of " + ", ".join(LEVELS))
+    return name
+
+
+def check_file(name):
+    """A file name.
+
+    :raises ValueError: saying what is allowed
+    """
+    if not name:
+        raise ValueError("the name of a logging configuration file")
+    return name
+
+
+TEXTS = ("--log-level", "--log-config", "--aetitle")
+CHECKS = {"--log-level": check_level, "--log-config": check_file, "--aetitle": check_title, "--timeout": check_seconds,
+          "--acse-timeout": check_seconds, "--dimse-timeout": check_seconds, "--max-pdu": check_maximum_length}
+
+
 def due(option):
     """What would be right, found by asking the check for a value that never is."""
-    if option == "--log-level":
-        return "one of " + ", ".join(LEVELS)
-    if option == "--log-config":
-        return "the name of a logging configuration file"
     try:
-        if option == "--aetitle":
-            check_title("")
-        elif option == "--max-pdu":
-            check_maximum_length(-1)
-        else:
-            check_seconds(-1)
+        return CHECKS[option]("" if option in TEXTS else -1)
     except ValueError as error:
         return str(error)
 

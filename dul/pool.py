@@ -7,11 +7,12 @@ in serve_forever() starts new ones when none is idle, and sleeps otherwise.
 """
 import errno
 import socket
+import sys
 import threading
 
 from dul.compat import (
-    INTERRUPTED, NOT_NOW, OUT_OF_RESOURCES, ThreadError, forget_thread, monotonic, set_switch_interval, socket_pair,
-    start_new_thread, waiter)
+    INTERRUPTED, NOT_NOW, OUT_OF_RESOURCES, ThreadError, forget_thread, monotonic, socket_pair, start_new_thread,
+    waiter)
 
 SPARE_THREADS = 2           # idle threads that there should be at least
 IDLE_THREADS = 128          # idle threads that there may be at most
@@ -52,8 +53,8 @@ class HandlerThreads(object):
         """
         with self.lock:
             threads, idle = self.threads, self.idle
-        if self.alone:
-            set_switch_interval(min(max(LEAST_INTERVAL, threads * SWITCH_INTERVAL), LONGEST_INTERVAL))
+        if self.alone and hasattr(sys, "setswitchinterval"):
+            sys.setswitchinterval(min(max(LEAST_INTERVAL, threads * SWITCH_INTERVAL), LONGEST_INTERVAL))
         if threads >= self.most:
             if not idle and self.server.admission.evict():
                 self.server.log.pressure("crowd", "too many connections without an association: the oldest are closed")

@@ -4,7 +4,7 @@ Which lock guards what, as if there were no GIL:
 
 - ``Admission.lock``: connections, established, number, peak.
 - ``HandlerThreads.lock``: threads, idle. ``HandlerThreads.leader``: held by the one thread that waits for a connection.
-- ``Sums.lock``, ``WarningLimit.lock``, ``Log.lock``, ``LogWriter.changed``: what the object of that name keeps.
+- ``Sums.lock``, ``WarningLimit.lock``, ``LogWriter.changed``: what the object of that name keeps.
 - No lock: a Connection and its Association are written by their handler thread alone, but for ``evicted``, which goes
   from False to True once, as ``EchoServer.stopping`` does. Other threads read ``active``, ``admitted`` and the state to
   choose what to evict; a value that is just old costs nothing. ``Negotiator.remembered`` is a dict whose values are
@@ -219,10 +219,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
                 self.on_event(Notice(connection, kind, value))
             except BaseException:   # the callback is somebody else's: even its SystemExit must not end a thread
                 self.log.line(ERROR, "on_event raised an exception", connection, exc_info=sys.exc_info())
-
-    def watches_echoes(self):
-        """Whether anything is made of an echo beyond counting it."""
-        return self.on_event is not None or self.log.informs()
 
     def fault(self, words, connection=None):
         """A fault of this program, from within its ``except``."""
