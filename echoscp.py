@@ -84,6 +84,7 @@ USER_IDENTITY_AC = 0x59
 HEADER_LENGTH = 6             # PDU-type, reserved, PDU-length (PS3.8 9.3.1)
 FIXED_LENGTH = 68             # PDU-length of an A-ASSOCIATE-RQ or -AC without its variable items (PS3.8 9.3.2)
 SHORT_LENGTH = 4              # PDU-length of RJ, RELEASE-RQ, RELEASE-RP and ABORT (PS3.8 9.3.4, 9.3.6 to 9.3.8)
+LARGEST_PDU = 0xFFFFFFFF      # the largest PDU-length that its four bytes can say
 PDV_OVERHEAD = 6              # Item-length, Presentation-context-ID, message control header (PS3.8 9.3.5.1)
 MINIMUM_MAXIMUM_LENGTH = 8    # the smallest Maximum Length that lets a fragment through: PDV_OVERHEAD and two bytes
 MOST_CONTEXTS = 128           # odd presentation context IDs from 1 to 255 (PS3.8 9.3.2.2)
@@ -91,7 +92,7 @@ AE_TITLE_LENGTH = 16          # PS3.8 9.3.2, PS3.5 6.2
 UID_LENGTH = 64               # characters at most (PS3.5 9)
 
 # Limits of this implementation; the standard has none
-LARGEST_RQ = 1024 * 1024      # PDU-length of an A-ASSOCIATE-RQ, in bytes
+LARGEST_RQ = 1024 * 1024      # PDU-length of an A-ASSOCIATE-RQ, in bytes; also of a P-DATA-TF where no limit is announced
 MOST_ITEMS = 10000            # items, sub-items and listed UIDs of one A-ASSOCIATE-RQ: bounds the memory that decoding takes
 LARGEST_COMMAND_SET = 64 * 1024   # bytes, reassembled
 CLOSING_SECONDS = 30          # ARTIM in Sta13 where -ta is 0: nothing is left to say, so the connection need not stay
@@ -765,7 +766,7 @@ class ItemReader(object):
 #
 # All begin alike: byte 1 PDU-type, byte 2 reserved, bytes 3-6 PDU-length (big endian: bytes that follow). Byte numbers
 # in comments count from 1, as in the standard; offsets in errors count from 0. A header is judged once, by
-# check_header(), before the rest is read: decoders get whole PDUs of their type.
+# header_limits(), before the rest is read: decoders get whole PDUs of their type.
 
 PDU_HEADER = struct.Struct(">BxI")          # PDU-type, PDU-length
 _FIXED = struct.Struct(">H2x16s16s32x")     # Protocol-version, Called- and Calling-AE-title
@@ -776,23 +777,27 @@ RELEASE_RQ = _SHORT.pack(A_RELEASE_RQ, SHORT_LENGTH, 0, 0, 0, 0)    # 05H (PS3.8
 RELEASE_RP = _SHORT.pack(A_RELEASE_RP, SHORT_LENGTH, 0, 0, 0, 0)    # 06H (PS3.8 9.3.7)
 
 
-def check_header(pdu_type, length, maximum_length=0):
-    """Judge a PDU by its first six bytes alone, before any more of it is read.
+def header_limits(maximum_length):
+    """{PDU-type: (least, most) PDU-length}: what a PDU is judged by when no more than its header has been read.
 
     :param maximum_length: the PDU-length that a P-DATA-TF may have at most, in bytes; 0: no limit
-    :raises InvalidPDU: for an unknown PDU-type, and for a PDU-length that its type cannot have
     """
-    if pdu_type == P_DATA_TF:
-        least, most = PDV_OVERHEAD, maximum_length or length
-    elif pdu_type in (A_ASSOCIATE_RQ, A_ASSOCIATE_AC):
-        least, most = FIXED_LENGTH, LARGEST_RQ
-    elif pdu_type in PDU_NAMES:
-        least = most = SHORT_LENGTH
-    else:
-        raise InvalidPDU("PDU", 0, "PDU-type", "9.3.1", "%02XH" % pdu_type, "01H to 07H", ABORT_UNRECOGNIZED_PDU)
-    if not least <= length <= most:
-        due = "%d" % least if least == most else "at least %d" % least if length < least else "at most %d" % most
-        raise InvalidPDU(PDU_NAMES[pdu_type], 2, "PDU-length", PDU_SECTIONS[pdu_type], "%d" % length, due)
+    limits = dict.fromkeys(PDU_NAMES, (SHORT_LENGTH, SHORT_LENGTH))
+    limits[A_ASSOCIATE_RQ] = limits[A_ASSOCIATE_AC] = (FIXED_LENGTH, LARGEST_RQ)
+    limits[P_DATA_TF] = (PDV_OVERHEAD, maximum_length or LARGEST_PDU)
+    return limits
+
+
+def invalid_header(pdu_type, length, limits):
+    """The InvalidPDU for an unknown PDU-type, or for a PDU-length that its type cannot have.
+
+    :param limits: of header_limits()
+    """
+    if pdu_type not in limits:
+        return InvalidPDU("PDU", 0, "PDU-type", "9.3.1", "%02XH" % pdu_type, "01H to 07H", ABORT_UNRECOGNIZED_PDU)
+    least, most = limits[pdu_type]
+    due = "%d" % least if least == most else "at least %d" % least if length < least else "at most %d" % most
+    return InvalidPDU(PDU_NAMES[pdu_type], 2, "PDU-length", PDU_SECTIONS[pdu_type], "%d" % length, due)
 
 
 class AAssociateRQ(object):
@@ -937,28 +942,32 @@ def decode_p_data(data):
 #     (Evt7, Evt8), sends the C-ECHO-RSP (Evt9), agrees to a release (Evt14), and aborts where a message cannot be
 #     answered, a timeout of -td ends, or the server stops (Evt15).
 #
-#     An *action* is what is done about an event, and it leads to the next state. TABLE names one action for each event
-#     in each state. A blank cell is an event that cannot happen there; asking for it raises Undefined.
+#     An *action* is what is done about an event, and it leads to the next state. The table names one action for each
+#     event in each state. A blank cell is an event that cannot happen there; it raises Undefined.
 #
 #     The *ARTIM timer* (9.1.4) keeps a peer from holding a connection open without an association: it runs in Sta2 and
 #     Sta13 alone, and its expiry closes the connection.
 #
 # How it is used
-#     association.Association turns each thing that happens into an event and gives it to Machine.step(), which returns
-#     the action and goes to the next state; then it starts or stops ARTIM as the action says, and calls the method of the
-#     action's name (AE-6: ``ae_6``). An action that tells the local user may cause the user's own event, which takes the
-#     same way. Some actions need no more of a PDU than its header: they are carried out before the rest has arrived.
+#     association.Association, a Machine, turns each thing that happens into an event and gives it to handle(), which goes
+#     to the next state, starts or stops ARTIM as the action says, and calls the method of the action's name (AE-6:
+#     ``ae_6``). An action that tells the local user may cause the user's own event, which takes the same way. Some
+#     actions need no more of a PDU than its header: they are carried out before the rest has arrived.
 #
 # The requestor's cells are kept, because the table is checked whole against the standard.
 
 class Term(object):
-    """A state of PS3.8 Tables 9-1 to 9-5, or an event of Table 9-10: its name and what it means."""
+    """A state of PS3.8 Tables 9-1 to 9-5, or an event of Table 9-10: its name and what it means.
 
-    __slots__ = ("name", "meaning")
+    :ivar cells: of a state, {event: action}: its column of the table
+    """
+
+    __slots__ = ("name", "meaning", "cells")
 
     def __init__(self, name, meaning):
         self.name = name
         self.meaning = meaning
+        self.cells = {}
 
     def __repr__(self):
         return self.name
@@ -1027,6 +1036,7 @@ EVENTS = (Evt1, Evt2, Evt3, Evt4, Evt5, Evt6, Evt7, Evt8, Evt9, Evt10, Evt11, Ev
 START, STOP = "start", "stop"
 HEADER, WHOLE = "header", "whole"
 FIRST, SECOND = 0, 1        # which of an action's two next states
+UNTOUCHED = (None, None)    # the ARTIM timer, by most actions
 
 # PS3.8 Tables 9-6 to 9-9: action, next state, what becomes of the ARTIM timer, how much of the PDU it needs, effect.
 ACTION_LINES = """
@@ -1093,22 +1103,23 @@ def read_actions(lines, states):
         name, following, timer, needs, meaning = line.split(None, 4)
         following = [states[state] for state in (following.split("/") * 2)[:2]]
         timer = [words.get(word) for word in (timer.split("/") * 2)[:2]]
-        actions[name] = Action(name, tuple(following), tuple(timer), words.get(needs), meaning)
+        artim = tuple(timer) if any(timer) else UNTOUCHED
+        actions[name] = Action(name, tuple(following), artim, words.get(needs), meaning)
     return actions
 
 
 def read_table(lines, states, events, actions):
-    """{event: {state: action}} of TABLE_LINES; blank cells are absent."""
+    """Fill the cells of each state from TABLE_LINES; blank cells are absent."""
     rows = [line.split() for line in lines.strip().splitlines()]
-    table = {}
     for row in rows[1:]:
-        table[events[row[0]]] = dict((states[state], actions[name]) for state, name in zip(rows[0], row[1:]) if name != ".")
-    return table
+        for state, name in zip(rows[0], row[1:]):
+            if name != ".":
+                states[state].cells[events[row[0]]] = actions[name]
 
 
 STATES_BY_NAME = dict((state.name, state) for state in STATES)
 ACTIONS = read_actions(ACTION_LINES, STATES_BY_NAME)
-TABLE = read_table(TABLE_LINES, STATES_BY_NAME, dict((event.name, event) for event in EVENTS), ACTIONS)
+read_table(TABLE_LINES, STATES_BY_NAME, dict((event.name, event) for event in EVENTS), ACTIONS)
 
 
 class Undefined(Exception):
@@ -1120,36 +1131,41 @@ class Undefined(Exception):
 
 
 class Machine(object):
-    """The state of one association. It starts in Sta1 and is over when it is there again."""
+    """The state of one association, and the driver of the table. It starts in Sta1, and is over when it is there again.
 
-    __slots__ = ("state",)
+    A subclass has a method for each action that it can come to (METHODS), artim() for the timer, and moved().
 
-    def __init__(self):
+    :param trace: whether each step is told, by a call of moved()
+    """
+
+    __slots__ = ("state", "trace")
+    METHODS = {}        # type: dict
+
+    def __init__(self, trace):
         self.state = Sta1
+        self.trace = trace
 
-    def action(self, event):
-        """The action of this event in this state.
+    def handle(self, event, value=None, branch=SECOND):
+        """Do what the table says about an event: go to the next state, and carry out the action.
 
-        :raises Undefined: where the table has no cell
+        :param value: what came with the event; the action says of which type
+        :param branch: FIRST or SECOND where the action has two next states: AE-6 has FIRST for an acceptable request
+        :raises Undefined: where the table has no cell for it
         """
-        try:
-            return TABLE[event][self.state]
-        except KeyError:
-            raise Undefined(self.state, event)
-
-    def step(self, event, branch=SECOND):
-        """Go to the next state, and return the action that is due.
-
-        :param branch: FIRST or SECOND where the action has two next states: for AE-6 whether the request is acceptable
-        :raises Undefined: where the table has no cell
-        """
-        action = self.action(event)
+        state = self.state
+        action = state.cells.get(event)
+        if action is None:
+            raise Undefined(state, event)
         self.state = action.next_states[branch]
-        return action
+        if self.trace:
+            self.moved(state, event, action)
+        if action.artim is not UNTOUCHED and action.artim[branch]:
+            self.artim(action.artim[branch])
+        self.METHODS[action](self, value)
 
     def allows(self, event):
         """Whether the table has a cell for this event now."""
-        return self.state in TABLE[event]
+        return event in self.state.cells
 
     @property
     def over(self):
@@ -1244,12 +1260,14 @@ class Negotiator(object):
     identity or anything else that this program does not know.
 
     :param settings: Settings
+    :ivar limits: of the PDU-lengths that are taken, see header_limits()
     """
 
-    __slots__ = ("settings", "remembered")
+    __slots__ = ("settings", "limits", "remembered")
 
     def __init__(self, settings):
         self.settings = settings
+        self.limits = header_limits(settings.maximum_length)
         self.remembered = {}
 
     def decide(self, data):
@@ -1446,14 +1464,17 @@ class CommonEcho(object):
     :param response: its answer up to the Message ID
     """
 
-    __slots__ = ("data", "message_id", "pdus")
+    __slots__ = ("data", "pdus")
     sop_class, status = VERIFICATION, SUCCESS
 
     def __init__(self, data, response):
         self.data = data
-        message_id = data[68:70]
-        self.message_id = US.unpack(message_id)[0]
-        self.pdus = (response + message_id + _RSP_TAIL,)
+        self.pdus = (response + data[68:70] + _RSP_TAIL,)
+
+    @property
+    def message_id(self):
+        """0 to 65535."""
+        return US.unpack(self.data[68:70])[0]
 
 
 class EchoService(object):
@@ -1560,7 +1581,7 @@ EVENT_OF_PDU = {A_ASSOCIATE_AC: Evt3, A_ASSOCIATE_RJ: Evt4, A_ASSOCIATE_RQ: Evt6
                 A_RELEASE_RQ: Evt12, A_RELEASE_RP: Evt13, A_ABORT: Evt16}
 
 
-class Association(object):
+class Association(Machine):
     """The acceptor's side of one association.
 
     :param negotiator: Negotiator, which has the Settings
@@ -1570,15 +1591,14 @@ class Association(object):
     :ivar undecided: the Decision that respond() is due for, or None
     """
 
-    __slots__ = ("settings", "negotiator", "admit", "trace", "machine", "effects", "event", "undecided", "service", "clock",
-                 "echoes", "ended")
+    __slots__ = ("settings", "negotiator", "limits", "admit", "effects", "event", "undecided", "service", "clock", "echoes",
+                 "ended")
 
     def __init__(self, negotiator, admit, trace=False):
-        self.settings = negotiator.settings
+        Machine.__init__(self, trace)
+        self.settings, self.limits = negotiator.settings, negotiator.limits
         self.negotiator = negotiator
         self.admit = admit
-        self.trace = trace
-        self.machine = Machine()
         self.effects = []
         self.event = None           # of the PDU whose header was accepted
         self.undecided = None
@@ -1602,15 +1622,14 @@ class Association(object):
         :param length: its PDU-length
         :param data: what has arrived of it, for the error
         """
-        try:
-            check_header(pdu_type, length, self.settings.maximum_length)
-        except InvalidPDU as error:
-            lost = self.machine.closing or pdu_type in PDU_NAMES
-            self.invalid(error, data)
+        limits = self.limits.get(pdu_type)
+        if limits is None or not limits[0] <= length <= limits[1]:
+            lost = self.closing or limits is not None
+            self.invalid(invalid_header(pdu_type, length, self.limits), data)
             return DISCARD if lost else SEEK
         self.event = event = EVENT_OF_PDU[pdu_type]
-        if self.machine.action(event).needs is HEADER:
-            self.handle(event, UnexpectedPDU(PDU_NAMES[pdu_type], self.machine.state))
+        if self.state.cells[event].needs is HEADER:
+            self.handle(event, UnexpectedPDU(PDU_NAMES[pdu_type], self.state))
             return SKIP
         if length > LARGEST_RQ:     # a P-DATA-TF where we announced no limit
             self.handle(Evt15, MessageError("P-DATA-TF: PDU-length is %d, more than any C-ECHO-RQ needs" % length))
@@ -1624,13 +1643,11 @@ class Association(object):
             if event is Evt10:
                 value = self.service.decode(data)
             elif event is Evt6:
-                value = self.negotiator.decide(data)
+                return self.requested(self.negotiator.decide(data))
             elif event is Evt16:
                 value = Aborted(*decode_abort(data))
         except InvalidPDU as error:
             return self.invalid(error, data)
-        if event is Evt6:
-            return self.requested(value)
         self.handle(event, value)
 
     def invalid(self, error, data):
@@ -1660,7 +1677,7 @@ class Association(object):
 
     def lost(self, error):
         """The transport connection is closed (Evt17); ``error`` is a ConnectionLost."""
-        error.state, error.echoes = self.machine.state, self.echoes
+        error.state, error.echoes = self.state, self.echoes
         self.handle(Evt17, error)
 
     def expired(self, progress):
@@ -1669,12 +1686,12 @@ class Association(object):
         :param progress: what had arrived of the next PDU, in words
         """
         option, seconds = self.clock
-        error = Expired(option, seconds, self.machine.state, progress)
-        self.handle(Evt18 if self.machine.allows(Evt18) else Evt15, error)
+        error = Expired(option, seconds, self.state, progress)
+        self.handle(Evt18 if self.allows(Evt18) else Evt15, error)
 
     def abort(self, error):
         """The service user aborts for a reason (Evt15), if there is an association. Returns whether there was."""
-        if not self.machine.allows(Evt15):
+        if not self.allows(Evt15):
             return False
         self.undecided = None
         self.handle(Evt15, error)
@@ -1682,30 +1699,23 @@ class Association(object):
 
     def release(self):
         """The service user asks for the release (Evt11), if an association is established. Returns whether one was."""
-        if not self.machine.allows(Evt11):
+        if not self.allows(Evt11):
             return False
         self.handle(Evt11)
         return True
 
     # ---- the state machine
 
-    def handle(self, event, value=None, branch=SECOND):
-        """Carry out the table's action for an event.
+    def moved(self, state, event, action):
+        """A step of the state machine, from ``state`` to the present one."""
+        self.effects.append((MOVED, (state, event, action, self.state)))
 
-        :param value: what came with it; its action says of which type
-        :param branch: FIRST or SECOND, where the action has two next states; SECOND is an acceptor's in AR-8
-        :raises Undefined: where the table has no cell for it
-        """
-        machine, state = self.machine, self.machine.state
-        action = machine.step(event, branch)
-        if self.trace:
-            self.effects.append((MOVED, (state, event, action, machine.state)))
-        artim = action.artim[branch]
-        if artim is START:
+    def artim(self, what):
+        """START or STOP the ARTIM timer."""
+        if what is START:
             self.start_clock("-ta", self.settings.acse_timeout or CLOSING_SECONDS)
-        elif artim is STOP:
+        else:
             self.start_clock("", 0)
-        EFFECTS[action](self, value)
 
     def start_clock(self, option, seconds):
         """From now on, receiving ends after so many seconds (0: never), because of this option."""
@@ -1830,7 +1840,7 @@ class Association(object):
 
 
 # The method of each action. The others belong to the requestor, or to a release that the requestor began.
-EFFECTS = dict((ACTIONS[name], method) for name, method in (
+Association.METHODS = dict((ACTIONS[name], method) for name, method in (
     ("AE-5", Association.ae_5), ("AE-6", Association.ae_6), ("AE-7", Association.ae_7), ("AE-8", Association.ae_8),
     ("DT-1", Association.dt_1), ("DT-2", Association.dt_2), ("AR-1", Association.ar_1), ("AR-2", Association.ar_2),
     ("AR-3", Association.ar_3), ("AR-4", Association.ar_4), ("AR-5", Association.ar_5), ("AR-6", Association.ar_6),
@@ -2236,8 +2246,6 @@ class Connection(socketserver.BaseRequestHandler, object):
 
     :ivar number: of the connection, from 1
     :ivar titles: (calling, called) AE title as text; empty until the A-ASSOCIATE-RQ
-    :ivar echoes: how many were answered
-    :ivar slowest: seconds that the slowest answer took, measured at debug alone
     :ivar active: when the last whole PDU came, on the monotonic clock
     :ivar evicted: whether the server needs its room
     """
@@ -2248,8 +2256,6 @@ class Connection(socketserver.BaseRequestHandler, object):
         self.transport = Transport(self.request, server.settings.acse_timeout or SEND_LIMIT)
         self.reader = PDUReader(self.transport.receive, self.transport.acknowledge)
         self.titles = ("", "")
-        self.echoes = 0
-        self.slowest = 0.0
         self.active = monotonic()
         self.admitted = self.evicted = False
         self.wish = None            # what on_event asked for: a method of Association
@@ -2264,7 +2270,7 @@ class Connection(socketserver.BaseRequestHandler, object):
             self.tell(CONNECTED, None)
             self.association.open()
             self.apply()
-            while not self.association.machine.over:
+            while not self.association.over:
                 self.step()
         except Undefined:
             self.server.fault("internal error, the connection is closed", self)
@@ -2288,9 +2294,8 @@ class Connection(socketserver.BaseRequestHandler, object):
                 data = reader.pdu()
                 self.active = monotonic()
                 association.pdu(data)
-                self.apply()
-            else:
-                self.apply()
+            self.apply()
+            if how is not READ:
                 reader.skip(how)
         except ConnectionLost as error:
             self.lost(error)
@@ -2318,18 +2323,18 @@ class Connection(socketserver.BaseRequestHandler, object):
             effects, association.effects = association.effects, []
             for kind, value in effects:
                 if kind is SEND:
-                    lost = lost or self.send(value)
+                    try:
+                        if association.trace:
+                            self.tell(SENDING, value)
+                        if lost is None:
+                            self.transport.send(value)
+                    except ConnectionLost as error:
+                        lost = error
                 elif kind is CLOCK:
                     self.transport.set_deadline(value[1])
-                elif kind is ECHOED:
-                    self.echoes += 1
-                    if self.watched:
-                        self.tell(kind, value)
-                else:
-                    if kind is REQUESTED:
-                        self.titles = value.titles
+                elif kind is not ECHOED or self.watched:
                     self.tell(kind, value)
-            if self.admitted and not association.machine.associated:
+            if self.admitted and not association.associated:
                 self.leave()
             if self.wish and self.wish(association):
                 self.wish = None
@@ -2338,19 +2343,10 @@ class Connection(socketserver.BaseRequestHandler, object):
         if lost:
             self.lost(lost)
 
-    def send(self, data):
-        """Send a PDU. Returns ConnectionLost where it could not be sent."""
-        try:
-            if self.association.trace:
-                self.tell(SENDING, data)
-            self.transport.send(data)
-            if self.association.trace:
-                self.slowest = max(self.slowest, monotonic() - self.active)
-        except ConnectionLost as error:
-            return error
-
     def tell(self, kind, value):
         """Pass a fact on to all that listen. They keep what they make of it; nothing comes back."""
+        if kind is REQUESTED:
+            self.titles = value.titles
         for listener in self.server.listeners:
             listener(self, kind, value)
 
@@ -2469,7 +2465,7 @@ class Admission(object):
         A-ASSOCIATE-RQ; of these the oldest. An association is never closed. Returns whether one was found.
         """
         candidates = [(_rank(each), each.number, each) for each in self.all()
-                      if not each.evicted and not each.association.machine.associated]
+                      if not each.evicted and not each.association.associated]
         if candidates:
             connection = min(candidates)[2]
             connection.evicted = True
@@ -2485,7 +2481,7 @@ class Admission(object):
 
 
 def _rank(connection):
-    if connection.association.machine.closing:
+    if connection.association.closing:
         return 0
     return 2 if connection.reader.progress() else 1
 
@@ -2877,6 +2873,7 @@ def _shown(line):
 
 NOTICES = (CONNECTED, REQUESTED, ACCEPTED, REJECTED, ECHOED, RELEASED, ABORTED, ABORTING, LOST, BARE, EXPIRED, CLOSED)
 ENDS = (REJECTED, RELEASED, ABORTED, ABORTING, LOST, BARE, EXPIRED)
+P_DATA_START = struct.pack("B", P_DATA_TF)
 FAULTS = "faults"       # of this program, among the sums
 
 
@@ -2935,9 +2932,10 @@ class Sums(object):
         if kind in ENDS:
             self.add(EXPIRED if isinstance(value, Expired) else kind)
         elif kind is CLOSED:
-            self.add(ECHOED, connection.echoes)
+            self.add(ECHOED, connection.association.echoes)
+        elif kind is SENDING and value[:1] == P_DATA_START:
             with self.lock:
-                self.slowest = max(self.slowest, connection.slowest)
+                self.slowest = max(self.slowest, monotonic() - connection.active)
 
     def summary(self, admission):
         """All of it in one line."""

@@ -73,7 +73,7 @@ class Admission(object):
         A-ASSOCIATE-RQ; of these the oldest. An association is never closed. Returns whether one was found.
         """
         candidates = [(_rank(each), each.number, each) for each in self.all()
-                      if not each.evicted and not each.association.machine.associated]
+                      if not each.evicted and not each.association.associated]
         if candidates:
             connection = min(candidates)[2]
             connection.evicted = True
@@ -89,7 +89,7 @@ class Admission(object):
 
 
 def _rank(connection):
-    if connection.association.machine.closing:
+    if connection.association.closing:
         return 0
     return 2 if connection.reader.progress() else 1
 

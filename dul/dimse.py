@@ -144,14 +144,17 @@ class CommonEcho(object):
     :param response: its answer up to the Message ID
     """
 
-    __slots__ = ("data", "message_id", "pdus")
+    __slots__ = ("data", "pdus")
     sop_class, status = VERIFICATION, SUCCESS
 
     def __init__(self, data, response):
         self.data = data
-        message_id = data[68:70]
-        self.message_id = US.unpack(message_id)[0]
-        self.pdus = (response + message_id + _RSP_TAIL,)
+        self.pdus = (response + data[68:70] + _RSP_TAIL,)
+
+    @property
+    def message_id(self):
+        """0 to 65535."""
+        return US.unpack(self.data[68:70])[0]
 
 
 class EchoService(object):

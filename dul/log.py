@@ -12,7 +12,7 @@ from dul.codes import SUCCESS
 from dul.compat import monotonic, start_new_thread
 from dul.dump import fact_lines, invalid_lines
 from dul.errors import ClosedHere, InvalidPDU, PeerError, Stopped
-from dul.foreign import explanation, is_proxy_check
+from dul.foreign import explanation, is_proxy_header
 from dul.text import counted, shortened
 from dul.words import STATUS_NAMES, uid_name
 
@@ -41,8 +41,8 @@ def level_of(kind, value):
         return DEBUG
     if kind is LOST and value.echoes and not value.progress:
         return INFO         # it has its echo, and does not care for a release: many monitors are like that
-    if isinstance(value, InvalidPDU) and value.opening and is_proxy_check(value.data):
-        return INFO         # a load balancer's own health check
+    if isinstance(value, InvalidPDU) and value.opening and is_proxy_header(value.data):
+        return INFO         # a load balancer's own health check: it wants no more than an answer
     return WARNING
 
 
