@@ -27,8 +27,7 @@ class Transport(object):
         self.deadline = None    # on the monotonic clock
         self.armed = None       # seconds that the next recv() waits at most, as the socket knows it
         try:
-            if sock.gettimeout() is not None:   # socket.setdefaulttimeout() of an embedding program
-                sock.setblocking(True)
+            sock.setblocking(True)  # Windows and BSD give it the mode of the listener; a program, a default timeout
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if KERNEL_TIMEOUTS:
