@@ -2486,7 +2486,10 @@ class Connection(socketserver.BaseRequestHandler, object):
 
     def admit(self):
         """Whether one association more may be established; it counts until leave()."""
-        self.admitted = self.server.admission.admit()
+        admission = self.server.admission
+        self.admitted = admission.admit()
+        if not self.admitted:
+            self.server.log.pressure("associations", admission.crowded())
         return self.admitted
 
     def leave(self):
