@@ -1947,13 +1947,15 @@ def forget_thread():
     getattr(threading, "_active", {}).pop(get_ident(), None)
 
 
-def is_blocking(sock):
-    """Whether the open file of a socket blocks; other processes may share it."""
+def timeout_of(sock):
+    """What settimeout() takes to leave a listening socket as it is now: its open file may be non-blocking for others."""
     try:
         import fcntl
-        return not fcntl.fcntl(sock.fileno(), fcntl.F_GETFL) & os.O_NONBLOCK
-    except ImportError:
-        return True
+        if sock.gettimeout() is None and fcntl.fcntl(sock.fileno(), fcntl.F_GETFL) & os.O_NONBLOCK:
+            return 0.0
+    except ImportError:     # Windows
+        pass
+    return sock.gettimeout()
 
 
 def raise_file_limit():
@@ -2078,23 +2080,23 @@ class Transport(object):
 
         :raises ConnectionLost: where the peer is gone, or has not taken all of it within the send limit
         """
-        deadline = None
+        deadline, cut = monotonic() + self.send_limit, not KERNEL_TIMEOUTS
         while data:
             try:
-                if not KERNEL_TIMEOUTS or deadline is not None:
-                    self._bound_send(deadline)
+                if cut:
+                    self._bound_send(deadline - monotonic())
                 data = data[self.sock.send(data):]
+                cut = cut or bool(data)
             except (socket.error, ValueError) as error:
                 code = getattr(error, "errno", None)
                 if isinstance(error, socket.timeout) or code in NOT_NOW:
                     raise ConnectionLost("the peer has not read what was sent to it for %g s" % self.send_limit)
                 if code not in INTERRUPTED:
                     raise _lost(error)
-            if data and deadline is None:
-                deadline = monotonic() + self.send_limit
+        if cut and KERNEL_TIMEOUTS:
+            set_timeout(self.sock, self.send_limit, sending=True)
 
-    def _bound_send(self, deadline):
-        left = self.send_limit if deadline is None else deadline - monotonic()
+    def _bound_send(self, left):
         if left <= 0:
             raise socket.timeout()
         set_timeout(self.sock, left, sending=True)
@@ -2213,7 +2215,7 @@ class PDUReader(object):
             if found >= 0:
                 self.buffer, self.length = kept[found:], None
                 return
-            if how is not DISCARD and len(kept) >= left:
+            if how is not DISCARD and len(kept) >= left + (0 if how is SKIP else HEADER_LENGTH - 1):
                 break
             # the last bytes may be the first ones of an A-ABORT
             keep = 0 if how is SKIP else min(len(kept), HEADER_LENGTH - 1)
@@ -2357,7 +2359,7 @@ class Connection(socketserver.BaseRequestHandler, object):
         admission = self.server.admission
         self.admitted = admission.admit()
         if not self.admitted:
-            self.server.log.pressure("full", admission.crowded())
+            self.server.log.pressure("associations", admission.crowded())
         return self.admitted
 
     def leave(self):
@@ -2764,11 +2766,11 @@ def protocol_of(data):
     return None
 
 
-def is_proxy_check(data):
-    """Whether this is the PROXY header of a load balancer's own health check, with nothing behind it."""
+def is_proxy_header(data):
+    """Whether this is a PROXY header with nothing behind it, as in a load balancer's own health check."""
     if data.startswith(PROXY_V2):
-        return data[12:13] == b"\x20" and len(data) == 16 + _uint16(data, 14)
-    return data.startswith(b"PROXY UNKNOWN") and data.endswith(b"\r\n") and data.count(b"\n") == 1
+        return len(data) >= 16 and len(data) == 16 + _uint16(data, 14)
+    return data.startswith(b"PROXY ") and data.endswith(b"\r\n") and data.count(b"\n") == 1
 
 
 def _tls(data):
@@ -2979,8 +2981,6 @@ def level_of(kind, value):
         return DEBUG
     if kind is LOST and value.echoes and not value.progress:
         return INFO         # it has its echo, and does not care for a release: many monitors are like that
-    if isinstance(value, InvalidPDU) and value.opening and is_proxy_check(value.data):
-        return INFO         # a load balancer's own health check
     return WARNING
 
 
@@ -3109,6 +3109,7 @@ class Log(object):
     def __init__(self, admission):
         self.admission = admission
         self.limit = WarningLimit()
+        self.proxied = {}           # {number of a connection: InvalidPDU} of open ones that began with a PROXY header alone
         self.put = hand_over
         self.wake = lambda: None
 
@@ -3133,12 +3134,18 @@ class Log(object):
                 self.line(DEBUG, text, connection)
         if kind is ACCEPTED:
             self.line(INFO, WORDS[kind], connection)
+        elif kind is CLOSED and connection.number in self.proxied:
+            error = self.proxied.pop(connection.number)
+            more = connection.reader.arrived > len(error.data)      # else it was a load balancer's own health check
+            self.warn(connection, WARNING if more else INFO, explanation(error))
         elif kind is ECHOED and value.status != SUCCESS:
             status = value.status
             self.warn(connection, WARNING, "C-ECHO-RQ for %s, not for Verification: answered with status %04XH, %s "
                       "(PS3.7 9.1.5)" % (uid_name(value.sop_class), status, STATUS_NAMES[status]))
         elif kind is BARE:
             self.bare(connection, value)
+        elif isinstance(value, InvalidPDU) and value.opening and is_proxy_header(value.data):
+            self.proxied[connection.number] = value     # what it was is known when the connection is closed
         elif isinstance(value, PeerError):
             self.warn(connection, level_of(kind, value), explanation(value))
             if connection.association.trace and isinstance(value, InvalidPDU):
@@ -3364,7 +3371,8 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     :param max_associations: established at once; a further one is rejected (2, 3, 2)
     :param on_event: called with a Notice for each thing that happens, in the thread of the connection that it happens
         in; it must be quick. See ``help(Notice)``
-    :param listener: a socket that listens already, in place of ``host`` and ``port``; it is left as it was
+    :param listener: a socket that listens already, in place of ``host`` and ``port``; it stays open, and is left as it
+        was
     :param alone: whether this process does nothing else: then the GIL switch interval is set for many threads
     :param settings: what Settings takes: ``ae_title``, ``timeout``, ``acse_timeout``, ``dimse_timeout``,
         ``maximum_length``, ``transfer_syntaxes``
@@ -3386,7 +3394,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         self.admission = Admission(max_associations)
         self.sums, self.log, self.on_event = Sums(), Log(self.admission), on_event
         self.listeners = [self.sums.told, self.log.told] + ([self.notify] if on_event else [])
-        self.handed_over, self.was_blocking = listener, True
+        self.handed_over = listener
         self.stopping = False
         self.thread = None                  # that start() started
         self.finished = threading.Event()   # serve_forever() does not run
@@ -3441,9 +3449,10 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         """
         if self.thread is not None or self.stopping:
             raise RuntimeError("an EchoServer can be started once")
-        self.thread = threading.Thread(target=self.serve_forever, name="echoscp")
-        self.thread.daemon = True
-        self.thread.start()
+        thread = threading.Thread(target=self.serve_forever, name="echoscp")
+        thread.daemon = True
+        thread.start()
+        self.thread = thread
         return self
 
     def stop(self):
@@ -3472,17 +3481,14 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         socketserver.ThreadingTCPServer.server_bind(self)
 
     def server_activate(self):
-        """Listen. The thread that waits for a connection must be able to wait for the end as well, so accept() may not block."""
+        """Listen."""
         if self.handed_over is None:
             socketserver.ThreadingTCPServer.server_activate(self)
-        self.was_blocking = is_blocking(self.socket)
-        self.socket.setblocking(False)
 
     def server_close(self):
         """Close the listening socket, and what else the server holds. One that was handed over goes on listening."""
-        if self.handed_over is not None and self.bell is not None and self.socket.fileno() >= 0:
-            self.socket.setblocking(self.was_blocking)
-        self.socket.close()
+        if self.handed_over is None:
+            self.socket.close()
         if self.pool is not None:
             self.pool.close()
             self.bell.close()
@@ -3495,7 +3501,10 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
             waits; None elsewhere
         """
         self.finished.clear()
+        timeout = None if self.handed_over is None else timeout_of(self.handed_over)
         try:
+            if not self.stopping:
+                self.socket.setblocking(False)  # who waits for a connection must be able to wait for the end as well
             while not self.stopping:
                 pauses = [self.pool.grow(), self.log.limit.pause(), poll_interval]
                 self.sleep(min([pause for pause in pauses if pause is not None] or [None]))
@@ -3505,6 +3514,8 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
             self.stopping = True
             self.pool.stop()
             self.log.summarize()
+            if self.handed_over is not None:
+                self.socket.settimeout(timeout)
             self.finished.set()
 
     def shutdown(self):

@@ -106,13 +106,15 @@ def forget_thread():
     getattr(threading, "_active", {}).pop(get_ident(), None)
 
 
-def is_blocking(sock):
-    """Whether the open file of a socket blocks; other processes may share it."""
+def timeout_of(sock):
+    """What settimeout() takes to leave a listening socket as it is now: its open file may be non-blocking for others."""
     try:
         import fcntl
-        return not fcntl.fcntl(sock.fileno(), fcntl.F_GETFL) & os.O_NONBLOCK
-    except ImportError:
-        return True
+        if sock.gettimeout() is None and fcntl.fcntl(sock.fileno(), fcntl.F_GETFL) & os.O_NONBLOCK:
+            return 0.0
+    except ImportError:     # Windows
+        pass
+    return sock.gettimeout()
 
 
 def raise_file_limit():

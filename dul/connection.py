@@ -129,7 +129,7 @@ class Connection(socketserver.BaseRequestHandler, object):
         admission = self.server.admission
         self.admitted = admission.admit()
         if not self.admitted:
-            self.server.log.pressure("full", admission.crowded())
+            self.server.log.pressure("associations", admission.crowded())
         return self.admitted
 
     def leave(self):

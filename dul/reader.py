@@ -86,7 +86,7 @@ class PDUReader(object):
             if found >= 0:
                 self.buffer, self.length = kept[found:], None
                 return
-            if how is not DISCARD and len(kept) >= left:
+            if how is not DISCARD and len(kept) >= left + (0 if how is SKIP else HEADER_LENGTH - 1):
                 break
             # the last bytes may be the first ones of an A-ABORT
             keep = 0 if how is SKIP else min(len(kept), HEADER_LENGTH - 1)
