@@ -531,10 +531,7 @@ IMPLICIT_ONLY = (IMPLICIT_LITTLE,)
 
 
 def prefer_local(byte_order):
-    """The order that prefers explicit VR in the byte order of the host.
-
-    :param byte_order: ``little`` or ``big``
-    """
+    """The order that prefers explicit VR in the byte order of the host. ``byte_order``: ``little`` or ``big``."""
     return PREFER_BIG if byte_order == "big" else PREFER_LITTLE
 
 
@@ -550,10 +547,7 @@ def check_title(title):
 
 
 def check_seconds(seconds):
-    """A timeout.
-
-    :raises ValueError: saying what is allowed, unless it is 0 (no limit) or more
-    """
+    """A timeout. Raises ValueError saying what is allowed, unless it is 0 (no limit) or more."""
     if not 0 <= seconds <= LONGEST_TIMEOUT:
         raise ValueError("0 (no limit) to %d seconds" % LONGEST_TIMEOUT)
     return seconds
@@ -639,10 +633,7 @@ def unpadded(data):
 
 
 def encode_item(item_type, body):
-    """A whole item.
-
-    :param body: at most 65535 bytes
-    """
+    """A whole item. ``body``: at most 65535 bytes."""
     return ITEM_HEADER.pack(item_type, len(body)) + body
 
 
@@ -681,10 +672,7 @@ class ItemReader(object):
             yield item_type, body, offset
 
     def tally(self, offset):
-        """Count one item more.
-
-        :raises InvalidPDU: where there are more than MOST_ITEMS
-        """
+        """Count one item more. Raises InvalidPDU where there are more than MOST_ITEMS."""
         self.count += 1
         if self.count > MOST_ITEMS:
             raise self.invalid(offset, "number of items", "9.3.2", "more than %d" % MOST_ITEMS, "at most %d" % MOST_ITEMS)
@@ -865,10 +853,7 @@ def encode_associate_rj(reject):
 
 
 def encode_abort(abort):
-    """A-ABORT (07H, PS3.8 9.3.8): bytes 7-8 reserved, 9 Source, 10 Reason/Diag.
-
-    :param abort: (source, reason)
-    """
+    """A-ABORT (07H, PS3.8 9.3.8): bytes 7-8 reserved, 9 Source, 10 Reason/Diag. ``abort``: (source, reason)."""
     return _SHORT.pack(A_ABORT, SHORT_LENGTH, 0, 0, *abort)
 
 
@@ -1163,6 +1148,12 @@ class Machine(object):
             self.artim(action.artim[branch])
         self.METHODS[action](self, value)
 
+    def moved(self, state, event, action):
+        """A step from ``state`` to the present one."""
+
+    def artim(self, what):
+        """START or STOP the ARTIM timer."""
+
     def allows(self, event):
         """Whether the table has a cell for this event now."""
         return event in self.state.cells
@@ -1271,10 +1262,7 @@ class Negotiator(object):
         self.remembered = {}
 
     def decide(self, data):
-        """The Decision on a whole A-ASSOCIATE-RQ.
-
-        :raises InvalidPDU: where it is broken
-        """
+        """The Decision on a whole A-ASSOCIATE-RQ. Raises InvalidPDU where it is broken."""
         decision = self.remembered.get(data)
         if decision is None:
             request = AAssociateRQ(data)
@@ -1374,10 +1362,7 @@ def encode_command(elements):
 
 
 def number_of(command, element):
-    """The value of an element of VR US.
-
-    :raises MessageError: where it is absent, or not two bytes long
-    """
+    """The value of an element of VR US. Raises MessageError where it is absent, or not two bytes long."""
     value = command.get(element)
     if value is None or len(value) != US.size:
         raise MessageError("command set: %s is %s, due: 2 bytes (PS3.7 E.1)" % (
@@ -1498,10 +1483,7 @@ class EchoService(object):
                 self.common[_COMMON_RQ[:10] + varying + _COMMON_RQ[11:68]] = _COMMON_RSP[:10] + varying + _COMMON_RSP[11:68]
 
     def decode(self, data):
-        """The PDVs of a whole P-DATA-TF, or the CommonEcho that it is.
-
-        :raises InvalidPDU: where it is broken
-        """
+        """The PDVs of a whole P-DATA-TF, or the CommonEcho that it is. Raises InvalidPDU where it is broken."""
         response = self.common.get(data[:68])
         if response is not None and self.context_id is None and data[70:] == _RQ_TAIL:
             return CommonEcho(data, response)
@@ -2159,10 +2141,7 @@ class PDUReader(object):
         self.arrived = 0        # bytes of it
 
     def header(self):
-        """(PDU-type, PDU-length) of the next PDU.
-
-        :raises ConnectionLost: at the end of the stream
-        """
+        """(PDU-type, PDU-length) of the next PDU. Raises ConnectionLost at the end of the stream."""
         while len(self.buffer) < HEADER_LENGTH:
             if self.buffer:
                 self.acknowledge()
@@ -2172,20 +2151,14 @@ class PDUReader(object):
         return header
 
     def more(self, most):
-        """The next bytes that arrive, ``most`` at most.
-
-        :raises ConnectionLost: at the end of the stream
-        """
+        """The next bytes that arrive, ``most`` at most. Raises ConnectionLost at the end of the stream."""
         data = self.receive(most)
         if not data:
             raise ConnectionLost("connection closed by the peer")
         return data
 
     def pdu(self):
-        """The whole PDU whose header was read last.
-
-        :raises ConnectionLost: where the stream ends before it
-        """
+        """The whole PDU whose header was read last. Raises ConnectionLost where the stream ends before it."""
         buffer, total = self.buffer, HEADER_LENGTH + self.length
         if len(buffer) < total:
             buffer = self._gather(total)
@@ -3785,10 +3758,7 @@ def split(argument, spellings):
 
 
 def the_port(ports):
-    """The port of the arguments that are no options.
-
-    :raises UsageError: unless there is one, and in its range
-    """
+    """The port of the arguments that are no options. Raises UsageError unless there is one, and in its range."""
     if len(ports) != 1:
         raise UsageError("one port is needed (1 to %d), %s" % (
             LARGEST_PORT, "%d were given: %s" % (len(ports), " ".join([quoted(port) for port in ports]))
@@ -3800,10 +3770,7 @@ def the_port(ports):
 
 
 def checked(option, name, text):
-    """The value of an option.
-
-    :raises UsageError: where it is out of its range
-    """
+    """The value of an option. Raises UsageError where it is out of its range."""
     value = text if option in TEXTS else number(text)
     try:
         if value is None or text == "":
@@ -3814,20 +3781,14 @@ def checked(option, name, text):
 
 
 def check_level(name):
-    """A log level.
-
-    :raises ValueError: saying what is allowed
-    """
+    """A log level. Raises ValueError saying what is allowed."""
     if name not in LEVELS:
         raise ValueError("one of " + ", ".join(LEVELS))
     return name
 
 
 def check_file(name):
-    """A file name.
-
-    :raises ValueError: saying what is allowed
-    """
+    """A file name. Raises ValueError saying what is allowed."""
     if not name:
         raise ValueError("the name of a logging configuration file")
     return name

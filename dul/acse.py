@@ -98,10 +98,7 @@ class Negotiator(object):
         self.remembered = {}
 
     def decide(self, data):
-        """The Decision on a whole A-ASSOCIATE-RQ.
-
-        :raises InvalidPDU: where it is broken
-        """
+        """The Decision on a whole A-ASSOCIATE-RQ. Raises InvalidPDU where it is broken."""
         decision = self.remembered.get(data)
         if decision is None:
             request = AAssociateRQ(data)

@@ -54,10 +54,7 @@ def encode_command(elements):
 
 
 def number_of(command, element):
-    """The value of an element of VR US.
-
-    :raises MessageError: where it is absent, or not two bytes long
-    """
+    """The value of an element of VR US. Raises MessageError where it is absent, or not two bytes long."""
     value = command.get(element)
     if value is None or len(value) != US.size:
         raise MessageError("command set: %s is %s, due: 2 bytes (PS3.7 E.1)" % (
@@ -178,10 +175,7 @@ class EchoService(object):
                 self.common[_COMMON_RQ[:10] + varying + _COMMON_RQ[11:68]] = _COMMON_RSP[:10] + varying + _COMMON_RSP[11:68]
 
     def decode(self, data):
-        """The PDVs of a whole P-DATA-TF, or the CommonEcho that it is.
-
-        :raises InvalidPDU: where it is broken
-        """
+        """The PDVs of a whole P-DATA-TF, or the CommonEcho that it is. Raises InvalidPDU where it is broken."""
         response = self.common.get(data[:68])
         if response is not None and self.context_id is None and data[70:] == _RQ_TAIL:
             return CommonEcho(data, response)

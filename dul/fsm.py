@@ -235,6 +235,12 @@ class Machine(object):
             self.artim(action.artim[branch])
         self.METHODS[action](self, value)
 
+    def moved(self, state, event, action):
+        """A step from ``state`` to the present one."""
+
+    def artim(self, what):
+        """START or STOP the ARTIM timer."""
+
     def allows(self, event):
         """Whether the table has a cell for this event now."""
         return event in self.state.cells

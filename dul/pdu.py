@@ -112,10 +112,7 @@ def encode_associate_rj(reject):
 
 
 def encode_abort(abort):
-    """A-ABORT (07H, PS3.8 9.3.8): bytes 7-8 reserved, 9 Source, 10 Reason/Diag.
-
-    :param abort: (source, reason)
-    """
+    """A-ABORT (07H, PS3.8 9.3.8): bytes 7-8 reserved, 9 Source, 10 Reason/Diag. ``abort``: (source, reason)."""
     return _SHORT.pack(A_ABORT, SHORT_LENGTH, 0, 0, *abort)
 
 
