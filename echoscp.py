@@ -203,24 +203,10 @@ def counted(number, noun):
 # The standard's words for its codes, and the names of UIDs.
 
 # PDUs, and their sections of PS3.8
-PDU_NAMES = {
-    A_ASSOCIATE_RQ: "A-ASSOCIATE-RQ",
-    A_ASSOCIATE_AC: "A-ASSOCIATE-AC",
-    A_ASSOCIATE_RJ: "A-ASSOCIATE-RJ",
-    P_DATA_TF: "P-DATA-TF",
-    A_RELEASE_RQ: "A-RELEASE-RQ",
-    A_RELEASE_RP: "A-RELEASE-RP",
-    A_ABORT: "A-ABORT",
-}
-PDU_SECTIONS = {  # of PS3.8
-    A_ASSOCIATE_RQ: "9.3.2",
-    A_ASSOCIATE_AC: "9.3.3",
-    A_ASSOCIATE_RJ: "9.3.4",
-    P_DATA_TF: "9.3.5",
-    A_RELEASE_RQ: "9.3.6",
-    A_RELEASE_RP: "9.3.7",
-    A_ABORT: "9.3.8",
-}
+PDU_NAMES = {A_ASSOCIATE_RQ: "A-ASSOCIATE-RQ", A_ASSOCIATE_AC: "A-ASSOCIATE-AC", A_ASSOCIATE_RJ: "A-ASSOCIATE-RJ",
+             P_DATA_TF: "P-DATA-TF", A_RELEASE_RQ: "A-RELEASE-RQ", A_RELEASE_RP: "A-RELEASE-RP", A_ABORT: "A-ABORT"}
+PDU_SECTIONS = {A_ASSOCIATE_RQ: "9.3.2", A_ASSOCIATE_AC: "9.3.3", A_ASSOCIATE_RJ: "9.3.4", P_DATA_TF: "9.3.5",
+                A_RELEASE_RQ: "9.3.6", A_RELEASE_RP: "9.3.7", A_ABORT: "9.3.8"}
 
 # Result/Reason of a presentation context (PS3.8 9.3.3.2)
 CONTEXT_RESULTS = {
@@ -370,8 +356,8 @@ def element_name(element):
 
 
 def command_name(field):
-    """``C-STORE-RQ``, or the number where it has no name."""
-    return COMMAND_NAMES.get(field, "command %04XH" % field)
+    """``C-STORE-RQ``, or the number where it has no name; None where there is no Command Field."""
+    return "(none)" if field is None else COMMAND_NAMES.get(field, "command %04XH" % field)
 
 
 def is_uid(data):
@@ -450,7 +436,12 @@ class UnexpectedPDU(PeerError):
 
 
 class MessageError(PeerError):
-    """A message that is not answered: the DIMSE service user aborts (Evt15). Argument: a sentence."""
+    """A message that is not answered: the DIMSE service user aborts (Evt15). Argument: a sentence.
+
+    :ivar message: (presentation context ID, command set as bytes) where there is a whole one
+    """
+
+    message = None
 
 
 class Rejected(PeerError):
@@ -1501,7 +1492,12 @@ class EchoService(object):
         for pdv in pdvs:
             command = self.add(pdv)
             if command is not None:
-                yield Echo(pdv.context_id, command, self.maximum_length)
+                try:
+                    echo = Echo(pdv.context_id, command, self.maximum_length)
+                except MessageError as error:
+                    error.message = pdv.context_id, command
+                    raise
+                yield echo
 
     def add(self, pdv):
         """Add a fragment (PS3.8 Annex E). Returns the command set that it completes, as bytes, or None.
@@ -2575,21 +2571,24 @@ def echo_lines(_, echo):
 
 
 def message_lines(direction, context_id, data):
-    """A DIMSE message by the names of its elements.
+    """A DIMSE message by the names of its elements; nothing where its command set cannot be read.
 
     :param direction: ``INCOMING`` or ``OUTGOING``
-    :param data: the command set of a C-ECHO-RQ or -RSP, as bytes
+    :param data: the command set, as bytes
     """
-    command = decode_command(data)
+    try:
+        command = decode_command(data)
+    except MessageError:
+        return []
     numbers = dict((element, US.unpack(value)[0]) for element, value in command.items() if len(value) == US.size)
-    lines = [begin("%s DIMSE MESSAGE" % direction), "Message Type: %s" % command_name(numbers[COMMAND_FIELD]),
+    lines = [begin("%s DIMSE MESSAGE" % direction), "Message Type: %s" % command_name(numbers.get(COMMAND_FIELD)),
              "Presentation Context ID: %d" % context_id]
     for element in (MESSAGE_ID, MESSAGE_ID_BEING_RESPONDED_TO):
         if element in numbers:
             lines.append("%s: %d" % (element_name(element).rsplit(" ", 1)[0], numbers[element]))
-    lines.append("Data Set: %s" % ("none" if numbers[COMMAND_DATA_SET_TYPE] == NO_DATA_SET else "present"))
+    lines.append("Data Set: %s" % ("none" if numbers.get(COMMAND_DATA_SET_TYPE) == NO_DATA_SET else "present"))
     if STATUS in numbers:
-        lines.append("DIMSE Status: %04XH, %s" % (numbers[STATUS], STATUS_NAMES[numbers[STATUS]]))
+        lines.append("DIMSE Status: %04XH, %s" % (numbers[STATUS], STATUS_NAMES.get(numbers[STATUS], "unknown")))
     for element, value in sorted(command.items()):
         shown = "%d bytes" % len(value)
         if element in UID_ELEMENTS:
@@ -2603,7 +2602,8 @@ def message_lines(direction, context_id, data):
 
 LINES = {CONNECTED: lambda connection, _: ["Connection %d from %s" % (connection.number, connection.peer)],
          MOVED: lambda _, step: ["%s + %s -> %s -> %s" % step], RECEIVING: receiving_lines, SENDING: sending_lines,
-         REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines}
+         REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines,
+         ABORTING: lambda _, error: message_lines("INCOMING", *error.message) if getattr(error, "message", None) else []}
 
 
 def shown_name(name):

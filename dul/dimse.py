@@ -193,7 +193,12 @@ class EchoService(object):
         for pdv in pdvs:
             command = self.add(pdv)
             if command is not None:
-                yield Echo(pdv.context_id, command, self.maximum_length)
+                try:
+                    echo = Echo(pdv.context_id, command, self.maximum_length)
+                except MessageError as error:
+                    error.message = pdv.context_id, command
+                    raise
+                yield echo
 
     def add(self, pdv):
         """Add a fragment (PS3.8 Annex E). Returns the command set that it completes, as bytes, or None.
