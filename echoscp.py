@@ -441,7 +441,7 @@ class MessageError(PeerError):
     :ivar message: (presentation context ID, command set as bytes) where there is a whole one
     """
 
-    message = None
+    message = ()    # type: tuple
 
 
 class Rejected(PeerError):
@@ -949,27 +949,11 @@ class Term(object):
         return self.name
 
 
-class Action(object):
-    """One of the 28 actions of PS3.8 Tables 9-6 to 9-9.
-
-    :param next_states: two states; the same twice but for AE-6 (acceptable, not acceptable) and AR-8 (association
-        requestor, association acceptor)
-    :param artim: for each of them START, STOP, or None where the action leaves the ARTIM timer alone
-    :param needs: how much it needs of the PDU that led to it: HEADER (the rest is skipped) or WHOLE; None where no PDU
-        leads to it
-    """
-
-    __slots__ = ("name", "next_states", "artim", "needs", "meaning")
-
-    def __init__(self, name, next_states, artim, needs, meaning):
-        self.name = name
-        self.next_states = next_states
-        self.artim = artim
-        self.needs = needs
-        self.meaning = meaning
-
-    def __repr__(self):
-        return self.name
+# One of the 28 actions of PS3.8 Tables 9-6 to 9-9: its name; its two next states, which are the same but for AE-6
+# (acceptable, not acceptable) and AR-8 (association requestor, association acceptor); for each of them what becomes of the
+# ARTIM timer (START, STOP, or None); how much it needs of the PDU that led to it (HEADER: the rest is skipped; WHOLE; None
+# where no PDU leads to it); what it does.
+Action = collections.namedtuple("Action", "name next_states artim needs meaning")
 
 
 Sta1 = Term("Sta1", "idle")
@@ -1134,10 +1118,10 @@ class Machine(object):
             raise Undefined(state, event)
         self.state = action.next_states[branch]
         if self.trace:
-            self.moved(state, event, action)
+            self.moved(state, event, action.name)
         if action.artim is not UNTOUCHED and action.artim[branch]:
             self.artim(action.artim[branch])
-        self.METHODS[action](self, value)
+        self.METHODS[action.name](self, value)
 
     def moved(self, state, event, action):
         """A step from ``state`` to the present one."""
@@ -1540,7 +1524,7 @@ def _invalid(offset, field, found, due):
 #     CLOCK, (option, seconds): from now on receiving ends after so many seconds, and expired() is due; 0 seconds: never.
 # Facts:
 #     REQUESTED, Decision: an A-ASSOCIATE-RQ came. ACCEPTED, Decision: it is accepted. ECHOED, Echo: a C-ECHO-RQ is
-#     answered. MOVED, (state, event, action, next state): a step of the state machine, where ``trace`` asks for it.
+#     answered. MOVED, (state, event, name of the action, next state): a step of the state machine, where ``trace`` asks for it.
 # Facts of which each association has one, which ends it:
 #     REJECTED, Rejected. RELEASED, None. ABORTING, PeerError: this side aborts because of it. ABORTED, Aborted: the peer
 #     aborts. LOST, ConnectionLost. BARE, ConnectionLost: it ended without one byte from the peer. EXPIRED, Expired: ARTIM
@@ -1816,15 +1800,11 @@ class Association(Machine):
         self.end(ABORTING, error)
         self.send(encode_abort(error.abort))
 
-
-# The method of each action. The others belong to the requestor, or to a release that the requestor began.
-Association.METHODS = dict((ACTIONS[name], method) for name, method in (
-    ("AE-5", Association.ae_5), ("AE-6", Association.ae_6), ("AE-7", Association.ae_7), ("AE-8", Association.ae_8),
-    ("DT-1", Association.dt_1), ("DT-2", Association.dt_2), ("AR-1", Association.ar_1), ("AR-2", Association.ar_2),
-    ("AR-3", Association.ar_3), ("AR-4", Association.ar_4), ("AR-5", Association.ar_5), ("AR-6", Association.ar_6),
-    ("AR-7", Association.ar_7), ("AR-8", Association.ar_8), ("AR-10", Association.ar_10), ("AA-1", Association.aa_1),
-    ("AA-2", Association.aa_2), ("AA-3", Association.aa_3), ("AA-4", Association.aa_4), ("AA-5", Association.aa_5),
-    ("AA-6", Association.aa_6), ("AA-7", Association.aa_7), ("AA-8", Association.aa_8)))
+    # The other actions belong to the requestor, or to a release that the requestor began.
+    METHODS = {"AE-5": ae_5, "AE-6": ae_6, "AE-7": ae_7, "AE-8": ae_8, "DT-1": dt_1, "DT-2": dt_2, "AR-1": ar_1,
+               "AR-2": ar_2, "AR-3": ar_3, "AR-4": ar_4, "AR-5": ar_5, "AR-6": ar_6, "AR-7": ar_7, "AR-8": ar_8,
+               "AR-10": ar_10, "AA-1": aa_1, "AA-2": aa_2, "AA-3": aa_3, "AA-4": aa_4, "AA-5": aa_5, "AA-6": aa_6,
+               "AA-7": aa_7, "AA-8": aa_8}
 
 
 # ---- dul/compat.py --------------------------------------------------------------------------------------------------
@@ -1899,30 +1879,13 @@ def socket_pair():
 
 
 def waiter(socks):
-    """A function that blocks until one of these sockets can be read. One thread at a time may call it."""
-    poll = select.poll() if hasattr(select, "poll") else None       # Windows has none
-    for sock in socks if poll else ():
+    """A function that blocks until one of these sockets can be read; for one thread at a time."""
+    if not hasattr(select, "poll"):     # Windows
+        return lambda: select.select(socks, [], [])
+    poll = select.poll()
+    for sock in socks:
         poll.register(sock.fileno(), select.POLLIN)
-
-    def wait():
-        """Block."""
-        try:
-            if poll:
-                poll.poll()
-            else:
-                select.select(socks, [], [])
-        except select.error as error:
-            if error.args[0] not in INTERRUPTED:
-                raise
-    return wait
-
-
-def forget_thread():
-    """What threading keeps of a thread that it did not start, if something asked it for the current thread.
-
-    Python 3.13 and later do that by themselves.
-    """
-    getattr(threading, "_active", {}).pop(get_ident(), None)
+    return poll.poll
 
 
 def timeout_of(sock):
@@ -2435,10 +2398,10 @@ class Admission(object):
         First those whose association is over, then those that have sent nothing, then those in the middle of their
         A-ASSOCIATE-RQ; of these the oldest. An association is never closed. Returns whether one was found.
         """
-        candidates = [(_rank(each), each.number, each) for each in self.all()
-                      if not each.evicted and not each.association.associated]
+        candidates = [(not each.association.closing, each.reader.progress() != "", each.number, each)
+                      for each in self.all() if not each.evicted and not each.association.associated]
         if candidates:
-            connection = min(candidates)[2]
+            connection = min(candidates)[3]
             connection.evicted = True
             connection.transport.interrupt()
         return bool(candidates)
@@ -2449,12 +2412,6 @@ class Admission(object):
         idle = max([now - each.active for each in self.all() if each.admitted] or [0.0])
         return "%s open, the oldest idle for %s: -td ends idle ones" % (
             counted(self.established, "association") + (" is" if self.established == 1 else " are"), duration(idle))
-
-
-def _rank(connection):
-    if connection.association.closing:
-        return 0
-    return 2 if connection.reader.progress() else 1
 
 
 def duration(seconds):
@@ -2603,7 +2560,7 @@ def message_lines(direction, context_id, data):
 LINES = {CONNECTED: lambda connection, _: ["Connection %d from %s" % (connection.number, connection.peer)],
          MOVED: lambda _, step: ["%s + %s -> %s -> %s" % step], RECEIVING: receiving_lines, SENDING: sending_lines,
          REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines,
-         ABORTING: lambda _, error: message_lines("INCOMING", *error.message) if getattr(error, "message", None) else []}
+         ABORTING: lambda _, error: message_lines("INCOMING", *error.message) if getattr(error, "message", ()) else []}
 
 
 def shown_name(name):
@@ -3272,7 +3229,8 @@ class HandlerThreads(object):
         except Exception:  # no memory for the least thing: one thread less, and serve_forever() starts another
             pass
         finally:
-            forget_thread()
+            # what threading keeps of a thread that it did not start; Python 3.13 and later drop that by themselves
+            getattr(threading, "_active", {}).pop(get_ident(), None)
             with self.lock:
                 self.idle -= idle
                 self.threads -= 1
@@ -3285,8 +3243,8 @@ class HandlerThreads(object):
             while not server.stopping:
                 try:
                     return server.get_request()
-                except (socket.error, MemoryError) as error:
-                    code = getattr(error, "errno", None)
+                except (socket.error, select.error, MemoryError) as error:
+                    code = error.args[0] if error.args else None
                     if code in NOT_NOW:
                         self.wait()
                     elif not server.stopping and code not in INTERRUPTED and code != errno.ECONNABORTED:
@@ -3927,12 +3885,16 @@ def serve(chosen, listener):
                             **settings)
     except (socket.error, OSError) as error:
         set_up_log(chosen)
-        log_line(CRITICAL, "cannot listen on port %d: %s%s" % (
+        Log(None).line(CRITICAL, "cannot listen on port %d: %s%s" % (
             chosen["port"], error.strerror or error, ADVICE.get(error.errno, "")))
         sys.exit(FAILURE)
     set_up_log(chosen)
     learn_uid_names()
-    writer = write_in_a_thread(server.log)
+    try:
+        writer = LogWriter()
+        server.log.put = writer.put
+    except (ThreadError, RuntimeError):     # no thread for it: lines are written where they happen
+        writer = None
     server.log.line(DEBUG, "Listening on port %d (%s) as %s" % (
         chosen["port"], "IPv4" if server.socket.family == socket.AF_INET else "IPv6 and IPv4", server.settings.ae_title))
     received = []
@@ -3977,14 +3939,8 @@ def set_up_log(chosen):
         logger.addHandler(handler)
         logger.propagate = False
         logger.setLevel(log_level(chosen) or WARNING)
-    log_line(DEBUG, "$%s v%s" % (PROGRAM, VERSION))
-    log_line(DEBUG, "")
-
-
-def log_line(level, text):
-    """Log a line before there is a server."""
-    if enabled(level):
-        hand_over(new_record(level, text, dict(NO_PEER, text=text)))
+    for line in ("$%s v%s" % (PROGRAM, VERSION), ""):
+        Log(None).line(DEBUG, line)
 
 
 def log_by_file(name, level):
@@ -4007,16 +3963,6 @@ def log_by_file(name, level):
         raise UsageError("option -lc: %s cannot be used: %s" % (quoted(name), escaped(reason)))
     if level is not None:
         logging.getLogger(LOGGER).setLevel(level)
-
-
-def write_in_a_thread(log):
-    """Have the log written by a thread of its own. Returns the LogWriter; None where there is no thread for it."""
-    try:
-        writer = LogWriter()
-        log.put = writer.put
-        return writer
-    except (ThreadError, RuntimeError):
-        return None
 
 
 def learn_uid_names():

@@ -9,7 +9,7 @@ Effects:
     CLOCK, (option, seconds): from now on receiving ends after so many seconds, and expired() is due; 0 seconds: never.
 Facts:
     REQUESTED, Decision: an A-ASSOCIATE-RQ came. ACCEPTED, Decision: it is accepted. ECHOED, Echo: a C-ECHO-RQ is
-    answered. MOVED, (state, event, action, next state): a step of the state machine, where ``trace`` asks for it.
+    answered. MOVED, (state, event, name of the action, next state): a step of the state machine, where ``trace`` asks for it.
 Facts of which each association has one, which ends it:
     REJECTED, Rejected. RELEASED, None. ABORTING, PeerError: this side aborts because of it. ABORTED, Aborted: the peer
     aborts. LOST, ConnectionLost. BARE, ConnectionLost: it ended without one byte from the peer. EXPIRED, Expired: ARTIM
@@ -22,7 +22,7 @@ from dul.codes import (
 from dul.dimse import EchoService
 from dul.errors import Aborted, ClosedHere, Expired, InvalidPDU, MessageError, Rejected, UnexpectedPDU
 from dul.fsm import (
-    ACTIONS, FIRST, HEADER, SECOND, START, Evt3, Evt4, Evt5, Evt6, Evt7, Evt8, Evt9, Evt10, Evt11, Evt12, Evt13,
+    FIRST, HEADER, SECOND, START, Evt3, Evt4, Evt5, Evt6, Evt7, Evt8, Evt9, Evt10, Evt11, Evt12, Evt13,
     Evt14, Evt15, Evt16, Evt17, Evt18, Evt19, Machine)
 from dul.pdu import RELEASE_RP, RELEASE_RQ, decode_abort, encode_abort, encode_associate_rj, invalid_header
 from dul.words import PDU_NAMES
@@ -297,12 +297,8 @@ class Association(Machine):
         self.end(ABORTING, error)
         self.send(encode_abort(error.abort))
 
-
-# The method of each action. The others belong to the requestor, or to a release that the requestor began.
-Association.METHODS = dict((ACTIONS[name], method) for name, method in (
-    ("AE-5", Association.ae_5), ("AE-6", Association.ae_6), ("AE-7", Association.ae_7), ("AE-8", Association.ae_8),
-    ("DT-1", Association.dt_1), ("DT-2", Association.dt_2), ("AR-1", Association.ar_1), ("AR-2", Association.ar_2),
-    ("AR-3", Association.ar_3), ("AR-4", Association.ar_4), ("AR-5", Association.ar_5), ("AR-6", Association.ar_6),
-    ("AR-7", Association.ar_7), ("AR-8", Association.ar_8), ("AR-10", Association.ar_10), ("AA-1", Association.aa_1),
-    ("AA-2", Association.aa_2), ("AA-3", Association.aa_3), ("AA-4", Association.aa_4), ("AA-5", Association.aa_5),
-    ("AA-6", Association.aa_6), ("AA-7", Association.aa_7), ("AA-8", Association.aa_8)))
+    # The other actions belong to the requestor, or to a release that the requestor began.
+    METHODS = {"AE-5": ae_5, "AE-6": ae_6, "AE-7": ae_7, "AE-8": ae_8, "DT-1": dt_1, "DT-2": dt_2, "AR-1": ar_1,
+               "AR-2": ar_2, "AR-3": ar_3, "AR-4": ar_4, "AR-5": ar_5, "AR-6": ar_6, "AR-7": ar_7, "AR-8": ar_8,
+               "AR-10": ar_10, "AA-1": aa_1, "AA-2": aa_2, "AA-3": aa_3, "AA-4": aa_4, "AA-5": aa_5, "AA-6": aa_6,
+               "AA-7": aa_7, "AA-8": aa_8}

@@ -58,7 +58,7 @@ class MessageError(PeerError):
     :ivar message: (presentation context ID, command set as bytes) where there is a whole one
     """
 
-    message = None
+    message = ()    # type: tuple
 
 
 class Rejected(PeerError):

@@ -26,6 +26,7 @@ How it is used
 
 The requestor's cells are kept, because the table is checked whole against the standard.
 """
+import collections
 
 
 class Term(object):
@@ -45,27 +46,11 @@ class Term(object):
         return self.name
 
 
-class Action(object):
-    """One of the 28 actions of PS3.8 Tables 9-6 to 9-9.
-
-    :param next_states: two states; the same twice but for AE-6 (acceptable, not acceptable) and AR-8 (association
-        requestor, association acceptor)
-    :param artim: for each of them START, STOP, or None where the action leaves the ARTIM timer alone
-    :param needs: how much it needs of the PDU that led to it: HEADER (the rest is skipped) or WHOLE; None where no PDU
-        leads to it
-    """
-
-    __slots__ = ("name", "next_states", "artim", "needs", "meaning")
-
-    def __init__(self, name, next_states, artim, needs, meaning):
-        self.name = name
-        self.next_states = next_states
-        self.artim = artim
-        self.needs = needs
-        self.meaning = meaning
-
-    def __repr__(self):
-        return self.name
+# One of the 28 actions of PS3.8 Tables 9-6 to 9-9: its name; its two next states, which are the same but for AE-6
+# (acceptable, not acceptable) and AR-8 (association requestor, association acceptor); for each of them what becomes of the
+# ARTIM timer (START, STOP, or None); how much it needs of the PDU that led to it (HEADER: the rest is skipped; WHOLE; None
+# where no PDU leads to it); what it does.
+Action = collections.namedtuple("Action", "name next_states artim needs meaning")
 
 
 Sta1 = Term("Sta1", "idle")
@@ -230,10 +215,10 @@ class Machine(object):
             raise Undefined(state, event)
         self.state = action.next_states[branch]
         if self.trace:
-            self.moved(state, event, action)
+            self.moved(state, event, action.name)
         if action.artim is not UNTOUCHED and action.artim[branch]:
             self.artim(action.artim[branch])
-        self.METHODS[action](self, value)
+        self.METHODS[action.name](self, value)
 
     def moved(self, state, event, action):
         """A step from ``state`` to the present one."""
