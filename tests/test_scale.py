@@ -250,8 +250,13 @@ class Balanced(Quiet):
                                        stdout=log, stderr=log)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
-        wait_until(lambda: os.path.exists(self.control), "haproxy runs")
-        wait_until(lambda: self.checks() == ["L7OK", "L7OK"], "both have answered a check's C-ECHO")
+
+        def both_checked():
+            try:
+                return self.checks() == ["L7OK", "L7OK"]
+            except socket.error:    # haproxy does not listen there yet
+                return False
+        wait_until(both_checked, "haproxy runs, and both have answered a check's C-ECHO")
 
     def table(self):
         """haproxy's own table: a row for each host."""
