@@ -1838,6 +1838,7 @@ else:
         """Seconds since some fixed moment in the past."""
         return os.times()[4]
 
+
 def codes_of(*names):
     """The numbers of errors by their names; sockets of Windows have numbers of their own."""
     return tuple([getattr(errno, each) for name in names for each in (name, "WSA" + name) if hasattr(errno, each)])
@@ -1999,8 +2000,6 @@ class Transport(object):
         :raises ConnectionLost: where the connection is reset, or the network gone
         """
         while True:
-            if self.interrupted:
-                return b""
             left = RECEIVE_SLICE
             if self.deadline is not None:
                 left = self.deadline - monotonic()
@@ -2012,7 +2011,8 @@ class Transport(object):
                     self._arm(left)
                 return self.sock.recv(most)
             except socket.timeout:
-                pass
+                if self.interrupted:
+                    return b""
             except (socket.error, ValueError) as error:     # ValueError: closed meanwhile, on Python 2.7
                 if getattr(error, "errno", None) not in NOT_NOW + INTERRUPTED:
                     raise _lost(error)

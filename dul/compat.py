@@ -38,6 +38,7 @@ else:
         """Seconds since some fixed moment in the past."""
         return os.times()[4]
 
+
 def codes_of(*names):
     """The numbers of errors by their names; sockets of Windows have numbers of their own."""
     return tuple([getattr(errno, each) for name in names for each in (name, "WSA" + name) if hasattr(errno, each)])

@@ -48,8 +48,6 @@ class Transport(object):
         :raises ConnectionLost: where the connection is reset, or the network gone
         """
         while True:
-            if self.interrupted:
-                return b""
             left = RECEIVE_SLICE
             if self.deadline is not None:
                 left = self.deadline - monotonic()
@@ -61,7 +59,8 @@ class Transport(object):
                     self._arm(left)
                 return self.sock.recv(most)
             except socket.timeout:
-                pass
+                if self.interrupted:
+                    return b""
             except (socket.error, ValueError) as error:     # ValueError: closed meanwhile, on Python 2.7
                 if getattr(error, "errno", None) not in NOT_NOW + INTERRUPTED:
                     raise _lost(error)
