@@ -697,7 +697,8 @@ class ItemReader(object):
 
         :raises InvalidPDU: unless there are four bytes, one 30H and at least one 40H
         """
-        name, section, found = "Presentation Context", "9.3.2.2", {ABSTRACT_SYNTAX: [], TRANSFER_SYNTAX: []}
+        name, section = "Presentation Context", "9.3.2.2"
+        found = {ABSTRACT_SYNTAX: [], TRANSFER_SYNTAX: []}      # type: dict
         if end - start < 4:
             raise self.invalid(start - 2, "Item-length of " + name, section, "%d" % (end - start), "at least 4")
         for item_type, body, after in self.items(start + 4, end, name, section):
@@ -903,7 +904,8 @@ def decode_p_data(data):
 
     :raises InvalidPDU: unless one PDV or more, and not more than MOST_ITEMS, fill it exactly
     """
-    pdvs, offset, end, name = [], HEADER_LENGTH, len(data), PDU_NAMES[P_DATA_TF]
+    pdvs = []       # type: list
+    offset, end, name = HEADER_LENGTH, len(data), PDU_NAMES[P_DATA_TF]
     while offset < end:
         if len(pdvs) == MOST_ITEMS:
             raise InvalidPDU(name, offset, "number of PDV items", "9.3.5", "more than %d" % MOST_ITEMS,
@@ -1296,7 +1298,8 @@ def answer(proposed, transfer_syntaxes):
 
 def _some(uids, noun):
     """The names of the first few different UIDs, and how many of the list are not named."""
-    names, named, more = [], set(), 0
+    names = []      # type: list
+    named, more = set(), 0
     for uid in uids:
         if uid not in named:
             if len(names) == NAMES_SHOWN:
@@ -2979,7 +2982,7 @@ def level_of(kind, value):
     if kind is LOST and value.echoes and not value.progress:
         return INFO         # it has its echo, and does not care for a release: many monitors are like that
     if isinstance(value, InvalidPDU) and value.opening and is_proxy_check(value.data):
-        return INFO
+        return INFO         # a load balancer's own health check
     return WARNING
 
 
@@ -3038,7 +3041,7 @@ class LogWriter(object):
 
     def __init__(self):
         self.changed = threading.Condition(threading.Lock())
-        self.records = collections.deque()
+        self.records = collections.deque()      # type: collections.deque
         self.dropped = 0
         self.busy = False
         start_new_thread(self.run, ())
@@ -3407,8 +3410,8 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         elif not host and socket.has_ipv6 and hasattr(socket, "IPV6_V6ONLY") and hasattr(socket, "IPPROTO_IPV6"):
             addresses = [(socket.AF_INET6, ("::", port)), (socket.AF_INET, ("0.0.0.0", port))]
         else:
-            addresses = [(found[0], found[4]) for found in socket.getaddrinfo(
-                host or "0.0.0.0", port, socket.AF_UNSPEC, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)][:1]
+            found = socket.getaddrinfo(host or "0.0.0.0", port, socket.AF_UNSPEC, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)
+            addresses = [(found[0][0], found[0][4])]    # type: ignore[list-item]
         for self.address_family, address in addresses:
             try:
                 return socketserver.ThreadingTCPServer.__init__(self, address, Connection)
@@ -3427,7 +3430,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     def address(self):
         """(host, port) that a peer on this host can connect to."""
         host, port = self.server_address[:2]
-        return {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}.get(host, host), port
+        return ("127.0.0.1" if host in ("0.0.0.0", "::") else host), port
 
     def summary(self):
         """What happened so far, in one line."""
@@ -3719,7 +3722,8 @@ class UsageError(Exception):
 
 def read_options(lines):
     """({spelling: long form} of all options, long forms of those that take a value)."""
-    spellings, with_value = {}, set()
+    spellings = {}      # type: dict
+    with_value = set()
     for words in [line.split() for line in lines.splitlines() if line[:12].strip()[:1] == "-"]:
         names = [word for word in words[:2] if word.startswith("-")]
         spellings.update((name, names[-1]) for name in names)
@@ -3988,7 +3992,7 @@ def log_level(chosen):
     for option, level in (("--quiet", SILENT), ("--verbose", INFO), ("--debug", DEBUG)):
         if option in chosen:
             return level
-    return LEVELS_BY_NAME.get(chosen.get("--log-level"))
+    return LEVELS_BY_NAME.get(chosen.get("--log-level", ""))
 
 
 def set_up_log(chosen):
@@ -3998,7 +4002,7 @@ def set_up_log(chosen):
     logger = logging.getLogger(LOGGER)
     if "--log-config" not in chosen:
         handler = logging.Handler()
-        handler.emit = lambda record: write(2, handler.format(record) + "\n")
+        setattr(handler, "emit", lambda record: write(2, handler.format(record) + "\n"))
         handler.setFormatter(logging.Formatter(LINE_FORMAT))
         logger.addHandler(handler)
         logger.propagate = False

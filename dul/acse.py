@@ -141,7 +141,8 @@ def answer(proposed, transfer_syntaxes):
 
 def _some(uids, noun):
     """The names of the first few different UIDs, and how many of the list are not named."""
-    names, named, more = [], set(), 0
+    names = []      # type: list
+    named, more = set(), 0
     for uid in uids:
         if uid not in named:
             if len(names) == NAMES_SHOWN:

@@ -110,7 +110,7 @@ def log_level(chosen):
     for option, level in (("--quiet", SILENT), ("--verbose", INFO), ("--debug", DEBUG)):
         if option in chosen:
             return level
-    return LEVELS_BY_NAME.get(chosen.get("--log-level"))
+    return LEVELS_BY_NAME.get(chosen.get("--log-level", ""))
 
 
 def set_up_log(chosen):
@@ -120,7 +120,7 @@ def set_up_log(chosen):
     logger = logging.getLogger(LOGGER)
     if "--log-config" not in chosen:
         handler = logging.Handler()
-        handler.emit = lambda record: write(2, handler.format(record) + "\n")
+        setattr(handler, "emit", lambda record: write(2, handler.format(record) + "\n"))
         handler.setFormatter(logging.Formatter(LINE_FORMAT))
         logger.addHandler(handler)
         logger.propagate = False

@@ -111,7 +111,8 @@ class ItemReader(object):
 
         :raises InvalidPDU: unless there are four bytes, one 30H and at least one 40H
         """
-        name, section, found = "Presentation Context", "9.3.2.2", {ABSTRACT_SYNTAX: [], TRANSFER_SYNTAX: []}
+        name, section = "Presentation Context", "9.3.2.2"
+        found = {ABSTRACT_SYNTAX: [], TRANSFER_SYNTAX: []}      # type: dict
         if end - start < 4:
             raise self.invalid(start - 2, "Item-length of " + name, section, "%d" % (end - start), "at least 4")
         for item_type, body, after in self.items(start + 4, end, name, section):

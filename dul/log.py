@@ -42,7 +42,7 @@ def level_of(kind, value):
     if kind is LOST and value.echoes and not value.progress:
         return INFO         # it has its echo, and does not care for a release: many monitors are like that
     if isinstance(value, InvalidPDU) and value.opening and is_proxy_check(value.data):
-        return INFO
+        return INFO         # a load balancer's own health check
     return WARNING
 
 
@@ -101,7 +101,7 @@ class LogWriter(object):
 
     def __init__(self):
         self.changed = threading.Condition(threading.Lock())
-        self.records = collections.deque()
+        self.records = collections.deque()      # type: collections.deque
         self.dropped = 0
         self.busy = False
         start_new_thread(self.run, ())

@@ -58,7 +58,8 @@ class UsageError(Exception):
 
 def read_options(lines):
     """({spelling: long form} of all options, long forms of those that take a value)."""
-    spellings, with_value = {}, set()
+    spellings = {}      # type: dict
+    with_value = set()
     for words in [line.split() for line in lines.splitlines() if line[:12].strip()[:1] == "-"]:
         names = [word for word in words[:2] if word.startswith("-")]
         spellings.update((name, names[-1]) for name in names)

@@ -152,7 +152,8 @@ def decode_p_data(data):
 
     :raises InvalidPDU: unless one PDV or more, and not more than MOST_ITEMS, fill it exactly
     """
-    pdvs, offset, end, name = [], HEADER_LENGTH, len(data), PDU_NAMES[P_DATA_TF]
+    pdvs = []       # type: list
+    offset, end, name = HEADER_LENGTH, len(data), PDU_NAMES[P_DATA_TF]
     while offset < end:
         if len(pdvs) == MOST_ITEMS:
             raise InvalidPDU(name, offset, "number of PDV items", "9.3.5", "more than %d" % MOST_ITEMS,

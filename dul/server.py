@@ -84,8 +84,8 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         elif not host and socket.has_ipv6 and hasattr(socket, "IPV6_V6ONLY") and hasattr(socket, "IPPROTO_IPV6"):
             addresses = [(socket.AF_INET6, ("::", port)), (socket.AF_INET, ("0.0.0.0", port))]
         else:
-            addresses = [(found[0], found[4]) for found in socket.getaddrinfo(
-                host or "0.0.0.0", port, socket.AF_UNSPEC, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)][:1]
+            found = socket.getaddrinfo(host or "0.0.0.0", port, socket.AF_UNSPEC, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)
+            addresses = [(found[0][0], found[0][4])]    # type: ignore[list-item]
         for self.address_family, address in addresses:
             try:
                 return socketserver.ThreadingTCPServer.__init__(self, address, Connection)
@@ -104,7 +104,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     def address(self):
         """(host, port) that a peer on this host can connect to."""
         host, port = self.server_address[:2]
-        return {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}.get(host, host), port
+        return ("127.0.0.1" if host in ("0.0.0.0", "::") else host), port
 
     def summary(self):
         """What happened so far, in one line."""
