@@ -59,40 +59,75 @@ class StateMachine(object):
                 checked += 1
                 if due is None:
                     self.assertFalse(machine.allows(which))
-                    with self.assertRaises(self.dul.Undefined) as caught:
-                        machine.action(which)
-                    self.assertIn("Evt%d" % event, str(caught.exception))
-                    self.assertIs(machine.state, self.dul.STATES[state - 1])
+                    for ask in (machine.action, machine.step):
+                        with self.assertRaises(self.dul.Undefined) as caught:
+                            ask(which)
+                        self.assertTrue(str(caught.exception).startswith("Evt%d (" % event))
+                        self.assertIn(" has no cell in Sta%d (" % state, str(caught.exception))
+                        self.assertIs(machine.state, self.dul.STATES[state - 1])
                     continue
                 filled += 1
                 self.assertTrue(machine.allows(which))
                 action = machine.action(which)
-                self.assertEqual((action.name, [each.name for each in action.next_states]), due, (event, state))
+                self.assertIs(machine.state, self.dul.STATES[state - 1])
+                self.assertEqual((action.name, repr(action)), (due[0], due[0]))
+                self.assertEqual([each.name for each in action.next_states], (due[1] * 2)[:2], (event, state))
                 for branch, following in enumerate(action.next_states):
                     machine = self.machine(state)
-                    machine.enter(action, branch)
+                    self.assertIs(machine.step(which, branch), action)
                     self.assertIs(machine.state, following)
-                    self.assertEqual(machine.over, following.name == "Sta1")
+                machine = self.machine(state)
+                machine.step(which)
+                self.assertEqual(machine.state.name, due[1][-1])    # an acceptor in AR-8; in AE-6 what is not acceptable
         self.assertEqual((checked, filled), (247, 123))
 
     def test_names_are_the_standards_in_its_order(self):
         self.assertEqual([state.name for state in self.dul.STATES], ["Sta%d" % n for n in range(1, 14)])
         self.assertEqual([event.name for event in self.dul.EVENTS], ["Evt%d" % n for n in range(1, 20)])
-        self.assertEqual(len(self.dul.ACTIONS), 28)
+        self.assertEqual([repr(each) for each in self.dul.STATES[:2] + self.dul.EVENTS[:2]], ["Sta1", "Sta2", "Evt1", "Evt2"])
+        self.assertEqual(sorted(self.dul.ACTIONS), sorted(
+            ["AE-%d" % n for n in range(1, 9)] + ["DT-1", "DT-2"] + ["AR-%d" % n for n in range(1, 11)]
+            + ["AA-%d" % n for n in range(1, 9)]))
+        self.assertEqual((self.dul.FIRST, self.dul.SECOND), (0, 1))
+
+    def test_each_state_event_and_action_says_what_it_means(self):
+        meanings = [each.meaning for each in self.dul.STATES + self.dul.EVENTS]
+        self.assertEqual(len(set(meanings)), 13 + 19)
+        self.assertTrue(all(each.meaning for each in self.dul.ACTIONS.values()))
 
     def test_only_ae_6_and_ar_8_have_two_next_states(self):
-        two = sorted(name for name, action in self.dul.ACTIONS.items() if len(action.next_states) == 2)
+        two = sorted(name for name, action in self.dul.ACTIONS.items() if len(set(action.next_states)) == 2)
         self.assertEqual(two, ["AE-6", "AR-8"])
 
     def test_artim_starts_and_stops_where_the_standard_says(self):
         for name, action in self.dul.ACTIONS.items():
-            self.assertEqual(action.artim, ARTIM.get(name, (None,) * len(action.next_states)), name)
-            machine = self.machine(1)
-            self.assertEqual(tuple(machine.enter(action, n) for n in range(len(action.next_states))), action.artim)
+            self.assertEqual(action.artim, (ARTIM.get(name, (None,)) * 2)[:2], name)
+        self.assertEqual((self.dul.START, self.dul.STOP), ("start", "stop"))
 
-    def test_aborting_actions_are_carried_out_on_the_header(self):
-        at_once = sorted(name for name, action in self.dul.ACTIONS.items() if action.needs == self.dul.HEADER)
-        self.assertEqual(at_once, ["AA-1", "AA-7", "AA-8"])
+    def test_artim_runs_in_sta2_and_sta13_alone(self):
+        for event in ACCEPTOR_EVENTS:
+            for state in range(1, 14):
+                machine = self.machine(state)
+                if machine.allows(self.dul.EVENTS[event - 1]):
+                    action, runs = machine.action(self.dul.EVENTS[event - 1]), state in (2, 13)
+                    for following, timer in zip(action.next_states, action.artim):
+                        after = {"start": True, "stop": False, None: runs}[timer]
+                        # AA-3 and AA-4 close where it does not run; AA-6 and AA-7 leave it running in Sta13
+                        self.assertEqual(after, following.name in ("Sta2", "Sta13"), (event, state))
+
+    def test_actions_that_need_no_more_than_the_header_are_the_aborting_and_the_ignoring_ones(self):
+        needs = {}
+        for name, action in self.dul.ACTIONS.items():
+            needs.setdefault(action.needs, []).append(name)
+        self.assertEqual(sorted(needs[self.dul.HEADER]), ["AA-1", "AA-6", "AA-7", "AA-8"])
+        for event in (3, 4, 6, 10, 12, 13, 16):     # a PDU arrived
+            for state in range(1, 14):
+                due = cell(event, state)
+                if due:
+                    self.assertIn(self.dul.ACTIONS[due[0]].needs, (self.dul.HEADER, self.dul.WHOLE), due)
+        self.assertEqual(sorted(needs[self.dul.WHOLE]), sorted(
+            set(cell(event, state)[0] for event in (3, 4, 6, 10, 12, 13, 16) for state in range(1, 14) if cell(event, state))
+            - set(needs[self.dul.HEADER])))
 
     def test_every_action_that_an_acceptor_can_come_to_is_a_method_of_association(self):
         for event in ACCEPTOR_EVENTS:
@@ -101,13 +136,14 @@ class StateMachine(object):
                 if due is not None:
                     self.assertTrue(callable(getattr(self.dul.Association, due[0].lower().replace("-", "_"))), due)
 
-    def test_an_echo_and_its_response_stay_in_sta6_alone(self):
-        staying = [number for number in range(1, 14) if self.machine(number).stays(self.dul.ECHO)]
-        self.assertEqual(staying, [6])
-        self.assertEqual([self.machine(6).action(event).name for event in self.dul.ECHO], ["DT-2", "DT-1"])
-
     def test_a_machine_begins_in_sta1(self):
         self.assertEqual(self.dul.Machine().state.name, "Sta1")
+
+    def test_what_a_state_means_for_its_owner(self):
+        for state in range(1, 14):
+            machine = self.machine(state)
+            self.assertEqual((machine.over, machine.associated, machine.closing),
+                             (state == 1, state not in (1, 2, 13), state == 13), state)
 
 
 both_forms(StateMachine)
