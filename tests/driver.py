@@ -11,7 +11,8 @@ class Driver(object):
 
     :param form: the form under test
     :param respond: whether an A-ASSOCIATE-RQ is answered at once
-    :param told: called with each (kind, value) that is no effect, before the next is looked at
+    :param told: called with (driver, kind, value) for all that is told: the facts of the association, and what a connection adds
+        to them (RECEIVING, SENDING)
     :ivar sent: bytes of each SEND
     :ivar facts: [(kind, value)] without SEND, CLOCK and MOVED
     :ivar clocks: [(option, seconds)]
@@ -38,17 +39,23 @@ class Driver(object):
             for kind, value in effects:
                 if kind == form.SEND:
                     self.sent.append(value)
+                    self.tell(form.SENDING, value)
                 elif kind == form.CLOCK:
                     self.clocks.append(value)
-                elif kind == form.MOVED:
-                    self.moves.append(value)
                 else:
-                    self.facts.append((kind, value))
-                if self.told and kind not in (form.SEND, form.CLOCK):
-                    self.told(kind, value)
+                    if kind == form.MOVED:
+                        self.moves.append(value)
+                    else:
+                        self.facts.append((kind, value))
+                    self.tell(kind, value)
             if association.undecided and self.respond:
                 association.respond()
         return self
+
+    def tell(self, kind, value):
+        """Pass it on."""
+        if self.told:
+            self.told(self, kind, value)
 
     @property
     def output(self):
@@ -83,6 +90,7 @@ class Driver(object):
             if len(self.buffer) < 6:
                 return False
             kind, length = struct.unpack(">BxI", self.buffer[:6])
+            self.tell(form.RECEIVING, (kind, length))
             how = association.header(kind, length, self.buffer)
             self.header = (kind, 6 + length)
             if how != form.READ:
