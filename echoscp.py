@@ -84,6 +84,7 @@ USER_IDENTITY_AC = 0x59
 HEADER_LENGTH = 6             # PDU-type, reserved, PDU-length (PS3.8 9.3.1)
 FIXED_LENGTH = 68             # PDU-length of an A-ASSOCIATE-RQ or -AC without its variable items (PS3.8 9.3.2)
 SHORT_LENGTH = 4              # PDU-length of RJ, RELEASE-RQ, RELEASE-RP and ABORT (PS3.8 9.3.4, 9.3.6 to 9.3.8)
+LARGEST_PDU = 0xFFFFFFFF      # the largest PDU-length that its four bytes can say
 PDV_OVERHEAD = 6              # Item-length, Presentation-context-ID, message control header (PS3.8 9.3.5.1)
 MINIMUM_MAXIMUM_LENGTH = 8    # the smallest Maximum Length that lets a fragment through: PDV_OVERHEAD and two bytes
 MOST_CONTEXTS = 128           # odd presentation context IDs from 1 to 255 (PS3.8 9.3.2.2)
@@ -91,7 +92,7 @@ AE_TITLE_LENGTH = 16          # PS3.8 9.3.2, PS3.5 6.2
 UID_LENGTH = 64               # characters at most (PS3.5 9)
 
 # Limits of this implementation; the standard has none
-LARGEST_RQ = 1024 * 1024      # PDU-length of an A-ASSOCIATE-RQ, in bytes
+LARGEST_RQ = 1024 * 1024      # PDU-length of an A-ASSOCIATE-RQ, in bytes; also of a P-DATA-TF where no limit is announced
 MOST_ITEMS = 10000            # items, sub-items and listed UIDs of one A-ASSOCIATE-RQ: bounds the memory that decoding takes
 LARGEST_COMMAND_SET = 64 * 1024   # bytes, reassembled
 CLOSING_SECONDS = 30          # ARTIM in Sta13 where -ta is 0: nothing is left to say, so the connection need not stay
@@ -202,24 +203,10 @@ def counted(number, noun):
 # The standard's words for its codes, and the names of UIDs.
 
 # PDUs, and their sections of PS3.8
-PDU_NAMES = {
-    A_ASSOCIATE_RQ: "A-ASSOCIATE-RQ",
-    A_ASSOCIATE_AC: "A-ASSOCIATE-AC",
-    A_ASSOCIATE_RJ: "A-ASSOCIATE-RJ",
-    P_DATA_TF: "P-DATA-TF",
-    A_RELEASE_RQ: "A-RELEASE-RQ",
-    A_RELEASE_RP: "A-RELEASE-RP",
-    A_ABORT: "A-ABORT",
-}
-PDU_SECTIONS = {  # of PS3.8
-    A_ASSOCIATE_RQ: "9.3.2",
-    A_ASSOCIATE_AC: "9.3.3",
-    A_ASSOCIATE_RJ: "9.3.4",
-    P_DATA_TF: "9.3.5",
-    A_RELEASE_RQ: "9.3.6",
-    A_RELEASE_RP: "9.3.7",
-    A_ABORT: "9.3.8",
-}
+PDU_NAMES = {A_ASSOCIATE_RQ: "A-ASSOCIATE-RQ", A_ASSOCIATE_AC: "A-ASSOCIATE-AC", A_ASSOCIATE_RJ: "A-ASSOCIATE-RJ",
+             P_DATA_TF: "P-DATA-TF", A_RELEASE_RQ: "A-RELEASE-RQ", A_RELEASE_RP: "A-RELEASE-RP", A_ABORT: "A-ABORT"}
+PDU_SECTIONS = {A_ASSOCIATE_RQ: "9.3.2", A_ASSOCIATE_AC: "9.3.3", A_ASSOCIATE_RJ: "9.3.4", P_DATA_TF: "9.3.5",
+                A_RELEASE_RQ: "9.3.6", A_RELEASE_RP: "9.3.7", A_ABORT: "9.3.8"}
 
 # Result/Reason of a presentation context (PS3.8 9.3.3.2)
 CONTEXT_RESULTS = {
@@ -369,8 +356,8 @@ def element_name(element):
 
 
 def command_name(field):
-    """``C-STORE-RQ``, or the number where it has no name."""
-    return COMMAND_NAMES.get(field, "command %04XH" % field)
+    """``C-STORE-RQ``, or the number where it has no name; None where there is no Command Field."""
+    return "(none)" if field is None else COMMAND_NAMES.get(field, "command %04XH" % field)
 
 
 def is_uid(data):
@@ -449,7 +436,12 @@ class UnexpectedPDU(PeerError):
 
 
 class MessageError(PeerError):
-    """A message that is not answered: the DIMSE service user aborts (Evt15). Argument: a sentence."""
+    """A message that is not answered: the DIMSE service user aborts (Evt15). Argument: a sentence.
+
+    :ivar message: (presentation context ID, command set as bytes) where there is a whole one
+    """
+
+    message = ()    # type: tuple
 
 
 class Rejected(PeerError):
@@ -530,10 +522,7 @@ IMPLICIT_ONLY = (IMPLICIT_LITTLE,)
 
 
 def prefer_local(byte_order):
-    """The order that prefers explicit VR in the byte order of the host.
-
-    :param byte_order: ``little`` or ``big``
-    """
+    """The order that prefers explicit VR in the byte order of the host. ``byte_order``: ``little`` or ``big``."""
     return PREFER_BIG if byte_order == "big" else PREFER_LITTLE
 
 
@@ -549,10 +538,7 @@ def check_title(title):
 
 
 def check_seconds(seconds):
-    """A timeout.
-
-    :raises ValueError: saying what is allowed, unless it is 0 (no limit) or more
-    """
+    """A timeout. Raises ValueError saying what is allowed, unless it is 0 (no limit) or more."""
     if not 0 <= seconds <= LONGEST_TIMEOUT:
         raise ValueError("0 (no limit) to %d seconds" % LONGEST_TIMEOUT)
     return seconds
@@ -638,10 +624,7 @@ def unpadded(data):
 
 
 def encode_item(item_type, body):
-    """A whole item.
-
-    :param body: at most 65535 bytes
-    """
+    """A whole item. ``body``: at most 65535 bytes."""
     return ITEM_HEADER.pack(item_type, len(body)) + body
 
 
@@ -680,10 +663,7 @@ class ItemReader(object):
             yield item_type, body, offset
 
     def tally(self, offset):
-        """Count one item more.
-
-        :raises InvalidPDU: where there are more than MOST_ITEMS
-        """
+        """Count one item more. Raises InvalidPDU where there are more than MOST_ITEMS."""
         self.count += 1
         if self.count > MOST_ITEMS:
             raise self.invalid(offset, "number of items", "9.3.2", "more than %d" % MOST_ITEMS, "at most %d" % MOST_ITEMS)
@@ -767,7 +747,7 @@ class ItemReader(object):
 #
 # All begin alike: byte 1 PDU-type, byte 2 reserved, bytes 3-6 PDU-length (big endian: bytes that follow). Byte numbers
 # in comments count from 1, as in the standard; offsets in errors count from 0. A header is judged once, by
-# check_header(), before the rest is read: decoders get whole PDUs of their type.
+# header_limits(), before the rest is read: decoders get whole PDUs of their type.
 
 PDU_HEADER = struct.Struct(">BxI")          # PDU-type, PDU-length
 _FIXED = struct.Struct(">H2x16s16s32x")     # Protocol-version, Called- and Calling-AE-title
@@ -778,23 +758,27 @@ RELEASE_RQ = _SHORT.pack(A_RELEASE_RQ, SHORT_LENGTH, 0, 0, 0, 0)    # 05H (PS3.8
 RELEASE_RP = _SHORT.pack(A_RELEASE_RP, SHORT_LENGTH, 0, 0, 0, 0)    # 06H (PS3.8 9.3.7)
 
 
-def check_header(pdu_type, length, maximum_length=0):
-    """Judge a PDU by its first six bytes alone, before any more of it is read.
+def header_limits(maximum_length):
+    """{PDU-type: (least, most) PDU-length}: what a PDU is judged by when no more than its header has been read.
 
     :param maximum_length: the PDU-length that a P-DATA-TF may have at most, in bytes; 0: no limit
-    :raises InvalidPDU: for an unknown PDU-type, and for a PDU-length that its type cannot have
     """
-    if pdu_type == P_DATA_TF:
-        least, most = PDV_OVERHEAD, maximum_length or length
-    elif pdu_type in (A_ASSOCIATE_RQ, A_ASSOCIATE_AC):
-        least, most = FIXED_LENGTH, LARGEST_RQ
-    elif pdu_type in PDU_NAMES:
-        least = most = SHORT_LENGTH
-    else:
-        raise InvalidPDU("PDU", 0, "PDU-type", "9.3.1", "%02XH" % pdu_type, "01H to 07H", ABORT_UNRECOGNIZED_PDU)
-    if not least <= length <= most:
-        due = "%d" % least if least == most else "at least %d" % least if length < least else "at most %d" % most
-        raise InvalidPDU(PDU_NAMES[pdu_type], 2, "PDU-length", PDU_SECTIONS[pdu_type], "%d" % length, due)
+    limits = dict.fromkeys(PDU_NAMES, (SHORT_LENGTH, SHORT_LENGTH))
+    limits[A_ASSOCIATE_RQ] = limits[A_ASSOCIATE_AC] = (FIXED_LENGTH, LARGEST_RQ)
+    limits[P_DATA_TF] = (PDV_OVERHEAD, maximum_length or LARGEST_PDU)
+    return limits
+
+
+def invalid_header(pdu_type, length, limits):
+    """The InvalidPDU for an unknown PDU-type, or for a PDU-length that its type cannot have.
+
+    :param limits: of header_limits()
+    """
+    if pdu_type not in limits:
+        return InvalidPDU("PDU", 0, "PDU-type", "9.3.1", "%02XH" % pdu_type, "01H to 07H", ABORT_UNRECOGNIZED_PDU)
+    least, most = limits[pdu_type]
+    due = "%d" % least if least == most else "at least %d" % least if length < least else "at most %d" % most
+    return InvalidPDU(PDU_NAMES[pdu_type], 2, "PDU-length", PDU_SECTIONS[pdu_type], "%d" % length, due)
 
 
 class AAssociateRQ(object):
@@ -862,10 +846,7 @@ def encode_associate_rj(reject):
 
 
 def encode_abort(abort):
-    """A-ABORT (07H, PS3.8 9.3.8): bytes 7-8 reserved, 9 Source, 10 Reason/Diag.
-
-    :param abort: (source, reason)
-    """
+    """A-ABORT (07H, PS3.8 9.3.8): bytes 7-8 reserved, 9 Source, 10 Reason/Diag. ``abort``: (source, reason)."""
     return _SHORT.pack(A_ABORT, SHORT_LENGTH, 0, 0, *abort)
 
 
@@ -939,54 +920,42 @@ def decode_p_data(data):
 #     (Evt7, Evt8), sends the C-ECHO-RSP (Evt9), agrees to a release (Evt14), and aborts where a message cannot be
 #     answered, a timeout of -td ends, or the server stops (Evt15).
 #
-#     An *action* is what is done about an event, and it leads to the next state. TABLE names one action for each event
-#     in each state. A blank cell is an event that cannot happen there; asking for it raises Undefined.
+#     An *action* is what is done about an event, and it leads to the next state. The table names one action for each
+#     event in each state. A blank cell is an event that cannot happen there; it raises Undefined.
 #
 #     The *ARTIM timer* (9.1.4) keeps a peer from holding a connection open without an association: it runs in Sta2 and
 #     Sta13 alone, and its expiry closes the connection.
 #
 # How it is used
-#     association.Association turns each thing that happens into an event and gives it to Machine.step(), which returns
-#     the action and goes to the next state; then it starts or stops ARTIM as the action says, and calls the method of the
-#     action's name (AE-6: ``ae_6``). An action that tells the local user may cause the user's own event, which takes the
-#     same way. Some actions need no more of a PDU than its header: they are carried out before the rest has arrived.
+#     association.Association, a Machine, turns each thing that happens into an event and gives it to handle(), which goes
+#     to the next state, starts or stops ARTIM as the action says, and calls the method of the action's name (AE-6:
+#     ``ae_6``). An action that tells the local user may cause the user's own event, which takes the same way. Some
+#     actions need no more of a PDU than its header: they are carried out before the rest has arrived.
 #
 # The requestor's cells are kept, because the table is checked whole against the standard.
 
 class Term(object):
-    """A state of PS3.8 Tables 9-1 to 9-5, or an event of Table 9-10: its name and what it means."""
+    """A state of PS3.8 Tables 9-1 to 9-5, or an event of Table 9-10: its name and what it means.
 
-    __slots__ = ("name", "meaning")
+    :ivar cells: of a state, {event: action}: its column of the table
+    """
+
+    __slots__ = ("name", "meaning", "cells")
 
     def __init__(self, name, meaning):
         self.name = name
         self.meaning = meaning
+        self.cells = {}
 
     def __repr__(self):
         return self.name
 
 
-class Action(object):
-    """One of the 28 actions of PS3.8 Tables 9-6 to 9-9.
-
-    :param next_states: two states; the same twice but for AE-6 (acceptable, not acceptable) and AR-8 (association
-        requestor, association acceptor)
-    :param artim: for each of them START, STOP, or None where the action leaves the ARTIM timer alone
-    :param needs: how much it needs of the PDU that led to it: HEADER (the rest is skipped) or WHOLE; None where no PDU
-        leads to it
-    """
-
-    __slots__ = ("name", "next_states", "artim", "needs", "meaning")
-
-    def __init__(self, name, next_states, artim, needs, meaning):
-        self.name = name
-        self.next_states = next_states
-        self.artim = artim
-        self.needs = needs
-        self.meaning = meaning
-
-    def __repr__(self):
-        return self.name
+# One of the 28 actions of PS3.8 Tables 9-6 to 9-9: its name; its two next states, which are the same but for AE-6
+# (acceptable, not acceptable) and AR-8 (association requestor, association acceptor); for each of them what becomes of the
+# ARTIM timer (START, STOP, or None); how much it needs of the PDU that led to it (HEADER: the rest is skipped; WHOLE; None
+# where no PDU leads to it); what it does.
+Action = collections.namedtuple("Action", "name next_states artim needs meaning")
 
 
 Sta1 = Term("Sta1", "idle")
@@ -1029,6 +998,7 @@ EVENTS = (Evt1, Evt2, Evt3, Evt4, Evt5, Evt6, Evt7, Evt8, Evt9, Evt10, Evt11, Ev
 START, STOP = "start", "stop"
 HEADER, WHOLE = "header", "whole"
 FIRST, SECOND = 0, 1        # which of an action's two next states
+UNTOUCHED = (None, None)    # the ARTIM timer, by most actions
 
 # PS3.8 Tables 9-6 to 9-9: action, next state, what becomes of the ARTIM timer, how much of the PDU it needs, effect.
 ACTION_LINES = """
@@ -1095,22 +1065,23 @@ def read_actions(lines, states):
         name, following, timer, needs, meaning = line.split(None, 4)
         following = [states[state] for state in (following.split("/") * 2)[:2]]
         timer = [words.get(word) for word in (timer.split("/") * 2)[:2]]
-        actions[name] = Action(name, tuple(following), tuple(timer), words.get(needs), meaning)
+        artim = tuple(timer) if any(timer) else UNTOUCHED
+        actions[name] = Action(name, tuple(following), artim, words.get(needs), meaning)
     return actions
 
 
 def read_table(lines, states, events, actions):
-    """{event: {state: action}} of TABLE_LINES; blank cells are absent."""
+    """Fill the cells of each state from TABLE_LINES; blank cells are absent."""
     rows = [line.split() for line in lines.strip().splitlines()]
-    table = {}
     for row in rows[1:]:
-        table[events[row[0]]] = dict((states[state], actions[name]) for state, name in zip(rows[0], row[1:]) if name != ".")
-    return table
+        for state, name in zip(rows[0], row[1:]):
+            if name != ".":
+                states[state].cells[events[row[0]]] = actions[name]
 
 
 STATES_BY_NAME = dict((state.name, state) for state in STATES)
 ACTIONS = read_actions(ACTION_LINES, STATES_BY_NAME)
-TABLE = read_table(TABLE_LINES, STATES_BY_NAME, dict((event.name, event) for event in EVENTS), ACTIONS)
+read_table(TABLE_LINES, STATES_BY_NAME, dict((event.name, event) for event in EVENTS), ACTIONS)
 
 
 class Undefined(Exception):
@@ -1122,36 +1093,47 @@ class Undefined(Exception):
 
 
 class Machine(object):
-    """The state of one association. It starts in Sta1 and is over when it is there again."""
+    """The state of one association, and the driver of the table. It starts in Sta1, and is over when it is there again.
 
-    __slots__ = ("state",)
+    A subclass has a method for each action that it can come to (METHODS), artim() for the timer, and moved().
 
-    def __init__(self):
+    :param trace: whether each step is told, by a call of moved()
+    """
+
+    __slots__ = ("state", "trace")
+    METHODS = {}        # type: dict
+
+    def __init__(self, trace):
         self.state = Sta1
+        self.trace = trace
 
-    def action(self, event):
-        """The action of this event in this state.
+    def handle(self, event, value=None, branch=SECOND):
+        """Do what the table says about an event: go to the next state, and carry out the action.
 
-        :raises Undefined: where the table has no cell
+        :param value: what came with the event; the action says of which type
+        :param branch: FIRST or SECOND where the action has two next states: AE-6 has FIRST for an acceptable request
+        :raises Undefined: where the table has no cell for it
         """
-        try:
-            return TABLE[event][self.state]
-        except KeyError:
-            raise Undefined(self.state, event)
-
-    def step(self, event, branch=SECOND):
-        """Go to the next state, and return the action that is due.
-
-        :param branch: FIRST or SECOND where the action has two next states: for AE-6 whether the request is acceptable
-        :raises Undefined: where the table has no cell
-        """
-        action = self.action(event)
+        state = self.state
+        action = state.cells.get(event)
+        if action is None:
+            raise Undefined(state, event)
         self.state = action.next_states[branch]
-        return action
+        if self.trace:
+            self.moved(state, event, action.name)
+        if action.artim is not UNTOUCHED and action.artim[branch]:
+            self.artim(action.artim[branch])
+        self.METHODS[action.name](self, value)
+
+    def moved(self, state, event, action):
+        """A step from ``state`` to the present one."""
+
+    def artim(self, what):
+        """START or STOP the ARTIM timer."""
 
     def allows(self, event):
         """Whether the table has a cell for this event now."""
-        return self.state in TABLE[event]
+        return event in self.state.cells
 
     @property
     def over(self):
@@ -1246,19 +1228,18 @@ class Negotiator(object):
     identity or anything else that this program does not know.
 
     :param settings: Settings
+    :ivar limits: of the PDU-lengths that are taken, see header_limits()
     """
 
-    __slots__ = ("settings", "remembered")
+    __slots__ = ("settings", "limits", "remembered")
 
     def __init__(self, settings):
         self.settings = settings
+        self.limits = header_limits(settings.maximum_length)
         self.remembered = {}
 
     def decide(self, data):
-        """The Decision on a whole A-ASSOCIATE-RQ.
-
-        :raises InvalidPDU: where it is broken
-        """
+        """The Decision on a whole A-ASSOCIATE-RQ. Raises InvalidPDU where it is broken."""
         decision = self.remembered.get(data)
         if decision is None:
             request = AAssociateRQ(data)
@@ -1358,10 +1339,7 @@ def encode_command(elements):
 
 
 def number_of(command, element):
-    """The value of an element of VR US.
-
-    :raises MessageError: where it is absent, or not two bytes long
-    """
+    """The value of an element of VR US. Raises MessageError where it is absent, or not two bytes long."""
     value = command.get(element)
     if value is None or len(value) != US.size:
         raise MessageError("command set: %s is %s, due: 2 bytes (PS3.7 E.1)" % (
@@ -1448,14 +1426,17 @@ class CommonEcho(object):
     :param response: its answer up to the Message ID
     """
 
-    __slots__ = ("data", "message_id", "pdus")
+    __slots__ = ("data", "pdus")
     sop_class, status = VERIFICATION, SUCCESS
 
     def __init__(self, data, response):
         self.data = data
-        message_id = data[68:70]
-        self.message_id = US.unpack(message_id)[0]
-        self.pdus = (response + message_id + _RSP_TAIL,)
+        self.pdus = (response + data[68:70] + _RSP_TAIL,)
+
+    @property
+    def message_id(self):
+        """0 to 65535."""
+        return US.unpack(self.data[68:70])[0]
 
 
 class EchoService(object):
@@ -1479,10 +1460,7 @@ class EchoService(object):
                 self.common[_COMMON_RQ[:10] + varying + _COMMON_RQ[11:68]] = _COMMON_RSP[:10] + varying + _COMMON_RSP[11:68]
 
     def decode(self, data):
-        """The PDVs of a whole P-DATA-TF, or the CommonEcho that it is.
-
-        :raises InvalidPDU: where it is broken
-        """
+        """The PDVs of a whole P-DATA-TF, or the CommonEcho that it is. Raises InvalidPDU where it is broken."""
         response = self.common.get(data[:68])
         if response is not None and self.context_id is None and data[70:] == _RQ_TAIL:
             return CommonEcho(data, response)
@@ -1500,7 +1478,12 @@ class EchoService(object):
         for pdv in pdvs:
             command = self.add(pdv)
             if command is not None:
-                yield Echo(pdv.context_id, command, self.maximum_length)
+                try:
+                    echo = Echo(pdv.context_id, command, self.maximum_length)
+                except MessageError as error:
+                    error.message = pdv.context_id, command
+                    raise
+                yield echo
 
     def add(self, pdv):
         """Add a fragment (PS3.8 Annex E). Returns the command set that it completes, as bytes, or None.
@@ -1543,7 +1526,7 @@ def _invalid(offset, field, found, due):
 #     CLOCK, (option, seconds): from now on receiving ends after so many seconds, and expired() is due; 0 seconds: never.
 # Facts:
 #     REQUESTED, Decision: an A-ASSOCIATE-RQ came. ACCEPTED, Decision: it is accepted. ECHOED, Echo: a C-ECHO-RQ is
-#     answered. MOVED, (state, event, action, next state): a step of the state machine, where ``trace`` asks for it.
+#     answered. MOVED, (state, event, name of the action, next state): a step of the state machine, where ``trace`` asks for it.
 # Facts of which each association has one, which ends it:
 #     REJECTED, Rejected. RELEASED, None. ABORTING, PeerError: this side aborts because of it. ABORTED, Aborted: the peer
 #     aborts. LOST, ConnectionLost. BARE, ConnectionLost: it ended without one byte from the peer. EXPIRED, Expired: ARTIM
@@ -1562,7 +1545,7 @@ EVENT_OF_PDU = {A_ASSOCIATE_AC: Evt3, A_ASSOCIATE_RJ: Evt4, A_ASSOCIATE_RQ: Evt6
                 A_RELEASE_RQ: Evt12, A_RELEASE_RP: Evt13, A_ABORT: Evt16}
 
 
-class Association(object):
+class Association(Machine):
     """The acceptor's side of one association.
 
     :param negotiator: Negotiator, which has the Settings
@@ -1572,15 +1555,14 @@ class Association(object):
     :ivar undecided: the Decision that respond() is due for, or None
     """
 
-    __slots__ = ("settings", "negotiator", "admit", "trace", "machine", "effects", "event", "undecided", "service", "clock",
-                 "echoes", "ended")
+    __slots__ = ("settings", "negotiator", "limits", "admit", "effects", "event", "undecided", "service", "clock", "echoes",
+                 "ended")
 
     def __init__(self, negotiator, admit, trace=False):
-        self.settings = negotiator.settings
+        Machine.__init__(self, trace)
+        self.settings, self.limits = negotiator.settings, negotiator.limits
         self.negotiator = negotiator
         self.admit = admit
-        self.trace = trace
-        self.machine = Machine()
         self.effects = []
         self.event = None           # of the PDU whose header was accepted
         self.undecided = None
@@ -1604,15 +1586,14 @@ class Association(object):
         :param length: its PDU-length
         :param data: what has arrived of it, for the error
         """
-        try:
-            check_header(pdu_type, length, self.settings.maximum_length)
-        except InvalidPDU as error:
-            lost = self.machine.closing or pdu_type in PDU_NAMES
-            self.invalid(error, data)
+        limits = self.limits.get(pdu_type)
+        if limits is None or not limits[0] <= length <= limits[1]:
+            lost = self.closing or limits is not None
+            self.invalid(invalid_header(pdu_type, length, self.limits), data)
             return DISCARD if lost else SEEK
         self.event = event = EVENT_OF_PDU[pdu_type]
-        if self.machine.action(event).needs is HEADER:
-            self.handle(event, UnexpectedPDU(PDU_NAMES[pdu_type], self.machine.state))
+        if self.state.cells[event].needs is HEADER:
+            self.handle(event, UnexpectedPDU(PDU_NAMES[pdu_type], self.state))
             return SKIP
         if length > LARGEST_RQ:     # a P-DATA-TF where we announced no limit
             self.handle(Evt15, MessageError("P-DATA-TF: PDU-length is %d, more than any C-ECHO-RQ needs" % length))
@@ -1626,13 +1607,11 @@ class Association(object):
             if event is Evt10:
                 value = self.service.decode(data)
             elif event is Evt6:
-                value = self.negotiator.decide(data)
+                return self.requested(self.negotiator.decide(data))
             elif event is Evt16:
                 value = Aborted(*decode_abort(data))
         except InvalidPDU as error:
             return self.invalid(error, data)
-        if event is Evt6:
-            return self.requested(value)
         self.handle(event, value)
 
     def invalid(self, error, data):
@@ -1662,7 +1641,7 @@ class Association(object):
 
     def lost(self, error):
         """The transport connection is closed (Evt17); ``error`` is a ConnectionLost."""
-        error.state, error.echoes = self.machine.state, self.echoes
+        error.state, error.echoes = self.state, self.echoes
         self.handle(Evt17, error)
 
     def expired(self, progress):
@@ -1671,12 +1650,12 @@ class Association(object):
         :param progress: what had arrived of the next PDU, in words
         """
         option, seconds = self.clock
-        error = Expired(option, seconds, self.machine.state, progress)
-        self.handle(Evt18 if self.machine.allows(Evt18) else Evt15, error)
+        error = Expired(option, seconds, self.state, progress)
+        self.handle(Evt18 if self.allows(Evt18) else Evt15, error)
 
     def abort(self, error):
         """The service user aborts for a reason (Evt15), if there is an association. Returns whether there was."""
-        if not self.machine.allows(Evt15):
+        if not self.allows(Evt15):
             return False
         self.undecided = None
         self.handle(Evt15, error)
@@ -1684,30 +1663,23 @@ class Association(object):
 
     def release(self):
         """The service user asks for the release (Evt11), if an association is established. Returns whether one was."""
-        if not self.machine.allows(Evt11):
+        if not self.allows(Evt11):
             return False
         self.handle(Evt11)
         return True
 
     # ---- the state machine
 
-    def handle(self, event, value=None, branch=SECOND):
-        """Carry out the table's action for an event.
+    def moved(self, state, event, action):
+        """A step of the state machine, from ``state`` to the present one."""
+        self.effects.append((MOVED, (state, event, action, self.state)))
 
-        :param value: what came with it; its action says of which type
-        :param branch: FIRST or SECOND, where the action has two next states; SECOND is an acceptor's in AR-8
-        :raises Undefined: where the table has no cell for it
-        """
-        machine, state = self.machine, self.machine.state
-        action = machine.step(event, branch)
-        if self.trace:
-            self.effects.append((MOVED, (state, event, action, machine.state)))
-        artim = action.artim[branch]
-        if artim is START:
+    def artim(self, what):
+        """START or STOP the ARTIM timer."""
+        if what is START:
             self.start_clock("-ta", self.settings.acse_timeout or CLOSING_SECONDS)
-        elif artim is STOP:
+        else:
             self.start_clock("", 0)
-        EFFECTS[action](self, value)
 
     def start_clock(self, option, seconds):
         """From now on, receiving ends after so many seconds (0: never), because of this option."""
@@ -1830,15 +1802,11 @@ class Association(object):
         self.end(ABORTING, error)
         self.send(encode_abort(error.abort))
 
-
-# The method of each action. The others belong to the requestor, or to a release that the requestor began.
-EFFECTS = dict((ACTIONS[name], method) for name, method in (
-    ("AE-5", Association.ae_5), ("AE-6", Association.ae_6), ("AE-7", Association.ae_7), ("AE-8", Association.ae_8),
-    ("DT-1", Association.dt_1), ("DT-2", Association.dt_2), ("AR-1", Association.ar_1), ("AR-2", Association.ar_2),
-    ("AR-3", Association.ar_3), ("AR-4", Association.ar_4), ("AR-5", Association.ar_5), ("AR-6", Association.ar_6),
-    ("AR-7", Association.ar_7), ("AR-8", Association.ar_8), ("AR-10", Association.ar_10), ("AA-1", Association.aa_1),
-    ("AA-2", Association.aa_2), ("AA-3", Association.aa_3), ("AA-4", Association.aa_4), ("AA-5", Association.aa_5),
-    ("AA-6", Association.aa_6), ("AA-7", Association.aa_7), ("AA-8", Association.aa_8)))
+    # The other actions belong to the requestor, or to a release that the requestor began.
+    METHODS = {"AE-5": ae_5, "AE-6": ae_6, "AE-7": ae_7, "AE-8": ae_8, "DT-1": dt_1, "DT-2": dt_2, "AR-1": ar_1,
+               "AR-2": ar_2, "AR-3": ar_3, "AR-4": ar_4, "AR-5": ar_5, "AR-6": ar_6, "AR-7": ar_7, "AR-8": ar_8,
+               "AR-10": ar_10, "AA-1": aa_1, "AA-2": aa_2, "AA-3": aa_3, "AA-4": aa_4, "AA-5": aa_5, "AA-6": aa_6,
+               "AA-7": aa_7, "AA-8": aa_8}
 
 
 # ---- dul/compat.py --------------------------------------------------------------------------------------------------
@@ -1913,39 +1881,24 @@ def socket_pair():
 
 
 def waiter(socks):
-    """A function that blocks until one of these sockets can be read. One thread at a time may call it."""
-    poll = select.poll() if hasattr(select, "poll") else None       # Windows has none
-    for sock in socks if poll else ():
+    """A function that blocks until one of these sockets can be read; for one thread at a time."""
+    if not hasattr(select, "poll"):     # Windows
+        return lambda: select.select(socks, [], [])
+    poll = select.poll()
+    for sock in socks:
         poll.register(sock.fileno(), select.POLLIN)
-
-    def wait():
-        """Block."""
-        try:
-            if poll:
-                poll.poll()
-            else:
-                select.select(socks, [], [])
-        except select.error as error:
-            if error.args[0] not in INTERRUPTED:
-                raise
-    return wait
+    return poll.poll
 
 
-def forget_thread():
-    """What threading keeps of a thread that it did not start, if something asked it for the current thread.
-
-    Python 3.13 and later do that by themselves.
-    """
-    getattr(threading, "_active", {}).pop(get_ident(), None)
-
-
-def is_blocking(sock):
-    """Whether the open file of a socket blocks; other processes may share it."""
+def timeout_of(sock):
+    """What settimeout() takes to leave a listening socket as it is now: its open file may be non-blocking for others."""
     try:
         import fcntl
-        return not fcntl.fcntl(sock.fileno(), fcntl.F_GETFL) & os.O_NONBLOCK
-    except ImportError:
-        return True
+        if sock.gettimeout() is None and fcntl.fcntl(sock.fileno(), fcntl.F_GETFL) & os.O_NONBLOCK:
+            return 0.0
+    except ImportError:     # Windows
+        pass
+    return sock.gettimeout()
 
 
 def raise_file_limit():
@@ -2070,23 +2023,23 @@ class Transport(object):
 
         :raises ConnectionLost: where the peer is gone, or has not taken all of it within the send limit
         """
-        deadline = None
+        deadline, cut = monotonic() + self.send_limit, not KERNEL_TIMEOUTS
         while data:
             try:
-                if not KERNEL_TIMEOUTS or deadline is not None:
-                    self._bound_send(deadline)
+                if cut:
+                    self._bound_send(deadline - monotonic())
                 data = data[self.sock.send(data):]
+                cut = cut or bool(data)
             except (socket.error, ValueError) as error:
                 code = getattr(error, "errno", None)
                 if isinstance(error, socket.timeout) or code in NOT_NOW:
                     raise ConnectionLost("the peer has not read what was sent to it for %g s" % self.send_limit)
                 if code not in INTERRUPTED:
                     raise _lost(error)
-            if data and deadline is None:
-                deadline = monotonic() + self.send_limit
+        if cut and KERNEL_TIMEOUTS:
+            set_timeout(self.sock, self.send_limit, sending=True)
 
-    def _bound_send(self, deadline):
-        left = self.send_limit if deadline is None else deadline - monotonic()
+    def _bound_send(self, left):
         if left <= 0:
             raise socket.timeout()
         set_timeout(self.sock, left, sending=True)
@@ -2149,10 +2102,7 @@ class PDUReader(object):
         self.arrived = 0        # bytes of it
 
     def header(self):
-        """(PDU-type, PDU-length) of the next PDU.
-
-        :raises ConnectionLost: at the end of the stream
-        """
+        """(PDU-type, PDU-length) of the next PDU. Raises ConnectionLost at the end of the stream."""
         while len(self.buffer) < HEADER_LENGTH:
             if self.buffer:
                 self.acknowledge()
@@ -2162,20 +2112,14 @@ class PDUReader(object):
         return header
 
     def more(self, most):
-        """The next bytes that arrive, ``most`` at most.
-
-        :raises ConnectionLost: at the end of the stream
-        """
+        """The next bytes that arrive, ``most`` at most. Raises ConnectionLost at the end of the stream."""
         data = self.receive(most)
         if not data:
             raise ConnectionLost("connection closed by the peer")
         return data
 
     def pdu(self):
-        """The whole PDU whose header was read last.
-
-        :raises ConnectionLost: where the stream ends before it
-        """
+        """The whole PDU whose header was read last. Raises ConnectionLost where the stream ends before it."""
         buffer, total = self.buffer, HEADER_LENGTH + self.length
         if len(buffer) < total:
             buffer = self._gather(total)
@@ -2205,7 +2149,7 @@ class PDUReader(object):
             if found >= 0:
                 self.buffer, self.length = kept[found:], None
                 return
-            if how is not DISCARD and len(kept) >= left:
+            if how is not DISCARD and len(kept) >= left + (0 if how is SKIP else HEADER_LENGTH - 1):
                 break
             # the last bytes may be the first ones of an A-ABORT
             keep = 0 if how is SKIP else min(len(kept), HEADER_LENGTH - 1)
@@ -2238,8 +2182,6 @@ class Connection(socketserver.BaseRequestHandler, object):
 
     :ivar number: of the connection, from 1
     :ivar titles: (calling, called) AE title as text; empty until the A-ASSOCIATE-RQ
-    :ivar echoes: how many were answered
-    :ivar slowest: seconds that the slowest answer took, measured at debug alone
     :ivar active: when the last whole PDU came, on the monotonic clock
     :ivar evicted: whether the server needs its room
     """
@@ -2250,8 +2192,6 @@ class Connection(socketserver.BaseRequestHandler, object):
         self.transport = Transport(self.request, server.settings.acse_timeout or SEND_LIMIT)
         self.reader = PDUReader(self.transport.receive, self.transport.acknowledge)
         self.titles = ("", "")
-        self.echoes = 0
-        self.slowest = 0.0
         self.active = monotonic()
         self.admitted = self.evicted = False
         self.wish = None            # what on_event asked for: a method of Association
@@ -2266,7 +2206,7 @@ class Connection(socketserver.BaseRequestHandler, object):
             self.tell(CONNECTED, None)
             self.association.open()
             self.apply()
-            while not self.association.machine.over:
+            while not self.association.over:
                 self.step()
         except Undefined:
             self.server.fault("internal error, the connection is closed", self)
@@ -2290,9 +2230,8 @@ class Connection(socketserver.BaseRequestHandler, object):
                 data = reader.pdu()
                 self.active = monotonic()
                 association.pdu(data)
-                self.apply()
-            else:
-                self.apply()
+            self.apply()
+            if how is not READ:
                 reader.skip(how)
         except ConnectionLost as error:
             self.lost(error)
@@ -2320,18 +2259,18 @@ class Connection(socketserver.BaseRequestHandler, object):
             effects, association.effects = association.effects, []
             for kind, value in effects:
                 if kind is SEND:
-                    lost = lost or self.send(value)
+                    try:
+                        if association.trace:
+                            self.tell(SENDING, value)
+                        if lost is None:
+                            self.transport.send(value)
+                    except ConnectionLost as error:
+                        lost = error
                 elif kind is CLOCK:
                     self.transport.set_deadline(value[1])
-                elif kind is ECHOED:
-                    self.echoes += 1
-                    if self.watched:
-                        self.tell(kind, value)
-                else:
-                    if kind is REQUESTED:
-                        self.titles = value.titles
+                elif kind is not ECHOED or self.watched:
                     self.tell(kind, value)
-            if self.admitted and not association.machine.associated:
+            if self.admitted and not association.associated:
                 self.leave()
             if self.wish and self.wish(association):
                 self.wish = None
@@ -2340,19 +2279,10 @@ class Connection(socketserver.BaseRequestHandler, object):
         if lost:
             self.lost(lost)
 
-    def send(self, data):
-        """Send a PDU. Returns ConnectionLost where it could not be sent."""
-        try:
-            if self.association.trace:
-                self.tell(SENDING, data)
-            self.transport.send(data)
-            if self.association.trace:
-                self.slowest = max(self.slowest, monotonic() - self.active)
-        except ConnectionLost as error:
-            return error
-
     def tell(self, kind, value):
         """Pass a fact on to all that listen. They keep what they make of it; nothing comes back."""
+        if kind is REQUESTED:
+            self.titles = value.titles
         for listener in self.server.listeners:
             listener(self, kind, value)
 
@@ -2363,7 +2293,7 @@ class Connection(socketserver.BaseRequestHandler, object):
         admission = self.server.admission
         self.admitted = admission.admit()
         if not self.admitted:
-            self.server.log.pressure("full", admission.crowded())
+            self.server.log.pressure("associations", admission.crowded())
         return self.admitted
 
     def leave(self):
@@ -2470,10 +2400,10 @@ class Admission(object):
         First those whose association is over, then those that have sent nothing, then those in the middle of their
         A-ASSOCIATE-RQ; of these the oldest. An association is never closed. Returns whether one was found.
         """
-        candidates = [(_rank(each), each.number, each) for each in self.all()
-                      if not each.evicted and not each.association.machine.associated]
+        candidates = [(not each.association.closing, each.reader.progress() != "", each.number, each)
+                      for each in self.all() if not each.evicted and not each.association.associated]
         if candidates:
-            connection = min(candidates)[2]
+            connection = min(candidates)[3]
             connection.evicted = True
             connection.transport.interrupt()
         return bool(candidates)
@@ -2484,12 +2414,6 @@ class Admission(object):
         idle = max([now - each.active for each in self.all() if each.admitted] or [0.0])
         return "%s open, the oldest idle for %s: -td ends idle ones" % (
             counted(self.established, "association") + (" is" if self.established == 1 else " are"), duration(idle))
-
-
-def _rank(connection):
-    if connection.association.machine.closing:
-        return 0
-    return 2 if connection.reader.progress() else 1
 
 
 def duration(seconds):
@@ -2606,21 +2530,24 @@ def echo_lines(_, echo):
 
 
 def message_lines(direction, context_id, data):
-    """A DIMSE message by the names of its elements.
+    """A DIMSE message by the names of its elements; nothing where its command set cannot be read.
 
     :param direction: ``INCOMING`` or ``OUTGOING``
-    :param data: the command set of a C-ECHO-RQ or -RSP, as bytes
+    :param data: the command set, as bytes
     """
-    command = decode_command(data)
+    try:
+        command = decode_command(data)
+    except MessageError:
+        return []
     numbers = dict((element, US.unpack(value)[0]) for element, value in command.items() if len(value) == US.size)
-    lines = [begin("%s DIMSE MESSAGE" % direction), "Message Type: %s" % command_name(numbers[COMMAND_FIELD]),
+    lines = [begin("%s DIMSE MESSAGE" % direction), "Message Type: %s" % command_name(numbers.get(COMMAND_FIELD)),
              "Presentation Context ID: %d" % context_id]
     for element in (MESSAGE_ID, MESSAGE_ID_BEING_RESPONDED_TO):
         if element in numbers:
             lines.append("%s: %d" % (element_name(element).rsplit(" ", 1)[0], numbers[element]))
-    lines.append("Data Set: %s" % ("none" if numbers[COMMAND_DATA_SET_TYPE] == NO_DATA_SET else "present"))
+    lines.append("Data Set: %s" % ("none" if numbers.get(COMMAND_DATA_SET_TYPE) == NO_DATA_SET else "present"))
     if STATUS in numbers:
-        lines.append("DIMSE Status: %04XH, %s" % (numbers[STATUS], STATUS_NAMES[numbers[STATUS]]))
+        lines.append("DIMSE Status: %04XH, %s" % (numbers[STATUS], STATUS_NAMES.get(numbers[STATUS], "unknown")))
     for element, value in sorted(command.items()):
         shown = "%d bytes" % len(value)
         if element in UID_ELEMENTS:
@@ -2634,7 +2561,8 @@ def message_lines(direction, context_id, data):
 
 LINES = {CONNECTED: lambda connection, _: ["Connection %d from %s" % (connection.number, connection.peer)],
          MOVED: lambda _, step: ["%s + %s -> %s -> %s" % step], RECEIVING: receiving_lines, SENDING: sending_lines,
-         REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines}
+         REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines,
+         ABORTING: lambda _, error: message_lines("INCOMING", *error.message) if getattr(error, "message", ()) else []}
 
 
 def shown_name(name):
@@ -2770,11 +2698,11 @@ def protocol_of(data):
     return None
 
 
-def is_proxy_check(data):
-    """Whether this is the PROXY header of a load balancer's own health check, with nothing behind it."""
+def is_proxy_header(data):
+    """Whether this is a PROXY header with nothing behind it, as in a load balancer's own health check."""
     if data.startswith(PROXY_V2):
-        return data[12:13] == b"\x20" and len(data) == 16 + _uint16(data, 14)
-    return data.startswith(b"PROXY UNKNOWN") and data.endswith(b"\r\n") and data.count(b"\n") == 1
+        return len(data) >= 16 and len(data) == 16 + _uint16(data, 14)
+    return data.startswith(b"PROXY ") and data.endswith(b"\r\n") and data.count(b"\n") == 1
 
 
 def _tls(data):
@@ -2889,6 +2817,7 @@ def _shown(line):
 
 NOTICES = (CONNECTED, REQUESTED, ACCEPTED, REJECTED, ECHOED, RELEASED, ABORTED, ABORTING, LOST, BARE, EXPIRED, CLOSED)
 ENDS = (REJECTED, RELEASED, ABORTED, ABORTING, LOST, BARE, EXPIRED)
+P_DATA_START = struct.pack("B", P_DATA_TF)
 FAULTS = "faults"       # of this program, among the sums
 
 
@@ -2947,9 +2876,10 @@ class Sums(object):
         if kind in ENDS:
             self.add(EXPIRED if isinstance(value, Expired) else kind)
         elif kind is CLOSED:
-            self.add(ECHOED, connection.echoes)
+            self.add(ECHOED, connection.association.echoes)
+        elif kind is SENDING and value[:1] == P_DATA_START:
             with self.lock:
-                self.slowest = max(self.slowest, connection.slowest)
+                self.slowest = max(self.slowest, monotonic() - connection.active)
 
     def summary(self, admission):
         """All of it in one line."""
@@ -2993,8 +2923,6 @@ def level_of(kind, value):
         return DEBUG
     if kind is LOST and value.echoes and not value.progress:
         return INFO         # it has its echo, and does not care for a release: many monitors are like that
-    if isinstance(value, InvalidPDU) and value.opening and is_proxy_check(value.data):
-        return INFO         # a load balancer's own health check
     return WARNING
 
 
@@ -3123,6 +3051,7 @@ class Log(object):
     def __init__(self, admission):
         self.admission = admission
         self.limit = WarningLimit()
+        self.proxied = {}           # {number of a connection: InvalidPDU} of open ones that began with a PROXY header alone
         self.put = hand_over
         self.wake = lambda: None
 
@@ -3147,12 +3076,18 @@ class Log(object):
                 self.line(DEBUG, text, connection)
         if kind is ACCEPTED:
             self.line(INFO, WORDS[kind], connection)
+        elif kind is CLOSED and connection.number in self.proxied:
+            error = self.proxied.pop(connection.number)
+            more = connection.reader.arrived > len(error.data)      # else it was a load balancer's own health check
+            self.warn(connection, WARNING if more else INFO, explanation(error))
         elif kind is ECHOED and value.status != SUCCESS:
             status = value.status
             self.warn(connection, WARNING, "C-ECHO-RQ for %s, not for Verification: answered with status %04XH, %s "
                       "(PS3.7 9.1.5)" % (uid_name(value.sop_class), status, STATUS_NAMES[status]))
         elif kind is BARE:
             self.bare(connection, value)
+        elif isinstance(value, InvalidPDU) and value.opening and is_proxy_header(value.data):
+            self.proxied[connection.number] = value     # what it was is known when the connection is closed
         elif isinstance(value, PeerError):
             self.warn(connection, level_of(kind, value), explanation(value))
             if connection.association.trace and isinstance(value, InvalidPDU):
@@ -3306,7 +3241,8 @@ class HandlerThreads(object):
         except Exception:  # no memory for the least thing: one thread less, and serve_forever() starts another
             pass
         finally:
-            forget_thread()
+            # what threading keeps of a thread that it did not start; Python 3.13 and later drop that by themselves
+            getattr(threading, "_active", {}).pop(get_ident(), None)
             with self.lock:
                 self.idle -= idle
                 self.threads -= 1
@@ -3319,8 +3255,8 @@ class HandlerThreads(object):
             while not server.stopping:
                 try:
                     return server.get_request()
-                except (socket.error, MemoryError) as error:
-                    code = getattr(error, "errno", None)
+                except (socket.error, select.error, MemoryError) as error:
+                    code = error.args[0] if error.args else None
                     if code in NOT_NOW:
                         self.wait()
                     elif not server.stopping and code not in INTERRUPTED and code != errno.ECONNABORTED:
@@ -3378,7 +3314,8 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     :param max_associations: established at once; a further one is rejected (2, 3, 2)
     :param on_event: called with a Notice for each thing that happens, in the thread of the connection that it happens
         in; it must be quick. See ``help(Notice)``
-    :param listener: a socket that listens already, in place of ``host`` and ``port``; it is left as it was
+    :param listener: a socket that listens already, in place of ``host`` and ``port``; it stays open, and is left as it
+        was
     :param alone: whether this process does nothing else: then the GIL switch interval is set for many threads
     :param settings: what Settings takes: ``ae_title``, ``timeout``, ``acse_timeout``, ``dimse_timeout``,
         ``maximum_length``, ``transfer_syntaxes``
@@ -3400,7 +3337,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         self.admission = Admission(max_associations)
         self.sums, self.log, self.on_event = Sums(), Log(self.admission), on_event
         self.listeners = [self.sums.told, self.log.told] + ([self.notify] if on_event else [])
-        self.handed_over, self.was_blocking = listener, True
+        self.handed_over = listener
         self.stopping = False
         self.thread = None                  # that start() started
         self.finished = threading.Event()   # serve_forever() does not run
@@ -3455,9 +3392,10 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         """
         if self.thread is not None or self.stopping:
             raise RuntimeError("an EchoServer can be started once")
-        self.thread = threading.Thread(target=self.serve_forever, name="echoscp")
-        self.thread.daemon = True
-        self.thread.start()
+        thread = threading.Thread(target=self.serve_forever, name="echoscp")
+        thread.daemon = True
+        thread.start()
+        self.thread = thread
         return self
 
     def stop(self):
@@ -3486,17 +3424,14 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         socketserver.ThreadingTCPServer.server_bind(self)
 
     def server_activate(self):
-        """Listen. The thread that waits for a connection must be able to wait for the end as well, so accept() may not block."""
+        """Listen."""
         if self.handed_over is None:
             socketserver.ThreadingTCPServer.server_activate(self)
-        self.was_blocking = is_blocking(self.socket)
-        self.socket.setblocking(False)
 
     def server_close(self):
         """Close the listening socket, and what else the server holds. One that was handed over goes on listening."""
-        if self.handed_over is not None and self.bell is not None and self.socket.fileno() >= 0:
-            self.socket.setblocking(self.was_blocking)
-        self.socket.close()
+        if self.handed_over is None:
+            self.socket.close()
         if self.pool is not None:
             self.pool.close()
             self.bell.close()
@@ -3509,7 +3444,10 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
             waits; None elsewhere
         """
         self.finished.clear()
+        timeout = None if self.handed_over is None else timeout_of(self.handed_over)
         try:
+            if not self.stopping:
+                self.socket.setblocking(False)  # who waits for a connection must be able to wait for the end as well
             while not self.stopping:
                 pauses = [self.pool.grow(), self.log.limit.pause(), poll_interval]
                 self.sleep(min([pause for pause in pauses if pause is not None] or [None]))
@@ -3519,6 +3457,8 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
             self.stopping = True
             self.pool.stop()
             self.log.summarize()
+            if self.handed_over is not None:
+                self.socket.settimeout(timeout)
             self.finished.set()
 
     def shutdown(self):
@@ -3788,10 +3728,7 @@ def split(argument, spellings):
 
 
 def the_port(ports):
-    """The port of the arguments that are no options.
-
-    :raises UsageError: unless there is one, and in its range
-    """
+    """The port of the arguments that are no options. Raises UsageError unless there is one, and in its range."""
     if len(ports) != 1:
         raise UsageError("one port is needed (1 to %d), %s" % (
             LARGEST_PORT, "%d were given: %s" % (len(ports), " ".join([quoted(port) for port in ports]))
@@ -3803,10 +3740,7 @@ def the_port(ports):
 
 
 def checked(option, name, text):
-    """The value of an option.
-
-    :raises UsageError: where it is out of its range
-    """
+    """The value of an option. Raises UsageError where it is out of its range."""
     value = text if option in TEXTS else number(text)
     try:
         if value is None or text == "":
@@ -3817,20 +3751,14 @@ def checked(option, name, text):
 
 
 def check_level(name):
-    """A log level.
-
-    :raises ValueError: saying what is allowed
-    """
+    """A log level. Raises ValueError saying what is allowed."""
     if name not in LEVELS:
         raise ValueError("one of " + ", ".join(LEVELS))
     return name
 
 
 def check_file(name):
-    """A file name.
-
-    :raises ValueError: saying what is allowed
-    """
+    """A file name. Raises ValueError saying what is allowed."""
     if not name:
         raise ValueError("the name of a logging configuration file")
     return name
@@ -3969,12 +3897,16 @@ def serve(chosen, listener):
                             **settings)
     except (socket.error, OSError) as error:
         set_up_log(chosen)
-        log_line(CRITICAL, "cannot listen on port %d: %s%s" % (
+        Log(None).line(CRITICAL, "cannot listen on port %d: %s%s" % (
             chosen["port"], error.strerror or error, ADVICE.get(error.errno, "")))
         sys.exit(FAILURE)
     set_up_log(chosen)
     learn_uid_names()
-    writer = write_in_a_thread(server.log)
+    try:
+        writer = LogWriter()
+        server.log.put = writer.put
+    except (ThreadError, RuntimeError):     # no thread for it: lines are written where they happen
+        writer = None
     server.log.line(DEBUG, "Listening on port %d (%s) as %s" % (
         chosen["port"], "IPv4" if server.socket.family == socket.AF_INET else "IPv6 and IPv4", server.settings.ae_title))
     received = []
@@ -4019,14 +3951,8 @@ def set_up_log(chosen):
         logger.addHandler(handler)
         logger.propagate = False
         logger.setLevel(log_level(chosen) or WARNING)
-    log_line(DEBUG, "$%s v%s" % (PROGRAM, VERSION))
-    log_line(DEBUG, "")
-
-
-def log_line(level, text):
-    """Log a line before there is a server."""
-    if enabled(level):
-        hand_over(new_record(level, text, dict(NO_PEER, text=text)))
+    for line in ("$%s v%s" % (PROGRAM, VERSION), ""):
+        Log(None).line(DEBUG, line)
 
 
 def log_by_file(name, level):
@@ -4049,16 +3975,6 @@ def log_by_file(name, level):
         raise UsageError("option -lc: %s cannot be used: %s" % (quoted(name), escaped(reason)))
     if level is not None:
         logging.getLogger(LOGGER).setLevel(level)
-
-
-def write_in_a_thread(log):
-    """Have the log written by a thread of its own. Returns the LogWriter; None where there is no thread for it."""
-    try:
-        writer = LogWriter()
-        log.put = writer.put
-        return writer
-    except (ThreadError, RuntimeError):
-        return None
 
 
 def learn_uid_names():

@@ -6,7 +6,6 @@ import signal
 import socket
 import struct
 import sys
-import threading
 import time
 
 from dul.settings import prefer_local
@@ -80,39 +79,24 @@ def socket_pair():
 
 
 def waiter(socks):
-    """A function that blocks until one of these sockets can be read. One thread at a time may call it."""
-    poll = select.poll() if hasattr(select, "poll") else None       # Windows has none
-    for sock in socks if poll else ():
+    """A function that blocks until one of these sockets can be read; for one thread at a time."""
+    if not hasattr(select, "poll"):     # Windows
+        return lambda: select.select(socks, [], [])
+    poll = select.poll()
+    for sock in socks:
         poll.register(sock.fileno(), select.POLLIN)
-
-    def wait():
-        """Block."""
-        try:
-            if poll:
-                poll.poll()
-            else:
-                select.select(socks, [], [])
-        except select.error as error:
-            if error.args[0] not in INTERRUPTED:
-                raise
-    return wait
+    return poll.poll
 
 
-def forget_thread():
-    """What threading keeps of a thread that it did not start, if something asked it for the current thread.
-
-    Python 3.13 and later do that by themselves.
-    """
-    getattr(threading, "_active", {}).pop(get_ident(), None)
-
-
-def is_blocking(sock):
-    """Whether the open file of a socket blocks; other processes may share it."""
+def timeout_of(sock):
+    """What settimeout() takes to leave a listening socket as it is now: its open file may be non-blocking for others."""
     try:
         import fcntl
-        return not fcntl.fcntl(sock.fileno(), fcntl.F_GETFL) & os.O_NONBLOCK
-    except ImportError:
-        return True
+        if sock.gettimeout() is None and fcntl.fcntl(sock.fileno(), fcntl.F_GETFL) & os.O_NONBLOCK:
+            return 0.0
+    except ImportError:     # Windows
+        pass
+    return sock.gettimeout()
 
 
 def raise_file_limit():

@@ -18,8 +18,6 @@ class Connection(socketserver.BaseRequestHandler, object):
 
     :ivar number: of the connection, from 1
     :ivar titles: (calling, called) AE title as text; empty until the A-ASSOCIATE-RQ
-    :ivar echoes: how many were answered
-    :ivar slowest: seconds that the slowest answer took, measured at debug alone
     :ivar active: when the last whole PDU came, on the monotonic clock
     :ivar evicted: whether the server needs its room
     """
@@ -30,8 +28,6 @@ class Connection(socketserver.BaseRequestHandler, object):
         self.transport = Transport(self.request, server.settings.acse_timeout or SEND_LIMIT)
         self.reader = PDUReader(self.transport.receive, self.transport.acknowledge)
         self.titles = ("", "")
-        self.echoes = 0
-        self.slowest = 0.0
         self.active = monotonic()
         self.admitted = self.evicted = False
         self.wish = None            # what on_event asked for: a method of Association
@@ -46,7 +42,7 @@ class Connection(socketserver.BaseRequestHandler, object):
             self.tell(CONNECTED, None)
             self.association.open()
             self.apply()
-            while not self.association.machine.over:
+            while not self.association.over:
                 self.step()
         except Undefined:
             self.server.fault("internal error, the connection is closed", self)
@@ -70,9 +66,8 @@ class Connection(socketserver.BaseRequestHandler, object):
                 data = reader.pdu()
                 self.active = monotonic()
                 association.pdu(data)
-                self.apply()
-            else:
-                self.apply()
+            self.apply()
+            if how is not READ:
                 reader.skip(how)
         except ConnectionLost as error:
             self.lost(error)
@@ -100,18 +95,18 @@ class Connection(socketserver.BaseRequestHandler, object):
             effects, association.effects = association.effects, []
             for kind, value in effects:
                 if kind is SEND:
-                    lost = lost or self.send(value)
+                    try:
+                        if association.trace:
+                            self.tell(SENDING, value)
+                        if lost is None:
+                            self.transport.send(value)
+                    except ConnectionLost as error:
+                        lost = error
                 elif kind is CLOCK:
                     self.transport.set_deadline(value[1])
-                elif kind is ECHOED:
-                    self.echoes += 1
-                    if self.watched:
-                        self.tell(kind, value)
-                else:
-                    if kind is REQUESTED:
-                        self.titles = value.titles
+                elif kind is not ECHOED or self.watched:
                     self.tell(kind, value)
-            if self.admitted and not association.machine.associated:
+            if self.admitted and not association.associated:
                 self.leave()
             if self.wish and self.wish(association):
                 self.wish = None
@@ -120,19 +115,10 @@ class Connection(socketserver.BaseRequestHandler, object):
         if lost:
             self.lost(lost)
 
-    def send(self, data):
-        """Send a PDU. Returns ConnectionLost where it could not be sent."""
-        try:
-            if self.association.trace:
-                self.tell(SENDING, data)
-            self.transport.send(data)
-            if self.association.trace:
-                self.slowest = max(self.slowest, monotonic() - self.active)
-        except ConnectionLost as error:
-            return error
-
     def tell(self, kind, value):
         """Pass a fact on to all that listen. They keep what they make of it; nothing comes back."""
+        if kind is REQUESTED:
+            self.titles = value.titles
         for listener in self.server.listeners:
             listener(self, kind, value)
 
@@ -143,7 +129,7 @@ class Connection(socketserver.BaseRequestHandler, object):
         admission = self.server.admission
         self.admitted = admission.admit()
         if not self.admitted:
-            self.server.log.pressure("full", admission.crowded())
+            self.server.log.pressure("associations", admission.crowded())
         return self.admitted
 
     def leave(self):

@@ -3,7 +3,7 @@
 A user identity is in none of them, whatever is damaged around it: a field is shown where it looks like what it should
 be, and bytes of a broken PDU are shown only where they are known to be harmless.
 """
-from dul.association import ACCEPTED, ECHOED, MOVED, REQUESTED
+from dul.association import ABORTING, ACCEPTED, ECHOED, MOVED, REQUESTED
 from dul.codes import (
     A_ABORT, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ, ABSTRACT_SYNTAX, ACCEPTANCE, APPLICATION_CONTEXT,
     APPLICATION_CONTEXT_NAME, ASYNCHRONOUS_OPERATIONS_WINDOW, COMMAND_DATA_SET_TYPE, COMMAND_FIELD,
@@ -13,6 +13,7 @@ from dul.codes import (
     TRANSFER_SYNTAX, UID_ELEMENTS, USER_IDENTITY_RQ, USER_INFORMATION)
 from dul.connection import CONNECTED, RECEIVING, SENDING
 from dul.dimse import US, decode_command
+from dul.errors import MessageError
 from dul.items import ITEM_HEADER, NUMBERS, SUB_ITEMS, unpadded
 from dul.text import as_native, counted, is_plain
 from dul.words import (
@@ -119,21 +120,24 @@ def echo_lines(_, echo):
 
 
 def message_lines(direction, context_id, data):
-    """A DIMSE message by the names of its elements.
+    """A DIMSE message by the names of its elements; nothing where its command set cannot be read.
 
     :param direction: ``INCOMING`` or ``OUTGOING``
-    :param data: the command set of a C-ECHO-RQ or -RSP, as bytes
+    :param data: the command set, as bytes
     """
-    command = decode_command(data)
+    try:
+        command = decode_command(data)
+    except MessageError:
+        return []
     numbers = dict((element, US.unpack(value)[0]) for element, value in command.items() if len(value) == US.size)
-    lines = [begin("%s DIMSE MESSAGE" % direction), "Message Type: %s" % command_name(numbers[COMMAND_FIELD]),
+    lines = [begin("%s DIMSE MESSAGE" % direction), "Message Type: %s" % command_name(numbers.get(COMMAND_FIELD)),
              "Presentation Context ID: %d" % context_id]
     for element in (MESSAGE_ID, MESSAGE_ID_BEING_RESPONDED_TO):
         if element in numbers:
             lines.append("%s: %d" % (element_name(element).rsplit(" ", 1)[0], numbers[element]))
-    lines.append("Data Set: %s" % ("none" if numbers[COMMAND_DATA_SET_TYPE] == NO_DATA_SET else "present"))
+    lines.append("Data Set: %s" % ("none" if numbers.get(COMMAND_DATA_SET_TYPE) == NO_DATA_SET else "present"))
     if STATUS in numbers:
-        lines.append("DIMSE Status: %04XH, %s" % (numbers[STATUS], STATUS_NAMES[numbers[STATUS]]))
+        lines.append("DIMSE Status: %04XH, %s" % (numbers[STATUS], STATUS_NAMES.get(numbers[STATUS], "unknown")))
     for element, value in sorted(command.items()):
         shown = "%d bytes" % len(value)
         if element in UID_ELEMENTS:
@@ -147,7 +151,8 @@ def message_lines(direction, context_id, data):
 
 LINES = {CONNECTED: lambda connection, _: ["Connection %d from %s" % (connection.number, connection.peer)],
          MOVED: lambda _, step: ["%s + %s -> %s -> %s" % step], RECEIVING: receiving_lines, SENDING: sending_lines,
-         REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines}
+         REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines,
+         ABORTING: lambda _, error: message_lines("INCOMING", *error.message) if getattr(error, "message", ()) else []}
 
 
 def shown_name(name):

@@ -53,7 +53,12 @@ class UnexpectedPDU(PeerError):
 
 
 class MessageError(PeerError):
-    """A message that is not answered: the DIMSE service user aborts (Evt15). Argument: a sentence."""
+    """A message that is not answered: the DIMSE service user aborts (Evt15). Argument: a sentence.
+
+    :ivar message: (presentation context ID, command set as bytes) where there is a whole one
+    """
+
+    message = ()    # type: tuple
 
 
 class Rejected(PeerError):

@@ -52,10 +52,7 @@ def unpadded(data):
 
 
 def encode_item(item_type, body):
-    """A whole item.
-
-    :param body: at most 65535 bytes
-    """
+    """A whole item. ``body``: at most 65535 bytes."""
     return ITEM_HEADER.pack(item_type, len(body)) + body
 
 
@@ -94,10 +91,7 @@ class ItemReader(object):
             yield item_type, body, offset
 
     def tally(self, offset):
-        """Count one item more.
-
-        :raises InvalidPDU: where there are more than MOST_ITEMS
-        """
+        """Count one item more. Raises InvalidPDU where there are more than MOST_ITEMS."""
         self.count += 1
         if self.count > MOST_ITEMS:
             raise self.invalid(offset, "number of items", "9.3.2", "more than %d" % MOST_ITEMS, "at most %d" % MOST_ITEMS)

@@ -10,9 +10,10 @@ import threading
 from dul.association import ABORTED, ABORTING, ACCEPTED, BARE, ECHOED, LOST, REJECTED, RELEASED, REQUESTED
 from dul.codes import SUCCESS
 from dul.compat import monotonic, start_new_thread
+from dul.connection import CLOSED
 from dul.dump import fact_lines, invalid_lines
 from dul.errors import ClosedHere, InvalidPDU, PeerError, Stopped
-from dul.foreign import explanation, is_proxy_check
+from dul.foreign import explanation, is_proxy_header
 from dul.text import counted, shortened
 from dul.words import STATUS_NAMES, uid_name
 
@@ -41,8 +42,6 @@ def level_of(kind, value):
         return DEBUG
     if kind is LOST and value.echoes and not value.progress:
         return INFO         # it has its echo, and does not care for a release: many monitors are like that
-    if isinstance(value, InvalidPDU) and value.opening and is_proxy_check(value.data):
-        return INFO         # a load balancer's own health check
     return WARNING
 
 
@@ -171,6 +170,7 @@ class Log(object):
     def __init__(self, admission):
         self.admission = admission
         self.limit = WarningLimit()
+        self.proxied = {}           # {number of a connection: InvalidPDU} of open ones that began with a PROXY header alone
         self.put = hand_over
         self.wake = lambda: None
 
@@ -195,12 +195,18 @@ class Log(object):
                 self.line(DEBUG, text, connection)
         if kind is ACCEPTED:
             self.line(INFO, WORDS[kind], connection)
+        elif kind is CLOSED and connection.number in self.proxied:
+            error = self.proxied.pop(connection.number)
+            more = connection.reader.arrived > len(error.data)      # else it was a load balancer's own health check
+            self.warn(connection, WARNING if more else INFO, explanation(error))
         elif kind is ECHOED and value.status != SUCCESS:
             status = value.status
             self.warn(connection, WARNING, "C-ECHO-RQ for %s, not for Verification: answered with status %04XH, %s "
                       "(PS3.7 9.1.5)" % (uid_name(value.sop_class), status, STATUS_NAMES[status]))
         elif kind is BARE:
             self.bare(connection, value)
+        elif isinstance(value, InvalidPDU) and value.opening and is_proxy_header(value.data):
+            self.proxied[connection.number] = value     # what it was is known when the connection is closed
         elif isinstance(value, PeerError):
             self.warn(connection, level_of(kind, value), explanation(value))
             if connection.association.trace and isinstance(value, InvalidPDU):

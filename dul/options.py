@@ -112,10 +112,7 @@ def split(argument, spellings):
 
 
 def the_port(ports):
-    """The port of the arguments that are no options.
-
-    :raises UsageError: unless there is one, and in its range
-    """
+    """The port of the arguments that are no options. Raises UsageError unless there is one, and in its range."""
     if len(ports) != 1:
         raise UsageError("one port is needed (1 to %d), %s" % (
             LARGEST_PORT, "%d were given: %s" % (len(ports), " ".join([quoted(port) for port in ports]))
@@ -127,10 +124,7 @@ def the_port(ports):
 
 
 def checked(option, name, text):
-    """The value of an option.
-
-    :raises UsageError: where it is out of its range
-    """
+    """The value of an option. Raises UsageError where it is out of its range."""
     value = text if option in TEXTS else number(text)
     try:
         if value is None or text == "":
@@ -141,20 +135,14 @@ def checked(option, name, text):
 
 
 def check_level(name):
-    """A log level.
-
-    :raises ValueError: saying what is allowed
-    """
+    """A log level. Raises ValueError saying what is allowed."""
     if name not in LEVELS:
         raise ValueError("one of " + ", ".join(LEVELS))
     return name
 
 
 def check_file(name):
-    """A file name.
-
-    :raises ValueError: saying what is allowed
-    """
+    """A file name. Raises ValueError saying what is allowed."""
     if not name:
         raise ValueError("the name of a logging configuration file")
     return name

@@ -17,7 +17,7 @@ import threading
 
 from dul.acse import Negotiator
 from dul.admission import Admission
-from dul.compat import INTERRUPTED, PREFER_LOCAL, is_blocking, socket_pair, socketserver
+from dul.compat import INTERRUPTED, PREFER_LOCAL, socket_pair, socketserver, timeout_of
 from dul.connection import Connection
 from dul.events import FAULTS, NOTICES, Notice, Sums
 from dul.log import DEBUG, ERROR, Log, enabled
@@ -40,7 +40,8 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     :param max_associations: established at once; a further one is rejected (2, 3, 2)
     :param on_event: called with a Notice for each thing that happens, in the thread of the connection that it happens
         in; it must be quick. See ``help(Notice)``
-    :param listener: a socket that listens already, in place of ``host`` and ``port``; it is left as it was
+    :param listener: a socket that listens already, in place of ``host`` and ``port``; it stays open, and is left as it
+        was
     :param alone: whether this process does nothing else: then the GIL switch interval is set for many threads
     :param settings: what Settings takes: ``ae_title``, ``timeout``, ``acse_timeout``, ``dimse_timeout``,
         ``maximum_length``, ``transfer_syntaxes``
@@ -62,7 +63,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         self.admission = Admission(max_associations)
         self.sums, self.log, self.on_event = Sums(), Log(self.admission), on_event
         self.listeners = [self.sums.told, self.log.told] + ([self.notify] if on_event else [])
-        self.handed_over, self.was_blocking = listener, True
+        self.handed_over = listener
         self.stopping = False
         self.thread = None                  # that start() started
         self.finished = threading.Event()   # serve_forever() does not run
@@ -117,9 +118,10 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         """
         if self.thread is not None or self.stopping:
             raise RuntimeError("an EchoServer can be started once")
-        self.thread = threading.Thread(target=self.serve_forever, name="echoscp")
-        self.thread.daemon = True
-        self.thread.start()
+        thread = threading.Thread(target=self.serve_forever, name="echoscp")
+        thread.daemon = True
+        thread.start()
+        self.thread = thread
         return self
 
     def stop(self):
@@ -148,17 +150,14 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         socketserver.ThreadingTCPServer.server_bind(self)
 
     def server_activate(self):
-        """Listen. The thread that waits for a connection must be able to wait for the end as well, so accept() may not block."""
+        """Listen."""
         if self.handed_over is None:
             socketserver.ThreadingTCPServer.server_activate(self)
-        self.was_blocking = is_blocking(self.socket)
-        self.socket.setblocking(False)
 
     def server_close(self):
         """Close the listening socket, and what else the server holds. One that was handed over goes on listening."""
-        if self.handed_over is not None and self.bell is not None and self.socket.fileno() >= 0:
-            self.socket.setblocking(self.was_blocking)
-        self.socket.close()
+        if self.handed_over is None:
+            self.socket.close()
         if self.pool is not None:
             self.pool.close()
             self.bell.close()
@@ -171,7 +170,10 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
             waits; None elsewhere
         """
         self.finished.clear()
+        timeout = None if self.handed_over is None else timeout_of(self.handed_over)
         try:
+            if not self.stopping:
+                self.socket.setblocking(False)  # who waits for a connection must be able to wait for the end as well
             while not self.stopping:
                 pauses = [self.pool.grow(), self.log.limit.pause(), poll_interval]
                 self.sleep(min([pause for pause in pauses if pause is not None] or [None]))
@@ -181,6 +183,8 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
             self.stopping = True
             self.pool.stop()
             self.log.summarize()
+            if self.handed_over is not None:
+                self.socket.settimeout(timeout)
             self.finished.set()
 
     def shutdown(self):

@@ -80,23 +80,23 @@ class Transport(object):
 
         :raises ConnectionLost: where the peer is gone, or has not taken all of it within the send limit
         """
-        deadline = None
+        deadline, cut = monotonic() + self.send_limit, not KERNEL_TIMEOUTS
         while data:
             try:
-                if not KERNEL_TIMEOUTS or deadline is not None:
-                    self._bound_send(deadline)
+                if cut:
+                    self._bound_send(deadline - monotonic())
                 data = data[self.sock.send(data):]
+                cut = cut or bool(data)
             except (socket.error, ValueError) as error:
                 code = getattr(error, "errno", None)
                 if isinstance(error, socket.timeout) or code in NOT_NOW:
                     raise ConnectionLost("the peer has not read what was sent to it for %g s" % self.send_limit)
                 if code not in INTERRUPTED:
                     raise _lost(error)
-            if data and deadline is None:
-                deadline = monotonic() + self.send_limit
+        if cut and KERNEL_TIMEOUTS:
+            set_timeout(self.sock, self.send_limit, sending=True)
 
-    def _bound_send(self, deadline):
-        left = self.send_limit if deadline is None else deadline - monotonic()
+    def _bound_send(self, left):
         if left <= 0:
             raise socket.timeout()
         set_timeout(self.sock, left, sending=True)

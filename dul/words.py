@@ -6,24 +6,10 @@ from dul.codes import (
 from dul.text import as_native, counted
 
 # PDUs, and their sections of PS3.8
-PDU_NAMES = {
-    A_ASSOCIATE_RQ: "A-ASSOCIATE-RQ",
-    A_ASSOCIATE_AC: "A-ASSOCIATE-AC",
-    A_ASSOCIATE_RJ: "A-ASSOCIATE-RJ",
-    P_DATA_TF: "P-DATA-TF",
-    A_RELEASE_RQ: "A-RELEASE-RQ",
-    A_RELEASE_RP: "A-RELEASE-RP",
-    A_ABORT: "A-ABORT",
-}
-PDU_SECTIONS = {  # of PS3.8
-    A_ASSOCIATE_RQ: "9.3.2",
-    A_ASSOCIATE_AC: "9.3.3",
-    A_ASSOCIATE_RJ: "9.3.4",
-    P_DATA_TF: "9.3.5",
-    A_RELEASE_RQ: "9.3.6",
-    A_RELEASE_RP: "9.3.7",
-    A_ABORT: "9.3.8",
-}
+PDU_NAMES = {A_ASSOCIATE_RQ: "A-ASSOCIATE-RQ", A_ASSOCIATE_AC: "A-ASSOCIATE-AC", A_ASSOCIATE_RJ: "A-ASSOCIATE-RJ",
+             P_DATA_TF: "P-DATA-TF", A_RELEASE_RQ: "A-RELEASE-RQ", A_RELEASE_RP: "A-RELEASE-RP", A_ABORT: "A-ABORT"}
+PDU_SECTIONS = {A_ASSOCIATE_RQ: "9.3.2", A_ASSOCIATE_AC: "9.3.3", A_ASSOCIATE_RJ: "9.3.4", P_DATA_TF: "9.3.5",
+                A_RELEASE_RQ: "9.3.6", A_RELEASE_RP: "9.3.7", A_ABORT: "9.3.8"}
 
 # Result/Reason of a presentation context (PS3.8 9.3.3.2)
 CONTEXT_RESULTS = {
@@ -173,8 +159,8 @@ def element_name(element):
 
 
 def command_name(field):
-    """``C-STORE-RQ``, or the number where it has no name."""
-    return COMMAND_NAMES.get(field, "command %04XH" % field)
+    """``C-STORE-RQ``, or the number where it has no name; None where there is no Command Field."""
+    return "(none)" if field is None else COMMAND_NAMES.get(field, "command %04XH" % field)
 
 
 def is_uid(data):

@@ -5,12 +5,15 @@ import importlib
 import json
 import logging
 import os
+import socket
 import sys
 import threading
 import time
 import types
 import unittest
 from binascii import unhexlify
+
+from wire import RELEASE_RP, RELEASE_RQ, Peer, echo_rq, echo_rsp
 
 TESTS = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(TESTS)
@@ -80,14 +83,17 @@ def vectors():
 
 
 def wait_until(condition, what, patience=PATIENCE):
-    """Wait until ``condition()`` is true, and return what it returned."""
+    """Wait until ``condition()`` is true, and return what it returned.
+
+    :param what: the condition in words, or what makes them
+    """
     pause, end = threading.Event(), monotonic() + patience
     while True:
         result = condition()
         if result:
             return result
         if monotonic() > end:
-            raise AssertionError("not within %g s: %s" % (patience, what))
+            raise AssertionError("not within %g s: %s" % (patience, what() if callable(what) else what))
         pause.wait(0.002)
 
 
@@ -102,3 +108,115 @@ def serve(case, **arguments):
     server = case.dul.EchoServer(port=0, **arguments)
     case.addCleanup(server.stop)
     return server.start()
+
+
+def good_echo(address, message_id=1, timeout=20.0):
+    """One association that is as it should be. Returns how many seconds it took."""
+    start = monotonic()
+    with Peer(address, timeout) as peer:
+        answers = (peer.associate()[:1], peer.send(echo_rq(message_id)).pdu(), peer.send(RELEASE_RQ).pdu(), peer.finish())
+        if answers != (b"\x02", echo_rsp(message_id), RELEASE_RP, b""):
+            raise AssertionError("%r" % (answers,))
+    return monotonic() - start
+
+
+def replace(case, owner, name, value):
+    """Put something else in the place of an attribute for one test; None takes it away. Returns what was there."""
+    saved = getattr(owner, name)
+    case.addCleanup(setattr, owner, name, saved)
+    if value is None:
+        delattr(owner, name)
+    else:
+        setattr(owner, name, value)
+    return saved
+
+
+def replace_name(case, module, name, value):
+    """The same for a name that a module of dul/ uses, or for all of the one file."""
+    owner = case.dul if case.dul.FORM == "one file" else sys.modules["dul." + module]
+    return replace(case, owner, name, value)
+
+
+def listening_socket(case, send_buffer=None):
+    """A socket that listens on a free port, closed after the test."""
+    sock = socket.socket()
+    case.addCleanup(sock.close)
+    if send_buffer:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
+    sock.bind(("127.0.0.1", 0))
+    sock.listen(5)
+    return sock
+
+
+def descriptors():
+    """The open descriptors of this process, as a set; None where the system does not show them."""
+    try:
+        return set(os.listdir("/proc/self/fd"))
+    except EnvironmentError:
+        return None
+
+
+class Recorder(object):
+    """An ``on_event`` that keeps the notices.
+
+    :param also: called with each notice as well, in the thread of its connection
+    """
+
+    def __init__(self, also=None):
+        self.notices = []
+        self.also = also
+
+    def __call__(self, notice):
+        self.notices.append(notice)
+        if self.also:
+            self.also(notice)
+
+    def kinds(self):
+        """What happened so far, in its order."""
+        return [notice.kind for notice in self.notices]
+
+    def saw(self, *kinds):
+        """Wait until this and nothing else has happened; forget it, and return the notices."""
+        wait_until(lambda: self.kinds() == list(kinds), lambda: "%s in %s" % (kinds, self.kinds()))
+        notices, self.notices = self.notices, []
+        return notices
+
+    def ends(self, count=1):
+        """Wait until so many connections are closed; forget, and return the notices."""
+        wait_until(lambda: self.kinds().count("closed") == count, lambda: "%d ends in %s" % (count, self.kinds()))
+        notices, self.notices = self.notices, []
+        return notices
+
+
+class LogCapture(object):
+    """The records of the logger echoscp during one test.
+
+    :param level: of the logger
+    :param emit: called with each record in its place
+    """
+
+    def __init__(self, case, level, emit=None):
+        self.records = []
+        self.logger = logging.getLogger("echoscp")
+        handler = logging.Handler()
+        handler.emit = emit or self.records.append
+        case.addCleanup(self.logger.setLevel, self.logger.level)
+        case.addCleanup(self.logger.removeHandler, handler)
+        self.logger.addHandler(handler)
+        self.logger.setLevel(level)
+
+    def lines(self, level=None):
+        """``I: Association Received`` and so on, so far; of one level only, where one is given."""
+        return ["%s: %s" % (record.levelname[0], record.getMessage()) for record in list(self.records)
+                if level in (None, record.levelno)]
+
+    def saw(self, words, count=1):
+        """Wait until so many lines have these words, and return them."""
+        def found():
+            return [line for line in self.lines() if words in line]
+        wait_until(lambda: len(found()) >= count, lambda: "%r in %s" % (words, self.lines()))
+        return found()
+
+
+if not hasattr(unittest.TestCase, "assertRegex"):       # Python 2.7
+    unittest.TestCase.assertRegex = unittest.TestCase.assertRegexpMatches
