@@ -66,12 +66,12 @@ class Driver(object):
     @property
     def state(self):
         """The name of the state."""
-        return self.association.machine.state.name
+        return self.association.state.name
 
     @property
     def over(self):
         """Whether the connection is to be closed."""
-        return self.association.machine.over
+        return self.association.over
 
     def feed(self, *pieces):
         """Bytes arrive, piece by piece."""
@@ -150,6 +150,14 @@ class Driver(object):
     def errors(self):
         """The facts that are something that went wrong."""
         return [value for _, value in self.facts if isinstance(value, self.form.PeerError)]
+
+
+def judge_header(form, pdu_type, length, maximum_length=0):
+    """The InvalidPDU that a header is refused with, or None."""
+    driver = Driver(form, maximum_length=maximum_length)
+    driver.association.header(pdu_type, length, b"")
+    found = [each for each in driver.apply().errors() if isinstance(each, form.InvalidPDU)]
+    return found[0] if found else None
 
 
 def every(data, size):

@@ -83,7 +83,7 @@ class Cells(Case):
                 driver.apply()
             else:
                 driver.feed(step)
-        machine = driver.association.machine
+        machine = driver.association
         self.assertEqual(machine.state.name, "Sta%d" % {8: 6, 12: 10, 4: 6, 5: 6, 9: 6, 11: 6}.get(state, state))
         machine.state = dul.STATES[state - 1]
         self.assertEqual(driver.association.effects, [])
@@ -91,7 +91,7 @@ class Cells(Case):
 
     def value(self, event, association):
         """What comes with an event."""
-        dul, state = self.dul, association.machine.state
+        dul, state = self.dul, association.state
         pdus = {3: "A-ASSOCIATE-AC", 4: "A-ASSOCIATE-RJ", 6: "A-ASSOCIATE-RQ", 10: "P-DATA-TF", 12: "A-RELEASE-RQ", 13: "A-RELEASE-RP"}
         if event == 7:
             return association.negotiator.decide(RQ)
@@ -125,7 +125,7 @@ class Cells(Case):
             value = self.value(event, association)
         association.handle(which, value, branch)
         kind, step = association.effects[0]
-        self.assertEqual((kind, step[0].name, step[1].name, step[2].name, step[3].name),
+        self.assertEqual((kind, step[0].name, step[1].name, step[2], step[3].name),
                          ("moved", "Sta%d" % state, "Evt%d" % event, cell(event, state)[0], following), (event, state))
         told = self.told(each for each in association.effects if each[0] != "moved")
         # of clocks that follow one another the last counts
@@ -151,7 +151,7 @@ class Cells(Case):
                     continue
                 effects = EFFECTS.get("%s Evt%d" % (action, event), EFFECTS.get(action))
                 association = self.check(event, state, None, self.dul.SECOND, following[-1], effects)
-                self.assertEqual(association.machine.state.name,
+                self.assertEqual(association.state.name,
                                  {"AR-2": "Sta13", "AR-10": "Sta13"}.get(action, following[-1]), (event, state))
         self.assertEqual(checked, 123 - 6)
 
@@ -162,9 +162,9 @@ class Cells(Case):
                 if cell(event, state) is None:
                     blank += 1
                     association = self.association(state)
-                    before = association.machine.state
+                    before = association.state
                     self.assertRaises(self.dul.Undefined, association.handle, self.dul.EVENTS[event - 1], None)
-                    self.assertIs(association.machine.state, before)
+                    self.assertIs(association.state, before)
                     self.assertEqual(association.effects, [])
         self.assertEqual(blank, 247 - 123)
 

@@ -45,9 +45,21 @@ def cell(event, state):
 class StateMachine(object):
     """The table, held against the transcription."""
 
-    def machine(self, state):
-        machine = self.dul.Machine()
-        machine.state = self.dul.STATES[state - 1]
+    def machine(self, state, trace=True):
+        """A Machine that notes what it does."""
+        class Probe(self.dul.Machine):
+            """Each action is a note of its name."""
+
+            METHODS = dict((name, lambda machine, value, name=name: machine.did.append((name, value)))
+                           for name in self.dul.ACTIONS)
+
+            def moved(self, state, event, action):
+                self.did.append(("moved", state.name, event.name, action, self.state.name))
+
+            def artim(self, what):
+                self.did.append(("artim", what))
+        machine = Probe(trace)
+        machine.state, machine.did = self.dul.STATES[state - 1], []
         return machine
 
     def test_all_247_cells_have_the_action_and_the_next_states_of_the_standard(self):
@@ -57,28 +69,29 @@ class StateMachine(object):
                 machine, due = self.machine(state), cell(event, state)
                 which = self.dul.EVENTS[event - 1]
                 checked += 1
+                self.assertEqual(machine.allows(which), due is not None)
                 if due is None:
-                    self.assertFalse(machine.allows(which))
-                    for ask in (machine.action, machine.step):
-                        with self.assertRaises(self.dul.Undefined) as caught:
-                            ask(which)
-                        self.assertTrue(str(caught.exception).startswith("Evt%d (" % event))
-                        self.assertIn(" has no cell in Sta%d (" % state, str(caught.exception))
-                        self.assertIs(machine.state, self.dul.STATES[state - 1])
+                    with self.assertRaises(self.dul.Undefined) as caught:
+                        machine.handle(which, "value")
+                    self.assertTrue(str(caught.exception).startswith("Evt%d (" % event))
+                    self.assertIn(" has no cell in Sta%d (" % state, str(caught.exception))
+                    self.assertEqual((machine.state.name, machine.did), ("Sta%d" % state, []))
                     continue
                 filled += 1
-                self.assertTrue(machine.allows(which))
-                action = machine.action(which)
-                self.assertIs(machine.state, self.dul.STATES[state - 1])
-                self.assertEqual((action.name, repr(action)), (due[0], due[0]))
-                self.assertEqual([each.name for each in action.next_states], (due[1] * 2)[:2], (event, state))
-                for branch, following in enumerate(action.next_states):
-                    machine = self.machine(state)
-                    self.assertIs(machine.step(which, branch), action)
-                    self.assertIs(machine.state, following)
+                action, following = due
+                for branch, after in enumerate((following * 2)[:2]):
+                    timer = (ARTIM.get(action, (None,)) * 2)[branch]
+                    did = [("artim", timer)] if timer else []
+                    did.append((action, "value"))
+                    for trace in (False, True):
+                        machine = self.machine(state, trace)
+                        machine.handle(which, "value", branch)
+                        told = [("moved", "Sta%d" % state, "Evt%d" % event, action, after)] if trace else []
+                        self.assertEqual((machine.state.name, machine.did), (after, told + did), (event, state, branch))
                 machine = self.machine(state)
-                machine.step(which)
-                self.assertEqual(machine.state.name, due[1][-1])    # an acceptor in AR-8; in AE-6 what is not acceptable
+                machine.handle(which)
+                self.assertEqual(machine.state.name, following[-1])     # an acceptor in AR-8; in AE-6 what is not acceptable
+                self.assertEqual(machine.did[-1], (action, None))
         self.assertEqual((checked, filled), (247, 123))
 
     def test_names_are_the_standards_in_its_order(self):
@@ -107,13 +120,13 @@ class StateMachine(object):
     def test_artim_runs_in_sta2_and_sta13_alone(self):
         for event in ACCEPTOR_EVENTS:
             for state in range(1, 14):
-                machine = self.machine(state)
-                if machine.allows(self.dul.EVENTS[event - 1]):
-                    action, runs = machine.action(self.dul.EVENTS[event - 1]), state in (2, 13)
-                    for following, timer in zip(action.next_states, action.artim):
-                        after = {"start": True, "stop": False, None: runs}[timer]
-                        # AA-3 and AA-4 close where it does not run; AA-6 and AA-7 leave it running in Sta13
-                        self.assertEqual(after, following.name in ("Sta2", "Sta13"), (event, state))
+                due = cell(event, state)
+                for branch, following in enumerate(due[1] if due else ()):
+                    machine = self.machine(state, False)
+                    machine.handle(self.dul.EVENTS[event - 1], None, branch)
+                    timers = [value for name, value in machine.did if name == "artim"] or [
+                        "start" if state in (2, 13) else "stop"]
+                    self.assertEqual(timers, ["start" if following in ("Sta2", "Sta13") else "stop"], (event, state))
 
     def test_actions_that_need_no_more_than_the_header_are_the_aborting_and_the_ignoring_ones(self):
         needs = {}
@@ -137,7 +150,7 @@ class StateMachine(object):
                     self.assertTrue(callable(getattr(self.dul.Association, due[0].lower().replace("-", "_"))), due)
 
     def test_a_machine_begins_in_sta1(self):
-        self.assertEqual(self.dul.Machine().state.name, "Sta1")
+        self.assertEqual(self.dul.Machine(False).state.name, "Sta1")
 
     def test_what_a_state_means_for_its_owner(self):
         for state in range(1, 14):

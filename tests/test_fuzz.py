@@ -68,8 +68,7 @@ class Fuzz(object):
         self.assertNotEqual([damage(seeds[0], one) for _ in range(9)], [seeds[0]] * 9)
         for wrong in (b"\x02", b"\x05\0\0\0\0\4\0\0\0\0", b"\7\0\0\0\0\4\0\0\0\0" + b"\6\0\0\0\0\4\0\0\0\0", b"\x09\0\0\0\0\0"):
             self.assertFalse(judge(wrong))
-        for line in ("x Zq7#kW y", "5a 71 37 23 6b 57", "5a713723 6b57", "7137236B5739", "maria.", "68 75 62 65 72 2E".replace(
-                "2E", "65")[:0] + "a.hube", "61 2e 68 75 62 65"):
+        for line in ("x Zq7#kW y", "5a 71 37 23 6b 57", "5a713723 6b57", "7137236B5739", "maria.", "a.hube", "61 2e 68 75 62 65"):
             self.assertTrue(LEAK.search(line), line)
         for line in ("Zq7#k", "5a 71 37 23 6b", "maria", "11 bytes"):
             self.assertFalse(LEAK.search(line), line)

@@ -2,6 +2,7 @@
 import struct
 import unittest
 
+from driver import judge_header
 from support import both_forms, vectors
 from wire import (
     APPLICATION_CONTEXT, CT_IMAGE, IMPLICIT, VERIFICATION, abort, associate_rq, context, decode_ac, echo_rq, item,
@@ -38,18 +39,23 @@ class Case(object):
         self.assertIn(" at byte %d is " % caught.exception.offset, str(caught.exception))
         return caught.exception
 
+    def judge(self, kind, length, maximum=0):
+        error = judge_header(self.dul, kind, length, maximum)
+        if error:
+            raise error
+
     def decode(self, data):
         """Everything that is done with a whole PDU of a peer."""
         kind, length = header_of(data)
-        self.dul.check_header(kind, length)
+        self.judge(kind, length)
         return {1: self.dul.AAssociateRQ, 4: self.dul.decode_p_data, 7: self.dul.decode_abort}.get(kind, len)(data)
 
 
 class Headers(Case):
-    """check_header()."""
+    """What a PDU is judged by when no more than its header is there."""
 
     def refused(self, kind, length, sentence, due_abort, maximum=0):
-        error = self.error(self.dul.check_header, kind, length, maximum)
+        error = self.error(self.judge, kind, length, maximum)
         self.assertEqual((str(error), error.abort), (sentence, due_abort))
 
     def test_each_type_has_its_least_and_its_most(self):
@@ -60,7 +66,7 @@ class Headers(Case):
                              (2, 6))
             for length in (least, least + 1, most or LARGEST):
                 if most is None or length <= most:
-                    self.assertIsNone(self.dul.check_header(kind, length, 0))
+                    self.assertIsNone(self.judge(kind, length, 0))
             for length in [most + 1, LARGEST] if most else []:
                 due = str(most) if least == most else "at most %d" % most
                 self.refused(kind, length, "%s: PDU-length at byte 2 is %d, due: %s (PS3.8 %s)" % (name, length, due, section),
@@ -68,14 +74,14 @@ class Headers(Case):
 
     def test_a_maximum_is_of_p_data_tf_alone_and_0_is_none(self):
         for maximum in (128, 129, 16384, LARGEST - 1):
-            self.assertIsNone(self.dul.check_header(4, maximum, maximum))
+            self.assertIsNone(self.judge(4, maximum, maximum))
             self.refused(4, maximum + 1, "P-DATA-TF: PDU-length at byte 2 is %d, due: at most %d (PS3.8 9.3.5)" % (
                 maximum + 1, maximum), (2, 6), maximum)
-        self.assertIsNone(self.dul.check_header(4, LARGEST, 0))
-        self.assertIsNone(self.dul.check_header(4, LARGEST))
-        for kind, _, _, least, _ in HEADERS:
+        self.assertIsNone(self.judge(4, LARGEST, 0))
+        self.assertIsNone(self.judge(4, LARGEST))
+        for kind, _, _, _, most in HEADERS:
             if kind != 4:
-                self.assertIsNone(self.dul.check_header(kind, least, 1))
+                self.assertIsNone(self.judge(kind, most, 128))
 
     def test_every_other_type_is_unrecognized_whatever_its_length(self):
         for kind in [0] + list(range(8, 256)):
