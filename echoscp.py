@@ -596,8 +596,8 @@ SubItem = collections.namedtuple("SubItem", "item_type values")
 
 # User information sub-items: name, section, and for each field its name in the standard and its kind: a number,
 # "counted" (a 2-byte length and as many bytes), "uid" (likewise), "uids" (a 2-byte length and as many bytes of counted
-# UIDs), "rest" (all that is left), or "secret" (as "counted"). Of "uids", "secret" and the reserved end of 57H nothing is
-# kept but their length in bytes.
+# UIDs), "rest" (all that is left, a UID or a name), "bytes" (all that is left) or "secret" (as "counted"). Of "uids",
+# "bytes" and "secret" nothing is kept but their length.
 SUB_ITEMS = {
     MAXIMUM_LENGTH: ("Maximum Length", "D.1.1", (("Maximum-length-received", "uint32"),)),
     IMPLEMENTATION_CLASS_UID: ("Implementation Class UID", "PS3.7 D.3.3.2", (("Implementation-class-uid", "rest"),)),
@@ -608,10 +608,10 @@ SUB_ITEMS = {
     IMPLEMENTATION_VERSION_NAME: ("Implementation Version Name", "PS3.7 D.3.3.2", (
         ("Implementation-version-name", "rest"),)),
     EXTENDED_NEGOTIATION: ("SOP Class Extended Negotiation", "PS3.7 D.3.3.5", (
-        ("SOP-class-UID", "uid"), ("Service-class-application-information", "rest"))),
+        ("SOP-class-UID", "uid"), ("Service-class-application-information", "bytes"))),
     COMMON_EXTENDED_NEGOTIATION: ("SOP Class Common Extended Negotiation", "PS3.7 D.3.3.6", (
         ("SOP-class-UID", "uid"), ("Service-class-UID", "uid"), ("Related-general-sop-class-UID", "uids"),
-        ("reserved", "rest"))),
+        ("reserved", "bytes"))),
     USER_IDENTITY_RQ: ("User Identity", "PS3.7 D.3.3.7", (
         ("User-Identity-Type", "byte"), ("Positive-response-requested", "byte"), ("Primary-field", "secret"),
         ("Secondary-field", "secret"))),
@@ -717,6 +717,8 @@ class ItemReader(object):
         """
         if kind == "rest":
             return unpadded(self.data[offset:end]), end
+        if kind == "bytes":
+            return end - offset, end
         number = NUMBERS.get(kind, UINT16)
         name = field if kind in NUMBERS else field + "-length"
         if number.size > end - offset:
@@ -2653,7 +2655,7 @@ def _negotiations(request):
         if item_type == ASYNCHRONOUS_OPERATIONS_WINDOW:
             lines.append("Requested Asynchronous Operations Window: %d invoked, %d performed" % tuple(values))
         elif item_type == EXTENDED_NEGOTIATION:
-            extended.append("Requested Extended Negotiation: %s: %d bytes" % (named_uid(values[0]), len(values[1])))
+            extended.append("Requested Extended Negotiation: %s: %d bytes" % (named_uid(values[0]), values[1]))
         elif item_type == COMMON_EXTENDED_NEGOTIATION:
             extended.append("Requested Common Extended Negotiation: %s: %s" % (
                 named_uid(values[0]), named_uid(values[1])))
@@ -2743,13 +2745,23 @@ def client_hello(data):
             extension, length = struct.unpack_from(">HH", data, offset)
             body = data[offset + 4:offset + 4 + length]
             if extension == SERVER_NAME:
-                name = body[5:5 + _uint16(body, 3)]
+                name = host_name(body)
             elif extension == SUPPORTED_VERSIONS:
                 found = [_uint16(body, i) for i in range(1, len(body) - 1, 2)]
                 version = max([v for v in found if v in TLS_VERSIONS] + [version])
             offset += 4 + length
     except struct.error:                    # the end of what is there
         return version, name
+
+
+def host_name(body):
+    """The one host name of a server_name extension (RFC 6066 3); nothing where it looks like anything else.
+
+    What begins like a ClientHello may have a secret there.
+    """
+    name = body[5:]
+    as_due = body[:5] == struct.pack(">HBH", len(name) + 3, 0, len(name)) and name.translate(None, b"-._").isalnum()
+    return name if as_due else b""
 
 
 def _uint16(data, offset):

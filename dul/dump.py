@@ -229,7 +229,7 @@ def _negotiations(request):
         if item_type == ASYNCHRONOUS_OPERATIONS_WINDOW:
             lines.append("Requested Asynchronous Operations Window: %d invoked, %d performed" % tuple(values))
         elif item_type == EXTENDED_NEGOTIATION:
-            extended.append("Requested Extended Negotiation: %s: %d bytes" % (named_uid(values[0]), len(values[1])))
+            extended.append("Requested Extended Negotiation: %s: %d bytes" % (named_uid(values[0]), values[1]))
         elif item_type == COMMON_EXTENDED_NEGOTIATION:
             extended.append("Requested Common Extended Negotiation: %s: %s" % (
                 named_uid(values[0]), named_uid(values[1])))

@@ -36,6 +36,11 @@ else:
         return os.times()[4]
 
 
+def processor_seconds():
+    """Seconds of processor time of this process so far."""
+    return sum(os.times()[:2])
+
+
 def package_form():
     """Every top-level name of every module of dul/, in one namespace."""
     form = types.ModuleType("dul_form")
