@@ -2504,12 +2504,8 @@ class Connection(socketserver.BaseRequestHandler, object):
 
     @property
     def peer(self):
-        """``address:port`` of the peer; of an IPv4 peer in IPv4's form, of an IPv6 peer with brackets."""
-        address = self.client_address
-        host = address[0] if address else "?"
-        if host.startswith("::ffff:") and "." in host:
-            host = host[7:]
-        return "%s:%d" % ("[%s]" % host if ":" in host else host, address[1] if address else 0)
+        """``address:port`` of the peer."""
+        return peer_name(self.client_address)
 
     def release(self):
         """Ask the peer to release the association (A-RELEASE request, PS3.8 7.2).
@@ -2526,6 +2522,17 @@ class Connection(socketserver.BaseRequestHandler, object):
         before the A-ASSOCIATE-RQ is answered; within ``connected``, when it has come.
         """
         self.wish = lambda association: association.abort(Stopped("aborted by the program"))
+
+
+def peer_name(address):
+    """``address:port``; of an IPv4 peer in IPv4's form, of an IPv6 peer with brackets.
+
+    :param address: as accept() gives it; empty on some systems where the peer is gone already
+    """
+    host = address[0] if address else "?"
+    if host.startswith("::ffff:") and "." in host:
+        host = host[7:]
+    return "%s:%d" % ("[%s]" % host if ":" in host else host, address[1] if address else 0)
 
 
 # =====================================================================================================================
@@ -3704,7 +3711,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     def handle_error(self, request, client_address):
         """A fault of this program in a handler thread: one line, and the traceback at debug."""
         try:
-            self.fault("internal error in the connection from %s" % (client_address[0],))
+            self.fault("internal error in the connection from " + peer_name(client_address))
         except Exception:  # out of memory for that, too: the thread goes on
             pass
 

@@ -155,12 +155,8 @@ class Connection(socketserver.BaseRequestHandler, object):
 
     @property
     def peer(self):
-        """``address:port`` of the peer; of an IPv4 peer in IPv4's form, of an IPv6 peer with brackets."""
-        address = self.client_address
-        host = address[0] if address else "?"
-        if host.startswith("::ffff:") and "." in host:
-            host = host[7:]
-        return "%s:%d" % ("[%s]" % host if ":" in host else host, address[1] if address else 0)
+        """``address:port`` of the peer."""
+        return peer_name(self.client_address)
 
     def release(self):
         """Ask the peer to release the association (A-RELEASE request, PS3.8 7.2).
@@ -177,3 +173,14 @@ class Connection(socketserver.BaseRequestHandler, object):
         before the A-ASSOCIATE-RQ is answered; within ``connected``, when it has come.
         """
         self.wish = lambda association: association.abort(Stopped("aborted by the program"))
+
+
+def peer_name(address):
+    """``address:port``; of an IPv4 peer in IPv4's form, of an IPv6 peer with brackets.
+
+    :param address: as accept() gives it; empty on some systems where the peer is gone already
+    """
+    host = address[0] if address else "?"
+    if host.startswith("::ffff:") and "." in host:
+        host = host[7:]
+    return "%s:%d" % ("[%s]" % host if ":" in host else host, address[1] if address else 0)
