@@ -506,13 +506,15 @@ class ConnectionLost(PeerError):
     """The transport connection is gone (Evt17).
 
     :param sentence: how, as ``connection closed by the peer``
+    :param closed: whether the peer closed it, or its system did for it
     :ivar state: the State in which it happened
     :ivar progress: what had arrived of the next PDU, as in Expired
     :ivar echoes: how many C-ECHO-RQs had been answered
     """
 
-    def __init__(self, sentence):
+    def __init__(self, sentence, closed=False):
         Exception.__init__(self, sentence)
+        self.closed = closed
         self.state = None
         self.progress = ""
         self.echoes = 0
@@ -1981,6 +1983,7 @@ else:
 
 INTERRUPTED = (errno.EINTR,)
 NOT_NOW = (errno.EAGAIN, errno.EWOULDBLOCK)
+CLOSED_BY_PEER = (errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED)
 OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 # Linux with a 64-bit C long: struct timeval is two longs, and SO_RCVTIMEO and SO_SNDTIMEO save a poll() before each
@@ -2165,14 +2168,14 @@ class Transport(object):
         :raises ConnectionLost: where the connection is reset, or the network gone
         """
         while True:
-            if self.deadline is not None:
-                left = self.deadline - monotonic()
-                if left <= 0:
-                    raise DeadlinePassed()
-                self._arm(min(max(left, SHORTEST_WAIT), LONGEST_WAIT))
-            elif not KERNEL_TIMEOUTS:
-                self._arm(None)         # a send may have left its limit there
             try:
+                if self.deadline is not None:
+                    left = self.deadline - monotonic()
+                    if left <= 0:
+                        raise DeadlinePassed()
+                    self._arm(min(max(left, SHORTEST_WAIT), LONGEST_WAIT))
+                elif not KERNEL_TIMEOUTS:
+                    self._arm(None)         # a send may have left its limit there
                 return self.sock.recv(most)
             except socket.timeout:
                 pass
@@ -2245,7 +2248,8 @@ class Transport(object):
 
 
 def _lost(error):
-    return ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
+    return ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error),
+                          closed=getattr(error, "errno", None) in CLOSED_BY_PEER)
 
 
 # =====================================================================================================================
@@ -2296,7 +2300,7 @@ class PDUReader(object):
         """
         data = self.receive(most)
         if not data:
-            raise ConnectionLost("connection closed by the peer")
+            raise ConnectionLost("connection closed by the peer", closed=True)
         return data
 
     def pdu(self):
@@ -3146,7 +3150,7 @@ def level_of(kind, value):
     """The level of the line that explains a fact."""
     if isinstance(value, Stopped) or isinstance(value, ClosedHere) and value.expected:
         return DEBUG
-    if kind is LOST and value.echoes and not value.progress:
+    if kind is LOST and value.closed and value.echoes and not value.progress:
         return INFO         # it has its echo, and does not care for a release: many monitors are like that
     if isinstance(value, InvalidPDU) and value.opening and is_proxy_check(value.data):
         return INFO

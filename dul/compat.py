@@ -41,6 +41,7 @@ else:
 
 INTERRUPTED = (errno.EINTR,)
 NOT_NOW = (errno.EAGAIN, errno.EWOULDBLOCK)
+CLOSED_BY_PEER = (errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED)
 OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 # Linux with a 64-bit C long: struct timeval is two longs, and SO_RCVTIMEO and SO_SNDTIMEO save a poll() before each

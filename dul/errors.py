@@ -90,13 +90,15 @@ class ConnectionLost(PeerError):
     """The transport connection is gone (Evt17).
 
     :param sentence: how, as ``connection closed by the peer``
+    :param closed: whether the peer closed it, or its system did for it
     :ivar state: the State in which it happened
     :ivar progress: what had arrived of the next PDU, as in Expired
     :ivar echoes: how many C-ECHO-RQs had been answered
     """
 
-    def __init__(self, sentence):
+    def __init__(self, sentence, closed=False):
         Exception.__init__(self, sentence)
+        self.closed = closed
         self.state = None
         self.progress = ""
         self.echoes = 0

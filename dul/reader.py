@@ -49,7 +49,7 @@ class PDUReader(object):
         """
         data = self.receive(most)
         if not data:
-            raise ConnectionLost("connection closed by the peer")
+            raise ConnectionLost("connection closed by the peer", closed=True)
         return data
 
     def pdu(self):

@@ -1,7 +1,7 @@
 """One TCP connection: bytes in and out of a blocking socket, within one absolute deadline."""
 import socket
 
-from dul.compat import INTERRUPTED, KERNEL_TIMEOUTS, NOT_NOW, monotonic, quick_acknowledge, set_timeout
+from dul.compat import CLOSED_BY_PEER, INTERRUPTED, KERNEL_TIMEOUTS, NOT_NOW, monotonic, quick_acknowledge, set_timeout
 from dul.errors import ConnectionLost
 
 LONGEST_WAIT = 86400.0      # seconds; a longer timeout is waited for in pieces, because kernels limit the number
@@ -50,14 +50,14 @@ class Transport(object):
         :raises ConnectionLost: where the connection is reset, or the network gone
         """
         while True:
-            if self.deadline is not None:
-                left = self.deadline - monotonic()
-                if left <= 0:
-                    raise DeadlinePassed()
-                self._arm(min(max(left, SHORTEST_WAIT), LONGEST_WAIT))
-            elif not KERNEL_TIMEOUTS:
-                self._arm(None)         # a send may have left its limit there
             try:
+                if self.deadline is not None:
+                    left = self.deadline - monotonic()
+                    if left <= 0:
+                        raise DeadlinePassed()
+                    self._arm(min(max(left, SHORTEST_WAIT), LONGEST_WAIT))
+                elif not KERNEL_TIMEOUTS:
+                    self._arm(None)         # a send may have left its limit there
                 return self.sock.recv(most)
             except socket.timeout:
                 pass
@@ -130,4 +130,5 @@ class Transport(object):
 
 
 def _lost(error):
-    return ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
+    return ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error),
+                          closed=getattr(error, "errno", None) in CLOSED_BY_PEER)
