@@ -153,7 +153,7 @@ class WithKernelTimeouts(object):
         transport = self.transport()
         for later in (0, GENEROUS):
             transport.set_deadline(SECONDS)
-            timer = threading.Timer(SECONDS * 2, self.peer.sendall, (b"x",))
+            timer = threading.Timer(SECONDS * 1.5, self.peer.sendall, (b"x",))
             self.assertRaises(self.dul.DeadlinePassed, transport.receive, 1)
             transport.set_deadline(SECONDS)
             transport.set_deadline(later)
@@ -274,14 +274,14 @@ class WithKernelTimeouts(object):
 
     def test_a_send_in_pieces_leaves_the_whole_limit_to_the_next_one(self):
         def send_slowly(data):
-            threading.Event().wait(0.7 / 3)
+            threading.Event().wait(0.35 / 3)
             return 1
-        transport = self.transport(1.0, send=send_slowly)
+        transport = self.transport(0.5, send=send_slowly)
         transport.send(b"123")
         transport.sock.methods.clear()
         start = monotonic()
         self.assertRaises(self.dul.ConnectionLost, transport.send, b"x" * 1000000)
-        self.assertGreaterEqual(monotonic() - start, 1.0 - EARLY)
+        self.assertGreaterEqual(monotonic() - start, 0.5 - EARLY)
 
     def test_a_send_leaves_no_limit_to_the_receiving_after_it(self):
         transport = self.transport(0.1)
