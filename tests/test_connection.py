@@ -349,7 +349,7 @@ class Ends(object):
 
     def test_an_association_that_sends_all_the_time_is_aborted_by_a_stop(self):
         with self.established() as peer:
-            self.server.stopping = True     # before the thread looks for the next PDU
+            self.recorder.also = lambda notice: setattr(self.server, "stopping", True)      # at the first of three
             self.assertEqual(peer.send(echo_rq() * 3).finish(), echo_rsp() + abort(0, 0))
         self.assertEqual(self.recorder.ends()[-2].sentence, "this server stops")
 
