@@ -96,6 +96,8 @@ class Connection(socketserver.BaseRequestHandler, object):
         """Carry out the effects of the association and tell its facts, until none is left."""
         association, lost = self.association, None
         while association.effects:
+            if self.admitted and not association.machine.associated:
+                self.leave()    # before the peer hears of it, or its next request may find no room
             effects, association.effects = association.effects, []
             for kind, value in effects:
                 if kind is SEND:
@@ -110,8 +112,6 @@ class Connection(socketserver.BaseRequestHandler, object):
                     if kind is REQUESTED:
                         self.titles = value.titles
                     self.tell(kind, value)
-            if self.admitted and not association.machine.associated:
-                self.leave()
             if self.wish and self.wish(association):
                 self.wish = None
             elif association.undecided:
