@@ -318,7 +318,7 @@ class Broken(object):
     def test_no_secret_is_in_any_line_whatever_single_byte_is_damaged(self):
         """Where a length is damaged, the fault may be found in a secret: then up to four of its bytes, which pass for the
         header of an item, are what was found. Of five bytes in a row, no line has any."""
-        for name, word in ((b"maria-huber", b"Geheim-Pass"), (b"19991231.77", b"1.2.840.99999")):
+        for name, word in ((b"maria-huber", b"Geheim-Pass"), (b"19991231.77", b"7.77.777.9999")):
             identity = item(0x58, b"\2\1" + struct.pack(">H", len(name)) + name + struct.pack(">H", len(word)) + word)
             for before, after in ((b"", b""), (item(0x55, b"NAME"), b""), (item(0x56, b"\0\3" + b"1.2"), item(0x55, b"NAME")),
                                   (item(0x99, b"abcd"), item(0x52, b"1.2.3"))):
