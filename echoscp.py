@@ -29,6 +29,16 @@ LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
 OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
 SOFTWARE.
 """
+import sys
+
+if __name__ == "__main__":      # from the first statement on Ctrl-C ends this silently, unless it is ignored (nohup, &)
+    try:
+        import _signal as first     # built in, where signal itself takes a moment to import
+    except ImportError:
+        import signal as first      # Python 2
+    if first.getsignal(first.SIGINT) is first.default_int_handler:
+        first.signal(first.SIGINT, first.SIG_DFL)
+
 import collections
 import errno
 import os
@@ -36,13 +46,11 @@ import select
 import signal
 import socket
 import struct
-import sys
 import threading
 import time
 
-# =====================================================================================================================
-# dul/codes.py: Numbers, UIDs and limits of the standard, each named once. Their words are in ``words``.
-# =====================================================================================================================
+# ---- dul/codes.py ---------------------------------------------------------------------------------------------------
+# Numbers, UIDs and limits of the standard, each named once. Their words are in ``words``.
 
 VERSION = "1.1.0"
 
@@ -76,6 +84,7 @@ USER_IDENTITY_AC = 0x59
 HEADER_LENGTH = 6             # PDU-type, reserved, PDU-length (PS3.8 9.3.1)
 FIXED_LENGTH = 68             # PDU-length of an A-ASSOCIATE-RQ or -AC without its variable items (PS3.8 9.3.2)
 SHORT_LENGTH = 4              # PDU-length of RJ, RELEASE-RQ, RELEASE-RP and ABORT (PS3.8 9.3.4, 9.3.6 to 9.3.8)
+LARGEST_PDU = 0xFFFFFFFF      # the largest PDU-length that its four bytes can say
 PDV_OVERHEAD = 6              # Item-length, Presentation-context-ID, message control header (PS3.8 9.3.5.1)
 MINIMUM_MAXIMUM_LENGTH = 8    # the smallest Maximum Length that lets a fragment through: PDV_OVERHEAD and two bytes
 MOST_CONTEXTS = 128           # odd presentation context IDs from 1 to 255 (PS3.8 9.3.2.2)
@@ -83,7 +92,7 @@ AE_TITLE_LENGTH = 16          # PS3.8 9.3.2, PS3.5 6.2
 UID_LENGTH = 64               # characters at most (PS3.5 9)
 
 # Limits of this implementation; the standard has none
-LARGEST_RQ = 1024 * 1024      # PDU-length of an A-ASSOCIATE-RQ, in bytes
+LARGEST_RQ = 1024 * 1024      # PDU-length of an A-ASSOCIATE-RQ, in bytes; also of a P-DATA-TF where no limit is announced
 MOST_ITEMS = 10000            # items, sub-items and listed UIDs of one A-ASSOCIATE-RQ: bounds the memory that decoding takes
 LARGEST_COMMAND_SET = 64 * 1024   # bytes, reassembled
 CLOSING_SECONDS = 30          # ARTIM in Sta13 where -ta is 0: nothing is left to say, so the connection need not stay
@@ -143,18 +152,12 @@ SUCCESS = 0x0000
 SOP_CLASS_NOT_SUPPORTED = 0x0122
 
 
-# =====================================================================================================================
-# dul/text.py: What a peer or a user wrote, made fit for one line of a log and a terminal; ASCII text and bytes.
-# =====================================================================================================================
+# ---- dul/text.py ----------------------------------------------------------------------------------------------------
+# What a peer or a user wrote, made fit for one line of a log and a terminal.
 
 PLAIN = bytes(bytearray(code for code in range(0x20, 0x7F) if code != 0x5C))    # shown as it is
 LONGEST_VALUE = 1000    # bytes or characters of one value that are shown; a peer can send a UID of 65535 bytes
 LONGEST_LINE = 2000     # characters of one line
-
-
-def as_bytes(text):
-    """The bytes of ASCII text; bytes stay what they are."""
-    return text if isinstance(text, bytes) else text.encode("ascii")
 
 
 def as_native(data):
@@ -180,15 +183,8 @@ def escaped(data):
     if isinstance(data, bytes) and is_plain(data):
         return as_native(data)
     codes = bytearray(data) if isinstance(data, bytes) else [ord(character) for character in data]
-    return "".join([_escape(code) for code in codes])
-
-
-def _escape(code):
-    if code == 0x5C:
-        return "\\\\"
-    if 0x20 <= code < 0x7F:
-        return chr(code)
-    return "\\x%02x" % code if code < 0x100 else "\\u%04x" % code
+    return "".join(["\\\\" if code == 0x5C else chr(code) if 0x20 <= code < 0x7F
+                    else "\\x%02x" % code if code < 0x100 else "\\u%04x" % code for code in codes])
 
 
 def shortened(text):
@@ -203,29 +199,14 @@ def counted(number, noun):
     return "%d %s%s" % (number, noun, "" if number == 1 else "es" if noun.endswith("o") else "s")
 
 
-# =====================================================================================================================
-# dul/words.py: The standard's words for its codes, and the names of UIDs.
-# =====================================================================================================================
+# ---- dul/words.py ---------------------------------------------------------------------------------------------------
+# The standard's words for its codes, and the names of UIDs.
 
 # PDUs, and their sections of PS3.8
-PDU_NAMES = {
-    A_ASSOCIATE_RQ: "A-ASSOCIATE-RQ",
-    A_ASSOCIATE_AC: "A-ASSOCIATE-AC",
-    A_ASSOCIATE_RJ: "A-ASSOCIATE-RJ",
-    P_DATA_TF: "P-DATA-TF",
-    A_RELEASE_RQ: "A-RELEASE-RQ",
-    A_RELEASE_RP: "A-RELEASE-RP",
-    A_ABORT: "A-ABORT",
-}
-PDU_SECTIONS = {  # of PS3.8
-    A_ASSOCIATE_RQ: "9.3.2",
-    A_ASSOCIATE_AC: "9.3.3",
-    A_ASSOCIATE_RJ: "9.3.4",
-    P_DATA_TF: "9.3.5",
-    A_RELEASE_RQ: "9.3.6",
-    A_RELEASE_RP: "9.3.7",
-    A_ABORT: "9.3.8",
-}
+PDU_NAMES = {A_ASSOCIATE_RQ: "A-ASSOCIATE-RQ", A_ASSOCIATE_AC: "A-ASSOCIATE-AC", A_ASSOCIATE_RJ: "A-ASSOCIATE-RJ",
+             P_DATA_TF: "P-DATA-TF", A_RELEASE_RQ: "A-RELEASE-RQ", A_RELEASE_RP: "A-RELEASE-RP", A_ABORT: "A-ABORT"}
+PDU_SECTIONS = {A_ASSOCIATE_RQ: "9.3.2", A_ASSOCIATE_AC: "9.3.3", A_ASSOCIATE_RJ: "9.3.4", P_DATA_TF: "9.3.5",
+                A_RELEASE_RQ: "9.3.6", A_RELEASE_RP: "9.3.7", A_ABORT: "9.3.8"}
 
 # Result/Reason of a presentation context (PS3.8 9.3.3.2)
 CONTEXT_RESULTS = {
@@ -319,14 +300,10 @@ UID_NAMES = {
     "1.2.840.10008.1.2.4.81": "JPEG-LS Lossy (Near-Lossless) Image Compression",
     "1.2.840.10008.1.2.4.90": "JPEG 2000 Image Compression (Lossless Only)",
     "1.2.840.10008.1.2.4.91": "JPEG 2000 Image Compression",
-    "1.2.840.10008.1.2.4.100": "MPEG2 Main Profile / Main Level",
-    "1.2.840.10008.1.2.4.102": "MPEG-4 AVC/H.264 High Profile / Level 4.1",
     "1.2.840.10008.1.2.5": "RLE Lossless",
     "1.2.840.10008.5.1.4.1.1.1": "Computed Radiography Image Storage",
     "1.2.840.10008.5.1.4.1.1.1.1": "Digital X-Ray Image Storage - For Presentation",
-    "1.2.840.10008.5.1.4.1.1.1.1.1": "Digital X-Ray Image Storage - For Processing",
     "1.2.840.10008.5.1.4.1.1.1.2": "Digital Mammography X-Ray Image Storage - For Presentation",
-    "1.2.840.10008.5.1.4.1.1.1.3": "Digital Intra-Oral X-Ray Image Storage - For Presentation",
     "1.2.840.10008.5.1.4.1.1.2": "CT Image Storage",
     "1.2.840.10008.5.1.4.1.1.2.1": "Enhanced CT Image Storage",
     "1.2.840.10008.5.1.4.1.1.3.1": "Ultrasound Multi-frame Image Storage",
@@ -334,35 +311,26 @@ UID_NAMES = {
     "1.2.840.10008.5.1.4.1.1.4.1": "Enhanced MR Image Storage",
     "1.2.840.10008.5.1.4.1.1.6.1": "Ultrasound Image Storage",
     "1.2.840.10008.5.1.4.1.1.7": "Secondary Capture Image Storage",
-    "1.2.840.10008.5.1.4.1.1.9.1.1": "12-lead ECG Waveform Storage",
-    "1.2.840.10008.5.1.4.1.1.11.1": "Grayscale Softcopy Presentation State Storage",
     "1.2.840.10008.5.1.4.1.1.12.1": "X-Ray Angiographic Image Storage",
     "1.2.840.10008.5.1.4.1.1.12.2": "X-Ray Radiofluoroscopic Image Storage",
     "1.2.840.10008.5.1.4.1.1.20": "Nuclear Medicine Image Storage",
-    "1.2.840.10008.5.1.4.1.1.66.4": "Segmentation Storage",
-    "1.2.840.10008.5.1.4.1.1.77.1.4": "VL Photographic Image Storage",
     "1.2.840.10008.5.1.4.1.1.88.11": "Basic Text SR Storage",
     "1.2.840.10008.5.1.4.1.1.88.22": "Enhanced SR Storage",
     "1.2.840.10008.5.1.4.1.1.88.67": "X-Ray Radiation Dose SR Storage",
     "1.2.840.10008.5.1.4.1.1.104.1": "Encapsulated PDF Storage",
     "1.2.840.10008.5.1.4.1.1.128": "Positron Emission Tomography Image Storage",
-    "1.2.840.10008.5.1.4.1.1.481.1": "RT Image Storage",
     "1.2.840.10008.5.1.4.1.1.481.2": "RT Dose Storage",
     "1.2.840.10008.5.1.4.1.1.481.3": "RT Structure Set Storage",
     "1.2.840.10008.5.1.4.1.1.481.5": "RT Plan Storage",
     "1.2.840.10008.5.1.4.1.2.1.1": "Patient Root Query/Retrieve Information Model - FIND",
     "1.2.840.10008.5.1.4.1.2.1.2": "Patient Root Query/Retrieve Information Model - MOVE",
-    "1.2.840.10008.5.1.4.1.2.1.3": "Patient Root Query/Retrieve Information Model - GET",
     "1.2.840.10008.5.1.4.1.2.2.1": "Study Root Query/Retrieve Information Model - FIND",
     "1.2.840.10008.5.1.4.1.2.2.2": "Study Root Query/Retrieve Information Model - MOVE",
-    "1.2.840.10008.5.1.4.1.2.2.3": "Study Root Query/Retrieve Information Model - GET",
     "1.2.840.10008.5.1.4.31": "Modality Worklist Information Model - FIND",
     "1.2.840.10008.3.1.2.3.3": "Modality Performed Procedure Step SOP Class",
     "1.2.840.10008.1.20.1": "Storage Commitment Push Model SOP Class",
     "1.2.840.10008.5.1.1.9": "Basic Grayscale Print Management Meta SOP Class",
     "1.2.840.10008.5.1.1.18": "Basic Color Print Management Meta SOP Class",
-    "1.2.840.10008.5.1.1.1": "Basic Film Session SOP Class",
-    "1.2.840.10008.5.1.1.16": "Printer SOP Class",
 }
 
 
@@ -388,8 +356,8 @@ def element_name(element):
 
 
 def command_name(field):
-    """``C-STORE-RQ``, or the number where it has no name."""
-    return COMMAND_NAMES.get(field, "command %04XH" % field)
+    """``C-STORE-RQ``, or the number where it has no name; None where there is no Command Field."""
+    return "(none)" if field is None else COMMAND_NAMES.get(field, "command %04XH" % field)
 
 
 def is_uid(data):
@@ -416,14 +384,18 @@ def named_uid(uid):
     return "=" + name if is_uid(uid) and name != as_native(uid) else name
 
 
-# =====================================================================================================================
-# dul/errors.py: What a peer can do wrong: one sentence each, ``str(error)``, and the abort or reject that the peer is owed.
+# ---- dul/errors.py --------------------------------------------------------------------------------------------------
+# What a peer can do wrong: one sentence each, ``str(error)``, and the abort or reject that the peer is owed.
 #
 # Log, notices and tests share the sentence.
-# =====================================================================================================================
 
 class PeerError(Exception):
-    """Something that a peer, or the network, did. Never raised for a fault of this program."""
+    """Something that a peer, or the network, did. Never raised for a fault of this program.
+
+    :cvar abort: (source, reason) of the A-ABORT that the peer is owed, if this side aborts
+    """
+
+    abort = ABORT_BY_USER
 
 
 class InvalidPDU(PeerError):
@@ -435,13 +407,13 @@ class InvalidPDU(PeerError):
     :param section: of PS3.8, or with its part (``PS3.7 D.3.3.4``)
     :param found: the value found, as text
     :param due: the value that was due, as text
-    :param abort: (source, reason) of the A-ABORT that the peer is owed in Sta3 and later; in Sta2 it is always 0, 0
+    :param abort: what the peer is owed in Sta3 and later; in Sta2 it is always (0, 0)
     :ivar data: as much of the PDU as had been read, as bytes
     :ivar opening: whether it was the first PDU of its connection: then it may be another protocol altogether
     """
 
     def __init__(self, pdu, offset, field, section, found, due, abort=ABORT_INVALID_PARAMETER):
-        Exception.__init__(self, pdu, offset, field, section, found, due)
+        PeerError.__init__(self, pdu, offset, field, section, found, due)
         self.offset = offset
         self.abort = abort
         self.data = b""
@@ -453,13 +425,23 @@ class InvalidPDU(PeerError):
             pdu, field, offset, found, due, section if section.startswith("PS3.") else "PS3.8 " + section)
 
 
+class UnexpectedPDU(PeerError):
+    """A known PDU in a state where PS3.8 Table 9-10 has AA-1, AA-7 or AA-8 for it. Arguments: its name, the State."""
+
+    abort = ABORT_UNEXPECTED_PDU
+
+    def __str__(self):
+        pdu, state = self.args
+        return "%s in %s (%s) (PS3.8 9.2.3)" % (pdu, state, state.meaning)
+
+
 class MessageError(PeerError):
-    """A message that is not answered: the DIMSE service user aborts (Evt15: A-ABORT, source 0, reason 0)."""
+    """A message that is not answered: the DIMSE service user aborts (Evt15). Argument: a sentence.
 
-    abort = ABORT_BY_USER
+    :ivar message: (presentation context ID, command set as bytes) where there is a whole one
+    """
 
-    def __init__(self, sentence):
-        Exception.__init__(self, sentence)
+    message = ()    # type: tuple
 
 
 class Rejected(PeerError):
@@ -467,57 +449,52 @@ class Rejected(PeerError):
 
     :param reject: (result, source, reason)
     :param sentence: why
+    :ivar by_user: whether the service user rejects it (AE-8), and not the service provider (AE-6)
     """
 
     def __init__(self, reject, sentence):
-        Exception.__init__(self, reject, sentence)
+        PeerError.__init__(self, reject, sentence)
         self.reject = reject
+        self.by_user = reject[1] == SERVICE_USER
 
     def __str__(self):
         reject, sentence = self.args
         return "%s (%s)" % (sentence, reject_words(reject))
 
-    @property
-    def by_user(self):
-        """Whether it is the service user who rejects (AE-8), and not the service provider (AE-6)."""
-        return self.reject[1] == SERVICE_USER
-
 
 class Expired(PeerError):
     """A deadline passed.
 
-    :param option: the option that set it, as ``-ta``
-    :param seconds: how long it was
-    :param state: the State in which it passed
-    :param progress: what had arrived, as ``22 of 205 bytes of A-ASSOCIATE-RQ``; empty for nothing
+    Arguments: the option that set it, as ``-ta``; the seconds that it was long; the State in which it passed; what had
+    arrived, as ``22 of 205 bytes of A-ASSOCIATE-RQ``, empty for nothing.
     """
-
-    abort = ABORT_BY_USER
-
-    def __init__(self, option, seconds, state, progress):
-        Exception.__init__(self, option, seconds, state, progress)
 
     def __str__(self):
         option, seconds, state, progress = self.args
         return "timeout: %s in %d s (%s) in %s (%s)" % (progress or "nothing", seconds, option, state, state.meaning)
 
 
-class ConnectionLost(PeerError):
-    """The transport connection is gone (Evt17).
+class Stopped(PeerError):
+    """This server, or the program that it is part of, aborts the association (Evt15). Argument: a sentence."""
 
-    :param sentence: how, as ``connection closed by the peer``
-    :param closed: whether the peer closed it, or its system did for it
+
+class Aborted(PeerError):
+    """The peer's A-ABORT (Evt16). Arguments: its source and its reason."""
+
+    def __str__(self):
+        return "A-ABORT from the peer: " + abort_words(*self.args)
+
+
+class ConnectionLost(PeerError):
+    """The transport connection is gone (Evt17). Argument: how, in one sentence.
+
     :ivar state: the State in which it happened
     :ivar progress: what had arrived of the next PDU, as in Expired
     :ivar echoes: how many C-ECHO-RQs had been answered
+    :ivar closed: whether the peer closed it, or its system did
     """
 
-    def __init__(self, sentence, closed=False):
-        Exception.__init__(self, sentence)
-        self.closed = closed
-        self.state = None
-        self.progress = ""
-        self.echoes = 0
+    state, progress, echoes, closed = None, "", 0, False
 
     def __str__(self):
         where = " in %s (%s)" % (self.state, self.state.meaning) if self.state else ""
@@ -525,56 +502,16 @@ class ConnectionLost(PeerError):
 
 
 class ClosedHere(ConnectionLost):
-    """This side closes a connection that has no association: the server stops, or needs the room.
+    """This side closes a connection that has no association. Argument: why.
 
-    :param sentence: why
-    :param expected: whether it is ordinary, so that there is no warning of it
+    :ivar expected: whether it is ordinary, so that there is no warning of it
     """
 
-    def __init__(self, sentence, expected):
-        ConnectionLost.__init__(self, sentence)
-        self.expected = expected
+    expected = False
 
 
-class Stopped(PeerError):
-    """This server, or the program that it is part of, ends the association (Evt15)."""
-
-    abort = ABORT_BY_USER
-
-
-class Aborted(PeerError):
-    """The peer's A-ABORT (Evt16).
-
-    :param source: byte 9 of the A-ABORT; ``reason``: byte 10
-    """
-
-    def __init__(self, source, reason):
-        Exception.__init__(self, source, reason)
-
-    def __str__(self):
-        return "A-ABORT from the peer: " + abort_words(*self.args)
-
-
-class UnexpectedPDU(PeerError):
-    """A known PDU in a state where PS3.8 Table 9-10 has AA-1, AA-7 or AA-8 for it.
-
-    :param pdu: its name
-    :param state: the State
-    """
-
-    abort = ABORT_UNEXPECTED_PDU
-
-    def __init__(self, pdu, state):
-        Exception.__init__(self, pdu, state)
-
-    def __str__(self):
-        pdu, state = self.args
-        return "%s in %s (%s) (PS3.8 9.2.3)" % (pdu, state, state.meaning)
-
-
-# =====================================================================================================================
-# dul/settings.py: What a server is told to do, and the rule for each value: the same for the command line and for embedding.
-# =====================================================================================================================
+# ---- dul/settings.py ------------------------------------------------------------------------------------------------
+# What a server is told to do, and the rule for each value: the same for the command line and for embedding.
 
 LEAST_MAXIMUM_LENGTH, LARGEST_MAXIMUM_LENGTH = 128, 4294967295
 LONGEST_TIMEOUT = 4294967295
@@ -586,10 +523,7 @@ IMPLICIT_ONLY = (IMPLICIT_LITTLE,)
 
 
 def prefer_local(byte_order):
-    """The order that prefers explicit VR in the byte order of the host.
-
-    :param byte_order: ``little`` or ``big``
-    """
+    """The order that prefers explicit VR in the byte order of the host. ``byte_order``: ``little`` or ``big``."""
     return PREFER_BIG if byte_order == "big" else PREFER_LITTLE
 
 
@@ -605,10 +539,7 @@ def check_title(title):
 
 
 def check_seconds(seconds):
-    """A timeout.
-
-    :raises ValueError: saying what is allowed, unless it is 0 (no limit) or more
-    """
+    """A timeout. Raises ValueError saying what is allowed, unless it is 0 (no limit) or more."""
     if not 0 <= seconds <= LONGEST_TIMEOUT:
         raise ValueError("0 (no limit) to %d seconds" % LONGEST_TIMEOUT)
     return seconds
@@ -648,12 +579,11 @@ class Settings(object):
         self.transfer_syntaxes = tuple(transfer_syntaxes)
 
 
-# =====================================================================================================================
-# dul/items.py: Items and sub-items of A-ASSOCIATE-RQ and -AC (PS3.8 9.3.2, 9.3.3, Annex D; PS3.7 D.3.3).
+# ---- dul/items.py ---------------------------------------------------------------------------------------------------
+# Items and sub-items of A-ASSOCIATE-RQ and -AC (PS3.8 9.3.2, 9.3.3, Annex D; PS3.7 D.3.3).
 #
 # All begin alike: byte 0 Item-type, byte 1 reserved, bytes 2-3 Item-length (big endian: bytes that follow). UIDs are
 # bytes; the NULs and spaces that some peers put around them are taken off.
-# =====================================================================================================================
 
 ITEM_HEADER = struct.Struct(">BxH")     # Item-type, Item-length
 NUMBERS = {"byte": struct.Struct("B"), "uint16": struct.Struct(">H"), "uint32": struct.Struct(">I")}
@@ -695,10 +625,7 @@ def unpadded(data):
 
 
 def encode_item(item_type, body):
-    """A whole item.
-
-    :param body: at most 65535 bytes
-    """
+    """A whole item. ``body``: at most 65535 bytes."""
     return ITEM_HEADER.pack(item_type, len(body)) + body
 
 
@@ -737,10 +664,7 @@ class ItemReader(object):
             yield item_type, body, offset
 
     def tally(self, offset):
-        """Count one item more.
-
-        :raises InvalidPDU: where there are more than MOST_ITEMS
-        """
+        """Count one item more. Raises InvalidPDU where there are more than MOST_ITEMS."""
         self.count += 1
         if self.count > MOST_ITEMS:
             raise self.invalid(offset, "number of items", "9.3.2", "more than %d" % MOST_ITEMS, "at most %d" % MOST_ITEMS)
@@ -754,7 +678,8 @@ class ItemReader(object):
 
         :raises InvalidPDU: unless there are four bytes, one 30H and at least one 40H
         """
-        name, section, found = "Presentation Context", "9.3.2.2", {ABSTRACT_SYNTAX: [], TRANSFER_SYNTAX: []}
+        name, section = "Presentation Context", "9.3.2.2"
+        found = {ABSTRACT_SYNTAX: [], TRANSFER_SYNTAX: []}      # type: dict
         if end - start < 4:
             raise self.invalid(start - 2, "Item-length of " + name, section, "%d" % (end - start), "at least 4")
         for item_type, body, after in self.items(start + 4, end, name, section):
@@ -816,13 +741,12 @@ class ItemReader(object):
         return self.invalid(offset, "%s of %s" % (field, name), section, found, due)
 
 
-# =====================================================================================================================
-# dul/pdu.py: The PDUs of PS3.8 9.3: decoding what an acceptor receives, encoding what it sends.
+# ---- dul/pdu.py -----------------------------------------------------------------------------------------------------
+# The PDUs of PS3.8 9.3: decoding what an acceptor receives, encoding what it sends.
 #
 # All begin alike: byte 1 PDU-type, byte 2 reserved, bytes 3-6 PDU-length (big endian: bytes that follow). Byte numbers
 # in comments count from 1, as in the standard; offsets in errors count from 0. A header is judged once, by
-# check_header(), before the rest is read: decoders get whole PDUs of their type.
-# =====================================================================================================================
+# header_limits(), before the rest is read: decoders get whole PDUs of their type.
 
 PDU_HEADER = struct.Struct(">BxI")          # PDU-type, PDU-length
 _FIXED = struct.Struct(">H2x16s16s32x")     # Protocol-version, Called- and Calling-AE-title
@@ -833,23 +757,27 @@ RELEASE_RQ = _SHORT.pack(A_RELEASE_RQ, SHORT_LENGTH, 0, 0, 0, 0)    # 05H (PS3.8
 RELEASE_RP = _SHORT.pack(A_RELEASE_RP, SHORT_LENGTH, 0, 0, 0, 0)    # 06H (PS3.8 9.3.7)
 
 
-def check_header(pdu_type, length, maximum_length=0):
-    """Judge a PDU by its first six bytes alone, before any more of it is read.
+def header_limits(maximum_length):
+    """{PDU-type: (least, most) PDU-length}: what a PDU is judged by when no more than its header has been read.
 
     :param maximum_length: the PDU-length that a P-DATA-TF may have at most, in bytes; 0: no limit
-    :raises InvalidPDU: for an unknown PDU-type, and for a PDU-length that its type cannot have
     """
-    if pdu_type == P_DATA_TF:
-        least, most = PDV_OVERHEAD, maximum_length or length
-    elif pdu_type in (A_ASSOCIATE_RQ, A_ASSOCIATE_AC):
-        least, most = FIXED_LENGTH, LARGEST_RQ
-    elif pdu_type in PDU_NAMES:
-        least = most = SHORT_LENGTH
-    else:
-        raise InvalidPDU("PDU", 0, "PDU-type", "9.3.1", "%02XH" % pdu_type, "01H to 07H", ABORT_UNRECOGNIZED_PDU)
-    if not least <= length <= most:
-        due = "%d" % least if least == most else "at least %d" % least if length < least else "at most %d" % most
-        raise InvalidPDU(PDU_NAMES[pdu_type], 2, "PDU-length", PDU_SECTIONS[pdu_type], "%d" % length, due)
+    limits = dict.fromkeys(PDU_NAMES, (SHORT_LENGTH, SHORT_LENGTH))
+    limits[A_ASSOCIATE_RQ] = limits[A_ASSOCIATE_AC] = (FIXED_LENGTH, LARGEST_RQ)
+    limits[P_DATA_TF] = (PDV_OVERHEAD, maximum_length or LARGEST_PDU)
+    return limits
+
+
+def invalid_header(pdu_type, length, limits):
+    """The InvalidPDU for an unknown PDU-type, or for a PDU-length that its type cannot have.
+
+    :param limits: of header_limits()
+    """
+    if pdu_type not in limits:
+        return InvalidPDU("PDU", 0, "PDU-type", "9.3.1", "%02XH" % pdu_type, "01H to 07H", ABORT_UNRECOGNIZED_PDU)
+    least, most = limits[pdu_type]
+    due = "%d" % least if least == most else "at least %d" % least if length < least else "at most %d" % most
+    return InvalidPDU(PDU_NAMES[pdu_type], 2, "PDU-length", PDU_SECTIONS[pdu_type], "%d" % length, due)
 
 
 class AAssociateRQ(object):
@@ -917,10 +845,7 @@ def encode_associate_rj(reject):
 
 
 def encode_abort(abort):
-    """A-ABORT (07H, PS3.8 9.3.8): bytes 7-8 reserved, 9 Source, 10 Reason/Diag.
-
-    :param abort: (source, reason)
-    """
+    """A-ABORT (07H, PS3.8 9.3.8): bytes 7-8 reserved, 9 Source, 10 Reason/Diag. ``abort``: (source, reason)."""
     return _SHORT.pack(A_ABORT, SHORT_LENGTH, 0, 0, *abort)
 
 
@@ -961,7 +886,8 @@ def decode_p_data(data):
 
     :raises InvalidPDU: unless one PDV or more, and not more than MOST_ITEMS, fill it exactly
     """
-    pdvs, offset, end, name = [], HEADER_LENGTH, len(data), PDU_NAMES[P_DATA_TF]
+    pdvs = []       # type: list
+    offset, end, name = HEADER_LENGTH, len(data), PDU_NAMES[P_DATA_TF]
     while offset < end:
         if len(pdvs) == MOST_ITEMS:
             raise InvalidPDU(name, offset, "number of PDV items", "9.3.5", "more than %d" % MOST_ITEMS,
@@ -978,8 +904,8 @@ def decode_p_data(data):
     return pdvs
 
 
-# =====================================================================================================================
-# dul/fsm.py: The DICOM Upper Layer state machine: PS3.8 9.2 and its Table 9-10, as data. Only this file decides state.
+# ---- dul/fsm.py -----------------------------------------------------------------------------------------------------
+# The DICOM Upper Layer state machine: PS3.8 9.2 and its Table 9-10, as data. Only this file decides state.
 #
 # How it works
 #     A *state* says how far an association has come. The acceptor of an association begins in Sta1 (nothing is open),
@@ -993,110 +919,85 @@ def decode_p_data(data):
 #     (Evt7, Evt8), sends the C-ECHO-RSP (Evt9), agrees to a release (Evt14), and aborts where a message cannot be
 #     answered, a timeout of -td ends, or the server stops (Evt15).
 #
-#     An *action* is what is done about an event, and it leads to the next state. TABLE names one action for each event
-#     in each state. A blank cell is an event that cannot happen there; asking for it raises Undefined.
+#     An *action* is what is done about an event, and it leads to the next state. The table names one action for each
+#     event in each state. A blank cell is an event that cannot happen there; it raises Undefined.
 #
 #     The *ARTIM timer* (9.1.4) keeps a peer from holding a connection open without an association: it runs in Sta2 and
 #     Sta13 alone, and its expiry closes the connection.
 #
 # How it is used
-#     association.Association turns each thing that happens into an event and gives it to Machine.step(), which returns
-#     the action and goes to the next state; then it starts or stops ARTIM as the action says, and calls the method of the
-#     action's name (AE-6: ``ae_6``). An action that tells the local user may cause the user's own event, which takes the
-#     same way. Some actions need no more of a PDU than its header: they are carried out before the rest has arrived.
+#     association.Association, a Machine, turns each thing that happens into an event and gives it to handle(), which goes
+#     to the next state, starts or stops ARTIM as the action says, and calls the method of the action's name (AE-6:
+#     ``ae_6``). An action that tells the local user may cause the user's own event, which takes the same way. Some
+#     actions need no more of a PDU than its header: they are carried out before the rest has arrived.
 #
 # The requestor's cells are kept, because the table is checked whole against the standard.
-# =====================================================================================================================
 
-class State(object):
-    """One of the 13 states of PS3.8 Tables 9-1 to 9-5."""
+class Term(object):
+    """A state of PS3.8 Tables 9-1 to 9-5, or an event of Table 9-10: its name and what it means.
 
-    __slots__ = ("name", "meaning")
-
-    def __init__(self, name, meaning):
-        self.name = name
-        self.meaning = meaning
-
-    def __repr__(self):
-        return self.name
-
-
-class Event(object):
-    """One of the 19 events of PS3.8 Table 9-10."""
-
-    __slots__ = ("name", "meaning")
-
-    def __init__(self, name, meaning):
-        self.name = name
-        self.meaning = meaning
-
-    def __repr__(self):
-        return self.name
-
-
-class Action(object):
-    """One of the 28 actions of PS3.8 Tables 9-6 to 9-9.
-
-    :param next_states: two states; the same twice but for AE-6 (acceptable, not acceptable) and AR-8 (association
-        requestor, association acceptor)
-    :param artim: for each of them START, STOP, or None where the action leaves the ARTIM timer alone
-    :param needs: how much it needs of the PDU that led to it: HEADER (the rest is skipped) or WHOLE; None where no PDU
-        leads to it
+    :ivar cells: of a state, {event: action}: its column of the table
     """
 
-    __slots__ = ("name", "next_states", "artim", "needs", "meaning")
+    __slots__ = ("name", "meaning", "cells")
 
-    def __init__(self, name, next_states, artim, needs, meaning):
+    def __init__(self, name, meaning):
         self.name = name
-        self.next_states = next_states
-        self.artim = artim
-        self.needs = needs
         self.meaning = meaning
+        self.cells = {}
 
     def __repr__(self):
         return self.name
 
 
-Sta1 = State("Sta1", "idle")
-Sta2 = State("Sta2", "transport connection open, awaiting A-ASSOCIATE-RQ")
-Sta3 = State("Sta3", "awaiting local A-ASSOCIATE response")
-Sta4 = State("Sta4", "awaiting transport connection opening")
-Sta5 = State("Sta5", "awaiting A-ASSOCIATE-AC or A-ASSOCIATE-RJ")
-Sta6 = State("Sta6", "association established, ready for data transfer")
-Sta7 = State("Sta7", "awaiting A-RELEASE-RP")
-Sta8 = State("Sta8", "awaiting local A-RELEASE response")
-Sta9 = State("Sta9", "release collision requestor side, awaiting local A-RELEASE response")
-Sta10 = State("Sta10", "release collision acceptor side, awaiting A-RELEASE-RP")
-Sta11 = State("Sta11", "release collision requestor side, awaiting A-RELEASE-RP")
-Sta12 = State("Sta12", "release collision acceptor side, awaiting local A-RELEASE response")
-Sta13 = State("Sta13", "awaiting transport connection close")
+# One of the 28 actions of PS3.8 Tables 9-6 to 9-9: its name; its two next states, which are the same but for AE-6
+# (acceptable, not acceptable) and AR-8 (association requestor, association acceptor); for each of them what becomes of the
+# ARTIM timer (START, STOP, or None); how much it needs of the PDU that led to it (HEADER: the rest is skipped; WHOLE; None
+# where no PDU leads to it); what it does.
+Action = collections.namedtuple("Action", "name next_states artim needs meaning")
+
+
+Sta1 = Term("Sta1", "idle")
+Sta2 = Term("Sta2", "transport connection open, awaiting A-ASSOCIATE-RQ")
+Sta3 = Term("Sta3", "awaiting local A-ASSOCIATE response")
+Sta4 = Term("Sta4", "awaiting transport connection opening")
+Sta5 = Term("Sta5", "awaiting A-ASSOCIATE-AC or A-ASSOCIATE-RJ")
+Sta6 = Term("Sta6", "association established, ready for data transfer")
+Sta7 = Term("Sta7", "awaiting A-RELEASE-RP")
+Sta8 = Term("Sta8", "awaiting local A-RELEASE response")
+Sta9 = Term("Sta9", "release collision requestor side, awaiting local A-RELEASE response")
+Sta10 = Term("Sta10", "release collision acceptor side, awaiting A-RELEASE-RP")
+Sta11 = Term("Sta11", "release collision requestor side, awaiting A-RELEASE-RP")
+Sta12 = Term("Sta12", "release collision acceptor side, awaiting local A-RELEASE response")
+Sta13 = Term("Sta13", "awaiting transport connection close")
 STATES = (Sta1, Sta2, Sta3, Sta4, Sta5, Sta6, Sta7, Sta8, Sta9, Sta10, Sta11, Sta12, Sta13)
 
-Evt1 = Event("Evt1", "A-ASSOCIATE request (local user)")
-Evt2 = Event("Evt2", "transport connection confirmed")
-Evt3 = Event("Evt3", "A-ASSOCIATE-AC received")
-Evt4 = Event("Evt4", "A-ASSOCIATE-RJ received")
-Evt5 = Event("Evt5", "transport connection indication")
-Evt6 = Event("Evt6", "A-ASSOCIATE-RQ received")
-Evt7 = Event("Evt7", "A-ASSOCIATE response: accept (local user)")
-Evt8 = Event("Evt8", "A-ASSOCIATE response: reject (local user)")
-Evt9 = Event("Evt9", "P-DATA request (local user)")
-Evt10 = Event("Evt10", "P-DATA-TF received")
-Evt11 = Event("Evt11", "A-RELEASE request (local user)")
-Evt12 = Event("Evt12", "A-RELEASE-RQ received")
-Evt13 = Event("Evt13", "A-RELEASE-RP received")
-Evt14 = Event("Evt14", "A-RELEASE response (local user)")
-Evt15 = Event("Evt15", "A-ABORT request (local user)")
-Evt16 = Event("Evt16", "A-ABORT received")
-Evt17 = Event("Evt17", "transport connection closed")
-Evt18 = Event("Evt18", "ARTIM timer expired")
-Evt19 = Event("Evt19", "unrecognized or invalid PDU received")
+Evt1 = Term("Evt1", "A-ASSOCIATE request (local user)")
+Evt2 = Term("Evt2", "transport connection confirmed")
+Evt3 = Term("Evt3", "A-ASSOCIATE-AC received")
+Evt4 = Term("Evt4", "A-ASSOCIATE-RJ received")
+Evt5 = Term("Evt5", "transport connection indication")
+Evt6 = Term("Evt6", "A-ASSOCIATE-RQ received")
+Evt7 = Term("Evt7", "A-ASSOCIATE response: accept (local user)")
+Evt8 = Term("Evt8", "A-ASSOCIATE response: reject (local user)")
+Evt9 = Term("Evt9", "P-DATA request (local user)")
+Evt10 = Term("Evt10", "P-DATA-TF received")
+Evt11 = Term("Evt11", "A-RELEASE request (local user)")
+Evt12 = Term("Evt12", "A-RELEASE-RQ received")
+Evt13 = Term("Evt13", "A-RELEASE-RP received")
+Evt14 = Term("Evt14", "A-RELEASE response (local user)")
+Evt15 = Term("Evt15", "A-ABORT request (local user)")
+Evt16 = Term("Evt16", "A-ABORT received")
+Evt17 = Term("Evt17", "transport connection closed")
+Evt18 = Term("Evt18", "ARTIM timer expired")
+Evt19 = Term("Evt19", "unrecognized or invalid PDU received")
 EVENTS = (Evt1, Evt2, Evt3, Evt4, Evt5, Evt6, Evt7, Evt8, Evt9, Evt10, Evt11, Evt12, Evt13, Evt14, Evt15, Evt16, Evt17,
           Evt18, Evt19)
 
 START, STOP = "start", "stop"
 HEADER, WHOLE = "header", "whole"
 FIRST, SECOND = 0, 1        # which of an action's two next states
+UNTOUCHED = (None, None)    # the ARTIM timer, by most actions
 
 # PS3.8 Tables 9-6 to 9-9: action, next state, what becomes of the ARTIM timer, how much of the PDU it needs, effect.
 ACTION_LINES = """
@@ -1163,29 +1064,27 @@ def read_actions(lines, states):
         name, following, timer, needs, meaning = line.split(None, 4)
         following = [states[state] for state in (following.split("/") * 2)[:2]]
         timer = [words.get(word) for word in (timer.split("/") * 2)[:2]]
-        actions[name] = Action(name, tuple(following), tuple(timer), words.get(needs), meaning)
+        artim = tuple(timer) if any(timer) else UNTOUCHED
+        actions[name] = Action(name, tuple(following), artim, words.get(needs), meaning)
     return actions
 
 
 def read_table(lines, states, events, actions):
-    """{event: {state: action}} of TABLE_LINES; blank cells are absent."""
+    """Fill the cells of each state from TABLE_LINES; blank cells are absent."""
     rows = [line.split() for line in lines.strip().splitlines()]
-    table = {}
     for row in rows[1:]:
-        table[events[row[0]]] = dict((states[state], actions[name]) for state, name in zip(rows[0], row[1:]) if name != ".")
-    return table
+        for state, name in zip(rows[0], row[1:]):
+            if name != ".":
+                states[state].cells[events[row[0]]] = actions[name]
 
 
 STATES_BY_NAME = dict((state.name, state) for state in STATES)
 ACTIONS = read_actions(ACTION_LINES, STATES_BY_NAME)
-TABLE = read_table(TABLE_LINES, STATES_BY_NAME, dict((event.name, event) for event in EVENTS), ACTIONS)
+read_table(TABLE_LINES, STATES_BY_NAME, dict((event.name, event) for event in EVENTS), ACTIONS)
 
 
 class Undefined(Exception):
     """An event that PS3.8 Table 9-10 leaves blank in this state: a mistake of the program, never a peer's doing."""
-
-    def __init__(self, state, event):
-        Exception.__init__(self, state, event)
 
     def __str__(self):
         state, event = self.args
@@ -1193,39 +1092,47 @@ class Undefined(Exception):
 
 
 class Machine(object):
-    """The state of one association. It starts in Sta1 and is over when it is there again."""
+    """The state of one association, and the driver of the table. It starts in Sta1, and is over when it is there again.
 
-    __slots__ = ("state",)
+    A subclass has a method for each action that it can come to (METHODS), artim() for the timer, and moved().
 
-    def __init__(self):
+    :param trace: whether each step is told, by a call of moved()
+    """
+
+    __slots__ = ("state", "trace")
+    METHODS = {}        # type: dict
+
+    def __init__(self, trace):
         self.state = Sta1
+        self.trace = trace
 
-    def action(self, event):
-        """The action of this event in this state.
+    def handle(self, event, value=None, branch=SECOND):
+        """Do what the table says about an event: go to the next state, and carry out the action.
 
-        :raises Undefined: where the table has no cell
+        :param value: what came with the event; the action says of which type
+        :param branch: FIRST or SECOND where the action has two next states: AE-6 has FIRST for an acceptable request
+        :raises Undefined: where the table has no cell for it
         """
-        try:
-            return TABLE[event][self.state]
-        except KeyError:
-            raise Undefined(self.state, event)
-
-    def step(self, event, branch=SECOND):
-        """Go to the next state, and return the action that is due.
-
-        :param branch: FIRST or SECOND where the action has two next states: for AE-6 whether the request is acceptable
-        :raises Undefined: where the table has no cell
-        """
-        try:
-            action = TABLE[event][self.state]
-        except KeyError:
-            raise Undefined(self.state, event)
+        state = self.state
+        action = state.cells.get(event)
+        if action is None:
+            raise Undefined(state, event)
         self.state = action.next_states[branch]
-        return action
+        if self.trace:
+            self.moved(state, event, action.name)
+        if action.artim is not UNTOUCHED and action.artim[branch]:
+            self.artim(action.artim[branch])
+        self.METHODS[action.name](self, value)
+
+    def moved(self, state, event, action):
+        """A step from ``state`` to the present one."""
+
+    def artim(self, what):
+        """START or STOP the ARTIM timer."""
 
     def allows(self, event):
         """Whether the table has a cell for this event now."""
-        return self.state in TABLE[event]
+        return event in self.state.cells
 
     @property
     def over(self):
@@ -1243,9 +1150,8 @@ class Machine(object):
         return self.state is Sta13
 
 
-# =====================================================================================================================
-# dul/acse.py: What an A-ASSOCIATE-RQ is answered with (PS3.8 7.1, 9.3.3; PS3.7 D.3).
-# =====================================================================================================================
+# ---- dul/acse.py ----------------------------------------------------------------------------------------------------
+# What an A-ASSOCIATE-RQ is answered with (PS3.8 7.1, 9.3.3; PS3.7 D.3).
 
 CONFIRMED_IDENTITIES = (1, 2)   # user name, with or without passcode: their 59H is empty (PS3.7 D.3.3.7)
 NAMES_SHOWN = 4                 # proposed services or transfer syntaxes that one line names at most
@@ -1321,19 +1227,18 @@ class Negotiator(object):
     identity or anything else that this program does not know.
 
     :param settings: Settings
+    :ivar limits: of the PDU-lengths that are taken, see header_limits()
     """
 
-    __slots__ = ("settings", "remembered")
+    __slots__ = ("settings", "limits", "remembered")
 
     def __init__(self, settings):
         self.settings = settings
+        self.limits = header_limits(settings.maximum_length)
         self.remembered = {}
 
     def decide(self, data):
-        """The Decision on a whole A-ASSOCIATE-RQ.
-
-        :raises InvalidPDU: where it is broken
-        """
+        """The Decision on a whole A-ASSOCIATE-RQ. Raises InvalidPDU where it is broken."""
         decision = self.remembered.get(data)
         if decision is None:
             request = AAssociateRQ(data)
@@ -1375,7 +1280,8 @@ def answer(proposed, transfer_syntaxes):
 
 def _some(uids, noun):
     """The names of the first few different UIDs, and how many of the list are not named."""
-    names, named, more = [], set(), 0
+    names = []      # type: list
+    named, more = set(), 0
     for uid in uids:
         if uid not in named:
             if len(names) == NAMES_SHOWN:
@@ -1386,11 +1292,10 @@ def _some(uids, noun):
     return ", ".join(names) + (", and %d more %s" % (more, noun) if more else "")
 
 
-# =====================================================================================================================
-# dul/dimse.py: Command sets, their fragments, C-ECHO request and response (PS3.7 6.3, 9.1.5, 9.3.5; PS3.8 Annex E).
+# ---- dul/dimse.py ---------------------------------------------------------------------------------------------------
+# Command sets, their fragments, C-ECHO request and response (PS3.7 6.3, 9.1.5, 9.3.5; PS3.8 Annex E).
 #
 # A command set is always Implicit VR Little Endian: elements of group (2 bytes), element (2), length (4), value.
-# =====================================================================================================================
 
 ELEMENT_HEADER = struct.Struct("<HHI")      # group, element, value length
 US = struct.Struct("<H")
@@ -1433,10 +1338,7 @@ def encode_command(elements):
 
 
 def number_of(command, element):
-    """The value of an element of VR US.
-
-    :raises MessageError: where it is absent, or not two bytes long
-    """
+    """The value of an element of VR US. Raises MessageError where it is absent, or not two bytes long."""
     value = command.get(element)
     if value is None or len(value) != US.size:
         raise MessageError("command set: %s is %s, due: 2 bytes (PS3.7 E.1)" % (
@@ -1523,14 +1425,17 @@ class CommonEcho(object):
     :param response: its answer up to the Message ID
     """
 
-    __slots__ = ("data", "message_id", "pdus")
+    __slots__ = ("data", "pdus")
     sop_class, status = VERIFICATION, SUCCESS
 
     def __init__(self, data, response):
         self.data = data
-        message_id = data[68:70]
-        self.message_id = US.unpack(message_id)[0]
-        self.pdus = (response + message_id + _RSP_TAIL,)
+        self.pdus = (response + data[68:70] + _RSP_TAIL,)
+
+    @property
+    def message_id(self):
+        """0 to 65535."""
+        return US.unpack(self.data[68:70])[0]
 
 
 class EchoService(object):
@@ -1554,10 +1459,7 @@ class EchoService(object):
                 self.common[_COMMON_RQ[:10] + varying + _COMMON_RQ[11:68]] = _COMMON_RSP[:10] + varying + _COMMON_RSP[11:68]
 
     def decode(self, data):
-        """The PDVs of a whole P-DATA-TF, or the CommonEcho that it is.
-
-        :raises InvalidPDU: where it is broken
-        """
+        """The PDVs of a whole P-DATA-TF, or the CommonEcho that it is. Raises InvalidPDU where it is broken."""
         response = self.common.get(data[:68])
         if response is not None and self.context_id is None and data[70:] == _RQ_TAIL:
             return CommonEcho(data, response)
@@ -1575,7 +1477,12 @@ class EchoService(object):
         for pdv in pdvs:
             command = self.add(pdv)
             if command is not None:
-                yield Echo(pdv.context_id, command, self.maximum_length)
+                try:
+                    echo = Echo(pdv.context_id, command, self.maximum_length)
+                except MessageError as error:
+                    error.message = pdv.context_id, command
+                    raise
+                yield echo
 
     def add(self, pdv):
         """Add a fragment (PS3.8 Annex E). Returns the command set that it completes, as bytes, or None.
@@ -1606,36 +1513,23 @@ def _invalid(offset, field, found, due):
     return MessageError("command set: %s at byte %d is %s, due: %s (PS3.7 6.3.1)" % (field, offset, found, due))
 
 
-# =====================================================================================================================
-# dul/association.py: One association, from accept to close, as PS3.8 sees it: an acceptor that answers C-ECHO.
+# ---- dul/association.py ---------------------------------------------------------------------------------------------
+# One association, from accept to close, as PS3.8 sees it: an acceptor that answers C-ECHO.
 #
-# It knows no socket, thread, clock, file or log. Its owner calls a method for each thing that happens: open(), header()
-# and pdu(), lost(), expired(), abort(), release(). What is to be done then, and what happened, is in ``effects``, a list
-# of (kind, value) in their order. The owner carries out the effects and tells the facts; nothing else comes back.
+# It knows no socket, thread, clock, file or log. Its owner calls a method for each thing that happens: open(), header(),
+# pdu(), lost(), expired(), abort(), release(). What is to be done then, and what happened, is in ``effects``: a list of
+# (kind, value), in their order. The owner carries out the effects and tells the facts; nothing comes back.
 #
-# ======== =========================================================================================================
-# effect   value
-# ======== =========================================================================================================
-# SEND     bytes of one PDU, to be sent
-# CLOCK    (option, seconds): receiving ends so many seconds from now, and expired() is due then; 0 seconds: never
-# ======== =========================================================================================================
-#
-# ============ =====================================================================================================
-# fact         value
-# ============ =====================================================================================================
-# REQUESTED    Decision: an A-ASSOCIATE-RQ came
-# ACCEPTED     Decision: it is accepted
-# ECHOED       Echo: a C-ECHO-RQ is answered
-# MOVED        (state, event, action, next state), only where ``trace`` was asked for
-# REJECTED     Rejected; this fact and those below end the association, and each association has one of them
-# RELEASED     None
-# ABORTING     the error for which this side aborts: InvalidPDU, UnexpectedPDU, MessageError, Expired, Stopped
-# ABORTED      Aborted: the peer aborts
-# LOST         ConnectionLost, ClosedHere
-# BARE         ConnectionLost: the connection ended without one byte from the peer
-# EXPIRED      Expired: ARTIM ended while no A-ASSOCIATE-RQ was there
-# ============ =====================================================================================================
-# =====================================================================================================================
+# Effects:
+#     SEND, bytes: send one PDU.
+#     CLOCK, (option, seconds): from now on receiving ends after so many seconds, and expired() is due; 0 seconds: never.
+# Facts:
+#     REQUESTED, Decision: an A-ASSOCIATE-RQ came. ACCEPTED, Decision: it is accepted. ECHOED, Echo: a C-ECHO-RQ is
+#     answered. MOVED, (state, event, name of the action, next state): a step of the state machine, where ``trace`` asks for it.
+# Facts of which each association has one, which ends it:
+#     REJECTED, Rejected. RELEASED, None. ABORTING, PeerError: this side aborts because of it. ABORTED, Aborted: the peer
+#     aborts. LOST, ConnectionLost. BARE, ConnectionLost: it ended without one byte from the peer. EXPIRED, Expired: ARTIM
+#     ended before the A-ASSOCIATE-RQ came.
 
 # Effects, facts, and the facts that end an association
 SEND, CLOCK = "send", "clock"
@@ -1650,7 +1544,7 @@ EVENT_OF_PDU = {A_ASSOCIATE_AC: Evt3, A_ASSOCIATE_RJ: Evt4, A_ASSOCIATE_RQ: Evt6
                 A_RELEASE_RQ: Evt12, A_RELEASE_RP: Evt13, A_ABORT: Evt16}
 
 
-class Association(object):
+class Association(Machine):
     """The acceptor's side of one association.
 
     :param negotiator: Negotiator, which has the Settings
@@ -1660,15 +1554,14 @@ class Association(object):
     :ivar undecided: the Decision that respond() is due for, or None
     """
 
-    __slots__ = ("settings", "negotiator", "admit", "trace", "machine", "effects", "event", "undecided", "service", "clock",
-                 "echoes", "ended")
+    __slots__ = ("settings", "negotiator", "limits", "admit", "effects", "event", "undecided", "service", "clock", "echoes",
+                 "ended")
 
     def __init__(self, negotiator, admit, trace=False):
-        self.settings = negotiator.settings
+        Machine.__init__(self, trace)
+        self.settings, self.limits = negotiator.settings, negotiator.limits
         self.negotiator = negotiator
         self.admit = admit
-        self.trace = trace
-        self.machine = Machine()
         self.effects = []
         self.event = None           # of the PDU whose header was accepted
         self.undecided = None
@@ -1684,23 +1577,22 @@ class Association(object):
         self.handle(Evt5)
 
     def header(self, pdu_type, length, data):
-        """The first six bytes of a PDU arrived.
+        """The first six bytes of a PDU arrived. Returns what is to be done with it:
+
+        READ: pdu() is due with the whole PDU. SKIP: the rest of it is thrown away. SEEK: likewise, but an A-ABORT in it is
+        heard. DISCARD: nothing tells where the next PDU begins; all that follows is thrown away up to an A-ABORT.
 
         :param length: its PDU-length
         :param data: what has arrived of it, for the error
-        :returns: what is to be done with it. READ: pdu() is due with the whole PDU. SKIP: the rest of it is thrown
-            away. SEEK: likewise, but an A-ABORT in it is heard. DISCARD: it is not known where the next PDU begins:
-            all that follows is thrown away up to an A-ABORT
         """
-        try:
-            check_header(pdu_type, length, self.settings.maximum_length)
-        except InvalidPDU as error:
-            lost = self.machine.closing or pdu_type in PDU_NAMES
-            self.invalid(error, data)
+        limits = self.limits.get(pdu_type)
+        if limits is None or not limits[0] <= length <= limits[1]:
+            lost = self.closing or limits is not None
+            self.invalid(invalid_header(pdu_type, length, self.limits), data)
             return DISCARD if lost else SEEK
         self.event = event = EVENT_OF_PDU[pdu_type]
-        if self.machine.action(event).needs is HEADER:
-            self.handle(event, UnexpectedPDU(PDU_NAMES[pdu_type], self.machine.state))
+        if self.state.cells[event].needs is HEADER:
+            self.handle(event, UnexpectedPDU(PDU_NAMES[pdu_type], self.state))
             return SKIP
         if length > LARGEST_RQ:     # a P-DATA-TF where we announced no limit
             self.handle(Evt15, MessageError("P-DATA-TF: PDU-length is %d, more than any C-ECHO-RQ needs" % length))
@@ -1714,13 +1606,11 @@ class Association(object):
             if event is Evt10:
                 value = self.service.decode(data)
             elif event is Evt6:
-                value = self.negotiator.decide(data)
+                return self.requested(self.negotiator.decide(data))
             elif event is Evt16:
                 value = Aborted(*decode_abort(data))
         except InvalidPDU as error:
             return self.invalid(error, data)
-        if event is Evt6:
-            return self.requested(value)
         self.handle(event, value)
 
     def invalid(self, error, data):
@@ -1749,11 +1639,8 @@ class Association(object):
             self.handle(Evt15, MessageError(decision.problem()))
 
     def lost(self, error):
-        """The transport connection is closed (Evt17).
-
-        :param error: ConnectionLost
-        """
-        error.state, error.echoes = self.machine.state, self.echoes
+        """The transport connection is closed (Evt17); ``error`` is a ConnectionLost."""
+        error.state, error.echoes = self.state, self.echoes
         self.handle(Evt17, error)
 
     def expired(self, progress):
@@ -1762,50 +1649,36 @@ class Association(object):
         :param progress: what had arrived of the next PDU, in words
         """
         option, seconds = self.clock
-        error = Expired(option, seconds, self.machine.state, progress)
-        self.handle(Evt18 if self.machine.allows(Evt18) else Evt15, error)
+        error = Expired(option, seconds, self.state, progress)
+        self.handle(Evt18 if self.allows(Evt18) else Evt15, error)
 
     def abort(self, error):
-        """The service user aborts (Evt15), if there is an association.
-
-        :param error: Stopped
-        :returns: whether there was
-        """
-        if not self.machine.allows(Evt15):
+        """The service user aborts for a reason (Evt15), if there is an association. Returns whether there was."""
+        if not self.allows(Evt15):
             return False
         self.undecided = None
         self.handle(Evt15, error)
         return True
 
     def release(self):
-        """The service user asks for the release (Evt11), if an association is established.
-
-        :returns: whether one was
-        """
-        if not self.machine.allows(Evt11):
+        """The service user asks for the release (Evt11), if an association is established. Returns whether one was."""
+        if not self.allows(Evt11):
             return False
         self.handle(Evt11)
         return True
 
     # ---- the state machine
 
-    def handle(self, event, value=None, branch=SECOND):
-        """Carry out the table's action for an event.
+    def moved(self, state, event, action):
+        """A step of the state machine, from ``state`` to the present one."""
+        self.effects.append((MOVED, (state, event, action, self.state)))
 
-        :param value: what came with it; its action says of which type
-        :param branch: FIRST or SECOND, where the action has two next states; SECOND is an acceptor's in AR-8
-        :raises Undefined: where the table has no cell for it
-        """
-        machine, state = self.machine, self.machine.state
-        action = machine.step(event, branch)
-        if self.trace:
-            self.effects.append((MOVED, (state, event, action, machine.state)))
-        artim = action.artim[branch]
-        if artim is START:
+    def artim(self, what):
+        """START or STOP the ARTIM timer."""
+        if what is START:
             self.start_clock("-ta", self.settings.acse_timeout or CLOSING_SECONDS)
-        elif artim is STOP:
+        else:
             self.start_clock("", 0)
-        EFFECTS[action](self, value)
 
     def start_clock(self, option, seconds):
         """From now on, receiving ends after so many seconds (0: never), because of this option."""
@@ -1888,15 +1761,9 @@ class Association(object):
     def ar_5(self, _):
         """The connection is closed after all was said."""
 
-    def ar_6(self, _):
-        """P-DATA-TF received after our A-RELEASE-RQ: no answer can be sent any more (Sta7 has no cell for Evt9)."""
-
-    def ar_7(self, echo):
-        """Send P-DATA-TF between the peer's A-RELEASE-RQ and our answer to it."""
-        self.dt_1(echo)
-
-    def ar_8(self, _):
-        """Release collision: an acceptor waits for the peer's A-RELEASE-RP first."""
+    ar_6 = ar_5     # P-DATA-TF received after our A-RELEASE-RQ: nothing can be sent any more (Sta7 has no cell for Evt9)
+    ar_7 = dt_1     # send P-DATA-TF between the peer's A-RELEASE-RQ and the answer to it
+    ar_8 = ar_5     # release collision: an acceptor waits for the peer's A-RELEASE-RP first
 
     def ar_10(self, _):
         """The peer's A-RELEASE-RP arrived: now its own release is answered."""
@@ -1910,12 +1777,10 @@ class Association(object):
         self.send(encode_abort(ABORT_BY_USER))
 
     def aa_2(self, error):
-        """Close: ARTIM expired (Expired), or the peer aborts before or after an association (Aborted)."""
+        """Close: ARTIM expired (Expired), or the peer aborts (Aborted)."""
         self.end(EXPIRED if isinstance(error, Expired) else ABORTED, error)
 
-    def aa_3(self, error):
-        """The peer aborts the association."""
-        self.end(ABORTED, error)
+    aa_3 = aa_2     # the peer aborts the association
 
     def aa_4(self, error):
         """The connection is lost."""
@@ -1925,8 +1790,7 @@ class Association(object):
         """The connection is lost before the A-ASSOCIATE-RQ was there."""
         self.end(LOST if error.progress or isinstance(error, ClosedHere) else BARE, error)
 
-    def aa_6(self, _):
-        """Ignore what comes after the end."""
+    aa_6 = ar_5     # ignore what comes after the end
 
     def aa_7(self, error):
         """Send A-ABORT once more."""
@@ -1937,21 +1801,15 @@ class Association(object):
         self.end(ABORTING, error)
         self.send(encode_abort(error.abort))
 
-
-# The method of each action. The others belong to the requestor, or to a release that the requestor began.
-EFFECTS = dict((ACTIONS[name], method) for name, method in (
-    ("AE-5", Association.ae_5), ("AE-6", Association.ae_6), ("AE-7", Association.ae_7), ("AE-8", Association.ae_8),
-    ("DT-1", Association.dt_1), ("DT-2", Association.dt_2),
-    ("AR-1", Association.ar_1), ("AR-2", Association.ar_2), ("AR-3", Association.ar_3), ("AR-4", Association.ar_4),
-    ("AR-5", Association.ar_5), ("AR-6", Association.ar_6), ("AR-7", Association.ar_7), ("AR-8", Association.ar_8),
-    ("AR-10", Association.ar_10),
-    ("AA-1", Association.aa_1), ("AA-2", Association.aa_2), ("AA-3", Association.aa_3), ("AA-4", Association.aa_4),
-    ("AA-5", Association.aa_5), ("AA-6", Association.aa_6), ("AA-7", Association.aa_7), ("AA-8", Association.aa_8)))
+    # The other actions belong to the requestor, or to a release that the requestor began.
+    METHODS = {"AE-5": ae_5, "AE-6": ae_6, "AE-7": ae_7, "AE-8": ae_8, "DT-1": dt_1, "DT-2": dt_2, "AR-1": ar_1,
+               "AR-2": ar_2, "AR-3": ar_3, "AR-4": ar_4, "AR-5": ar_5, "AR-6": ar_6, "AR-7": ar_7, "AR-8": ar_8,
+               "AR-10": ar_10, "AA-1": aa_1, "AA-2": aa_2, "AA-3": aa_3, "AA-4": aa_4, "AA-5": aa_5, "AA-6": aa_6,
+               "AA-7": aa_7, "AA-8": aa_8}
 
 
-# =====================================================================================================================
-# dul/compat.py: The only tests of the Python version and the platform.
-# =====================================================================================================================
+# ---- dul/compat.py --------------------------------------------------------------------------------------------------
+# The only tests of the Python version and the platform.
 
 PY2 = sys.version_info[0] == 2
 WINDOWS = os.name == "nt"
@@ -2005,15 +1863,6 @@ def set_timeout(sock, seconds, sending=False):
         sock.settimeout(seconds)
 
 
-def quick_acknowledge(sock):
-    """Have the kernel acknowledge at once what has arrived (Linux)."""
-    if hasattr(socket, "TCP_QUICKACK"):
-        try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        except (socket.error, ValueError):      # the connection is gone: the next recv() raises
-            pass
-
-
 def socket_pair():
     """Two connected sockets; Windows has no socketpair() before Python 3.5."""
     if hasattr(socket, "socketpair"):
@@ -2032,30 +1881,13 @@ def socket_pair():
 
 
 def waiter(socks):
-    """A function that blocks until one of these sockets can be read. One thread at a time may call it."""
-    poll = select.poll() if hasattr(select, "poll") else None       # Windows has none
-    for sock in socks if poll else ():
+    """A function that blocks until one of these sockets can be read; for one thread at a time."""
+    if not hasattr(select, "poll"):     # Windows
+        return lambda: select.select(socks, [], [])
+    poll = select.poll()
+    for sock in socks:
         poll.register(sock.fileno(), select.POLLIN)
-
-    def wait():
-        """Block."""
-        try:
-            if poll:
-                poll.poll()
-            else:
-                select.select(socks, [], [])
-        except select.error as error:
-            if error.args[0] not in INTERRUPTED:
-                raise
-    return wait
-
-
-def forget_thread():
-    """What threading keeps of a thread that it did not start, if something asked it for the current thread.
-
-    Python 3.13 and later do that by themselves.
-    """
-    getattr(threading, "_active", {}).pop(get_ident(), None)
+    return poll.poll
 
 
 def timeout_of(sock):
@@ -2067,12 +1899,6 @@ def timeout_of(sock):
     except ImportError:     # Windows
         pass
     return sock.gettimeout()
-
-
-def set_switch_interval(seconds):
-    """Set the GIL switch interval, where there is one (Python 3)."""
-    if hasattr(sys, "setswitchinterval"):
-        sys.setswitchinterval(seconds)
 
 
 def raise_file_limit():
@@ -2118,9 +1944,8 @@ def wake_on_signal(sock):
 SIGNAL_PAUSE = 0.5 if WINDOWS and PY2 else None
 
 
-# =====================================================================================================================
-# dul/transport.py: One TCP connection: bytes in and out of a blocking socket, within one absolute deadline.
-# =====================================================================================================================
+# ---- dul/transport.py -----------------------------------------------------------------------------------------------
+# One TCP connection: bytes in and out of a blocking socket, within one absolute deadline.
 
 LONGEST_WAIT = 86400.0      # seconds; a longer timeout is waited for in pieces, because kernels limit the number
 SHORTEST_WAIT = 0.001
@@ -2145,7 +1970,8 @@ class Transport(object):
         self.deadline = None    # on the monotonic clock
         self.armed = None       # seconds that the next recv() waits at most, as the socket knows it
         try:
-            sock.setblocking(True)  # Windows and BSD give it the mode of the listener; a program, a default timeout
+            if not KERNEL_TIMEOUTS or sock.gettimeout() is not None:    # as the listener, or by setdefaulttimeout()
+                sock.setblocking(True)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if KERNEL_TIMEOUTS:
@@ -2155,11 +1981,7 @@ class Transport(object):
 
     def set_deadline(self, seconds):
         """From now on, receiving ends after so many seconds; 0: never."""
-        if seconds:
-            self.deadline = monotonic() + seconds
-        else:
-            self.deadline = None
-            self._arm(None)
+        self.deadline = monotonic() + seconds if seconds else None
 
     def receive(self, most):
         """Bytes that have arrived, ``most`` at most; ``b""`` at the end of the stream.
@@ -2168,14 +1990,15 @@ class Transport(object):
         :raises ConnectionLost: where the connection is reset, or the network gone
         """
         while True:
+            left = None
+            if self.deadline is not None:
+                left = self.deadline - monotonic()
+                if left <= 0:
+                    raise DeadlinePassed()
+                left = min(max(left, SHORTEST_WAIT), LONGEST_WAIT)
             try:
-                if self.deadline is not None:
-                    left = self.deadline - monotonic()
-                    if left <= 0:
-                        raise DeadlinePassed()
-                    self._arm(min(max(left, SHORTEST_WAIT), LONGEST_WAIT))
-                elif not KERNEL_TIMEOUTS:
-                    self._arm(None)         # a send may have left its limit there
+                if left is not self.armed:
+                    self._arm(left)
                 return self.sock.recv(most)
             except socket.timeout:
                 pass
@@ -2189,7 +2012,11 @@ class Transport(object):
         A peer that writes a PDU in two pieces with Nagle's algorithm on, as DCMTK's clients do, sends the second one
         only then, and kernels delay an acknowledgement by some 40 ms.
         """
-        quick_acknowledge(self.sock)
+        if hasattr(socket, "TCP_QUICKACK"):     # Linux
+            try:
+                self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+            except (socket.error, ValueError):      # the connection is gone: the next recv() raises
+                pass
 
     def send(self, data):
         """Send one PDU.
@@ -2220,14 +2047,10 @@ class Transport(object):
             self.armed = left
 
     def _arm(self, seconds):
-        # Without a system call where the socket's own timeout is right already, or less than SHORTEST_WAIT too long.
-        if seconds is None or self.armed is None:
-            if seconds is self.armed:
-                return
-        elif seconds <= self.armed <= seconds + SHORTEST_WAIT:
-            return
-        set_timeout(self.sock, seconds)
-        self.armed = seconds
+        # No system call where the socket's own timeout is right already, or less than SHORTEST_WAIT too long.
+        if None in (seconds, self.armed) or not seconds <= self.armed <= seconds + SHORTEST_WAIT:
+            set_timeout(self.sock, seconds)
+            self.armed = seconds
 
     def interrupt(self, sending=False):
         """Wake the thread that is receiving, as if the stream had ended; also one that is ``sending``.
@@ -2248,13 +2071,13 @@ class Transport(object):
 
 
 def _lost(error):
-    return ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error),
-                          closed=getattr(error, "errno", None) in CLOSED_BY_PEER)
+    lost = ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
+    lost.closed = getattr(error, "errno", None) in CLOSED_BY_PEER
+    return lost
 
 
-# =====================================================================================================================
-# dul/reader.py: The blocking PDU reader: one PDU after another from a stream, its header before the rest is waited for.
-# =====================================================================================================================
+# ---- dul/reader.py --------------------------------------------------------------------------------------------------
+# The blocking PDU reader: one PDU after another from a stream, its header before the rest is waited for.
 
 FIRST_READ = 448        # bytes: room for most PDUs that come, and a size that CPython allocates without a system call
 NEXT_READ = 16384       # bytes: nothing more is allocated before it has arrived
@@ -2281,10 +2104,7 @@ class PDUReader(object):
         self.arrived = 0        # bytes of it
 
     def header(self):
-        """(PDU-type, PDU-length) of the next PDU.
-
-        :raises ConnectionLost: at the end of the stream
-        """
+        """(PDU-type, PDU-length) of the next PDU. Raises ConnectionLost at the end of the stream."""
         while len(self.buffer) < HEADER_LENGTH:
             if self.buffer:
                 self.acknowledge()
@@ -2294,20 +2114,16 @@ class PDUReader(object):
         return header
 
     def more(self, most):
-        """The next bytes that arrive, ``most`` at most.
-
-        :raises ConnectionLost: at the end of the stream
-        """
+        """The next bytes that arrive, ``most`` at most. Raises ConnectionLost at the end of the stream."""
         data = self.receive(most)
         if not data:
-            raise ConnectionLost("connection closed by the peer", closed=True)
+            end = ConnectionLost("connection closed by the peer")
+            end.closed = True
+            raise end
         return data
 
     def pdu(self):
-        """The whole PDU whose header was read last.
-
-        :raises ConnectionLost: where the stream ends before it
-        """
+        """The whole PDU whose header was read last. Raises ConnectionLost where the stream ends before it."""
         buffer, total = self.buffer, HEADER_LENGTH + self.length
         if len(buffer) < total:
             buffer = self._gather(total)
@@ -2355,9 +2171,8 @@ class PDUReader(object):
                                          PDU_NAMES.get(self.pdu_type, "PDU %02XH" % self.pdu_type))
 
 
-# =====================================================================================================================
-# dul/connection.py: One connection, in its handler thread: read, tell the association, carry out its effects, pass the facts on.
-# =====================================================================================================================
+# ---- dul/connection.py ----------------------------------------------------------------------------------------------
+# One connection, in its handler thread: read, tell the association, carry out its effects, pass the facts on.
 
 SEND_LIMIT = 30         # seconds that a send may take where -ta is 0
 STOPS = "this server stops"
@@ -2371,8 +2186,6 @@ class Connection(socketserver.BaseRequestHandler, object):
 
     :ivar number: of the connection, from 1
     :ivar titles: (calling, called) AE title as text; empty until the A-ASSOCIATE-RQ
-    :ivar echoes: how many were answered
-    :ivar slowest: seconds that the slowest answer took, measured at debug alone
     :ivar active: when the last whole PDU came, on the monotonic clock
     :ivar evicted: whether the server needs its room
     """
@@ -2383,13 +2196,11 @@ class Connection(socketserver.BaseRequestHandler, object):
         self.transport = Transport(self.request, server.settings.acse_timeout or SEND_LIMIT)
         self.reader = PDUReader(self.transport.receive, self.transport.acknowledge)
         self.titles = ("", "")
-        self.echoes = 0
-        self.slowest = 0.0
         self.active = monotonic()
         self.admitted = self.evicted = False
         self.wish = None            # what on_event asked for: a method of Association
         self.association = Association(server.negotiator, self.admit, server.log.debugs())
-        self.watched = server.watches_echoes()
+        self.watched = server.on_event is not None or server.log.informs()     # an echo is more than counted
 
     def handle(self):
         """Serve the association until its socket is closed. Nothing that the peer does raises anything."""
@@ -2399,7 +2210,7 @@ class Connection(socketserver.BaseRequestHandler, object):
             self.tell(CONNECTED, None)
             self.association.open()
             self.apply()
-            while not self.association.machine.over:
+            while not self.association.over:
                 self.step()
         except Undefined:
             self.server.fault("internal error, the connection is closed", self)
@@ -2423,9 +2234,8 @@ class Connection(socketserver.BaseRequestHandler, object):
                 data = reader.pdu()
                 self.active = monotonic()
                 association.pdu(data)
-                self.apply()
-            else:
-                self.apply()
+            self.apply()
+            if how is not READ:
                 reader.skip(how)
         except ConnectionLost as error:
             self.lost(error)
@@ -2438,9 +2248,10 @@ class Connection(socketserver.BaseRequestHandler, object):
         if self.server.stopping:
             if self.association.abort(Stopped(STOPS)):
                 return self.apply()
-            error = ClosedHere("closed: " + STOPS, True)
+            error = ClosedHere("closed: " + STOPS)
+            error.expected = True
         elif self.evicted:
-            error = ClosedHere("closed here to make room for other peers", False)
+            error = ClosedHere("closed here to make room for other peers")
         error.progress = self.reader.progress()
         self.association.lost(error)
         self.apply()
@@ -2449,21 +2260,21 @@ class Connection(socketserver.BaseRequestHandler, object):
         """Carry out the effects of the association and tell its facts, until none is left."""
         association, lost = self.association, None
         while association.effects:
-            if self.admitted and not association.machine.associated:
+            if self.admitted and not association.associated:
                 self.leave()    # before the peer hears of it, or its next request may find no room
             effects, association.effects = association.effects, []
             for kind, value in effects:
                 if kind is SEND:
-                    lost = lost or self.send(value)
+                    try:
+                        if association.trace:
+                            self.tell(SENDING, value)
+                        if lost is None:
+                            self.transport.send(value)
+                    except ConnectionLost as error:
+                        lost = error
                 elif kind is CLOCK:
                     self.transport.set_deadline(value[1])
-                elif kind is ECHOED:
-                    self.echoes += 1
-                    if self.watched:
-                        self.tell(kind, value)
-                else:
-                    if kind is REQUESTED:
-                        self.titles = value.titles
+                elif kind is not ECHOED or self.watched:
                     self.tell(kind, value)
             if self.wish and self.wish(association):
                 self.wish = None
@@ -2472,19 +2283,10 @@ class Connection(socketserver.BaseRequestHandler, object):
         if lost:
             self.lost(lost)
 
-    def send(self, data):
-        """Send a PDU. Returns ConnectionLost where it could not be sent."""
-        try:
-            if self.association.trace:
-                self.tell(SENDING, data)
-            self.transport.send(data)
-            if self.association.trace:
-                self.slowest = max(self.slowest, monotonic() - self.active)
-        except ConnectionLost as error:
-            return error
-
     def tell(self, kind, value):
         """Pass a fact on to all that listen. They keep what they make of it; nothing comes back."""
+        if kind is REQUESTED:
+            self.titles = value.titles
         for listener in self.server.listeners:
             listener(self, kind, value)
 
@@ -2539,9 +2341,8 @@ def peer_name(address):
     return "%s:%d" % ("[%s]" % host if ":" in host else host, address[1] if address else 0)
 
 
-# =====================================================================================================================
-# dul/admission.py: How many connections and associations at once, and who has to go when it is too many.
-# =====================================================================================================================
+# ---- dul/admission.py -----------------------------------------------------------------------------------------------
+# How many connections and associations at once, and who has to go when it is too many.
 
 class Admission(object):
     """The connections that are open, and the associations that count.
@@ -2610,10 +2411,10 @@ class Admission(object):
         First those whose association is over, then those that have sent nothing, then those in the middle of their
         A-ASSOCIATE-RQ; of these the oldest. An association is never closed. Returns whether one was found.
         """
-        candidates = [(_rank(each), each.number, each) for each in self.all()
-                      if not each.evicted and not each.association.machine.associated]
+        candidates = [(not each.association.closing, each.reader.progress() != "", each.number, each)
+                      for each in self.all() if not each.evicted and not each.association.associated]
         if candidates:
-            connection = min(candidates)[2]
+            connection = min(candidates)[3]
             connection.evicted = True
             connection.transport.interrupt()
         return bool(candidates)
@@ -2626,12 +2427,6 @@ class Admission(object):
             counted(self.established, "association") + (" is" if self.established == 1 else " are"), duration(idle))
 
 
-def _rank(connection):
-    if connection.association.machine.closing:
-        return 0
-    return 2 if connection.reader.progress() else 1
-
-
 def duration(seconds):
     """``12 s``, ``5 min``, ``3 h``."""
     for unit, size in (("h", 3600), ("min", 60)):
@@ -2640,17 +2435,15 @@ def duration(seconds):
     return "%d s" % seconds
 
 
-# =====================================================================================================================
-# dul/dump.py: Facts as the lines of ``-d``, in DCMTK's manner and the manual's wording.
+# ---- dul/dump.py ----------------------------------------------------------------------------------------------------
+# Facts as the lines of ``-d``, in DCMTK's manner and the manual's wording.
 #
 # A user identity is in none of them, whatever is damaged around it: a field is shown where it looks like what it should
 # be, and bytes of a broken PDU are shown only where they are known to be harmless.
-# =====================================================================================================================
 
 IDENTITY_TYPES = {1: "User name", 2: "User name and passcode", 3: "Kerberos service ticket", 4: "SAML assertion",
                   5: "JSON Web Token"}
 ROLES = {(0, 0): "None", (1, 0): "SCU", (0, 1): "SCP", (1, 1): "SCU/SCP"}
-HEX_LINE = 16           # bytes
 HEX_DUMP = 1024         # bytes of a PDU that are looked at
 KNOWN_ITEMS = tuple(SUB_ITEMS) + (APPLICATION_CONTEXT, PRESENTATION_CONTEXT_RQ, ABSTRACT_SYNTAX, TRANSFER_SYNTAX,
                                   USER_INFORMATION)
@@ -2674,20 +2467,12 @@ def fact_lines(connection, kind, value):
     return make(connection, value) if make else []
 
 
-def connected_lines(connection, _):
-    """A connection was accepted."""
-    return ["Connection %d from %s" % (connection.number, connection.peer)]
-
-
-def moved_lines(_, step):
-    """The state machine went from one state to the next."""
-    return ["%s + %s -> %s -> %s" % step]
-
-
 def receiving_lines(_, header):
     """The header of a PDU arrived."""
     pdu_type, length = header
-    return ["Received %s (PDU-length %d)" % (PDU_NAMES.get(pdu_type, "PDU %02XH" % pdu_type), length)]
+    if pdu_type not in PDU_NAMES:
+        return ["Received PDU %02XH" % pdu_type]
+    return ["Received %s (PDU-length %d)" % (PDU_NAMES[pdu_type], length)]
 
 
 def sending_lines(_, data):
@@ -2756,21 +2541,24 @@ def echo_lines(_, echo):
 
 
 def message_lines(direction, context_id, data):
-    """A DIMSE message by the names of its elements.
+    """A DIMSE message by the names of its elements; nothing where its command set cannot be read.
 
     :param direction: ``INCOMING`` or ``OUTGOING``
-    :param data: the command set of a C-ECHO-RQ or -RSP, as bytes
+    :param data: the command set, as bytes
     """
-    command = decode_command(data)
+    try:
+        command = decode_command(data)
+    except MessageError:
+        return []
     numbers = dict((element, US.unpack(value)[0]) for element, value in command.items() if len(value) == US.size)
-    lines = [begin("%s DIMSE MESSAGE" % direction), "Message Type: %s" % command_name(numbers[COMMAND_FIELD]),
+    lines = [begin("%s DIMSE MESSAGE" % direction), "Message Type: %s" % command_name(numbers.get(COMMAND_FIELD)),
              "Presentation Context ID: %d" % context_id]
     for element in (MESSAGE_ID, MESSAGE_ID_BEING_RESPONDED_TO):
         if element in numbers:
             lines.append("%s: %d" % (element_name(element).rsplit(" ", 1)[0], numbers[element]))
-    lines.append("Data Set: %s" % ("none" if numbers[COMMAND_DATA_SET_TYPE] == NO_DATA_SET else "present"))
+    lines.append("Data Set: %s" % ("none" if numbers.get(COMMAND_DATA_SET_TYPE) == NO_DATA_SET else "present"))
     if STATUS in numbers:
-        lines.append("DIMSE Status: %04XH, %s" % (numbers[STATUS], STATUS_NAMES[numbers[STATUS]]))
+        lines.append("DIMSE Status: %04XH, %s" % (numbers[STATUS], STATUS_NAMES.get(numbers[STATUS], "unknown")))
     for element, value in sorted(command.items()):
         shown = "%d bytes" % len(value)
         if element in UID_ELEMENTS:
@@ -2782,8 +2570,10 @@ def message_lines(direction, context_id, data):
     return lines
 
 
-LINES = {CONNECTED: connected_lines, MOVED: moved_lines, RECEIVING: receiving_lines, SENDING: sending_lines,
-         REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines}
+LINES = {CONNECTED: lambda connection, _: ["Connection %d from %s" % (connection.number, connection.peer)],
+         MOVED: lambda _, step: ["%s + %s -> %s -> %s" % step], RECEIVING: receiving_lines, SENDING: sending_lines,
+         REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines,
+         ABORTING: lambda _, error: message_lines("INCOMING", *error.message) if getattr(error, "message", ()) else []}
 
 
 def shown_name(name):
@@ -2796,45 +2586,31 @@ def shown_name(name):
 # ---- a broken PDU
 
 def invalid_lines(error):
-    """The bytes of an invalid PDU that are known to be harmless; the others are ``..``, and are counted."""
-    data, shown = error.data[:HEX_DUMP], set()
-    for start, length in harmless(error.data[:HEX_DUMP], error):
-        shown.update(range(start, min(start + length, len(data))))
-    lines = [begin("INVALID PDU")]
-    for start in range(0, len(data), HEX_LINE):
-        row = bytearray(data[start:start + HEX_LINE])
-        offsets = range(start, start + len(row))
-        if shown.intersection(offsets):
-            cells = ["%02x" % code if at in shown else ".." for at, code in zip(offsets, row)]
-            text = [chr(code) if at in shown and 0x20 <= code < 0x7F else "." for at, code in zip(offsets, row)]
-            lines.append("%04x  %-47s  %s" % (start, " ".join(cells), "".join(text)))
-    hidden = len(error.data) - len(shown)
-    if hidden:
-        lines.append("%d bytes are not shown" % hidden)
-    lines.append(end("INVALID PDU"))
-    return lines
+    """The bytes of an invalid PDU that are known to be harmless, each field with its offset, and how many are not shown."""
+    data, shown, lines = error.data[:HEX_DUMP], 0, [begin("INVALID PDU")]
+    for start, length in harmless(data, error.offset):
+        field = data[start:start + length]
+        shown += len(field)
+        lines.append("%04x  %s%s" % (start, " ".join(["%02x" % code for code in bytearray(field)]),
+                                     "  " + as_native(field) if length > 6 and is_plain(field) else ""))
+    return lines + ["%s not shown" % counted(len(error.data) - shown, "byte"), end("INVALID PDU")]
 
 
-def harmless(data, error):
+def harmless(data, fault):
     """(offset, length) of what may be shown of a PDU: headers and lengths, UIDs and titles that look like it.
 
     Only what stands before the fault is known to be what it seems to be; of the fault, its own field.
     """
-    fault, pdu_type = error.offset, ord(data[:1])
+    pdu_type = ord(data[:1])
     if pdu_type not in PDU_NAMES:
         return [(0, 1)]
-    if fault < HEADER_LENGTH:
-        return [(0, HEADER_LENGTH)]
     found = [(0, HEADER_LENGTH)]
-    if pdu_type == A_ASSOCIATE_RQ:
-        found.append((HEADER_LENGTH, 4))
-        for start in (HEADER_LENGTH + 4, HEADER_LENGTH + 20):
-            if is_plain(unpadded(data[start:start + 16])):
-                found.append((start, 16))
+    if fault >= HEADER_LENGTH and pdu_type == A_ASSOCIATE_RQ:
+        found += [(start, 16) for start in (10, 26) if is_plain(unpadded(data[start:start + 16]))]
         found += harmless_items(data, HEADER_LENGTH + FIXED_LENGTH, len(data), fault)
-    elif pdu_type == P_DATA_TF:
+    elif fault >= HEADER_LENGTH and pdu_type == P_DATA_TF:
         offset = HEADER_LENGTH
-        while offset + PDV_OVERHEAD <= len(data) and offset < fault:
+        while offset < fault:
             found.append((offset, PDV_OVERHEAD))
             offset += 4 + NUMBERS["uint32"].unpack_from(data, offset)[0]
         found.append((fault, 4))
@@ -2845,19 +2621,16 @@ def harmless_items(data, offset, end_of_items, fault):
     """The same for the items from ``offset`` on, up to the fault."""
     while offset + 4 <= end_of_items and offset < fault + 2:
         item_type, length = ITEM_HEADER.unpack_from(data, offset)
+        body, after = offset + 4, offset + 4 + length
         if item_type in KNOWN_ITEMS or fault in (offset, offset + 2):
             yield offset, 4
-        body, offset = offset + 4, offset + 4 + length
-        if item_type in UID_ITEMS and offset <= fault:
-            if is_uid(unpadded(data[body:offset])):
-                yield body, length
-        elif item_type == PRESENTATION_CONTEXT_RQ:
-            yield body, 4
-            for each in harmless_items(data, body + 4, min(offset, end_of_items), fault):
+        if item_type in UID_ITEMS and after <= fault and is_uid(unpadded(data[body:after])):
+            yield body, length
+        elif item_type in (PRESENTATION_CONTEXT_RQ, USER_INFORMATION):
+            inside = body + (4 if item_type == PRESENTATION_CONTEXT_RQ else 0)
+            for each in harmless_items(data, inside, min(after, end_of_items), fault):
                 yield each
-        elif item_type == USER_INFORMATION:
-            for each in harmless_items(data, body, min(offset, end_of_items), fault):
-                yield each
+        offset = after
 
 
 # ---- parts
@@ -2888,11 +2661,10 @@ def _negotiations(request):
             "positive response requested" if identity[1] else "no response requested"))]
 
 
-# =====================================================================================================================
-# dul/foreign.py: What a peer speaks that does not speak DICOM, told from its first bytes: for our user, never for the peer.
+# ---- dul/foreign.py -------------------------------------------------------------------------------------------------
+# What a peer speaks that does not speak DICOM, told from its first bytes: for our user, never for the peer.
 #
 # Of what it sends only the first line is shown, and of that only what names no user: no query, no credentials.
-# =====================================================================================================================
 
 SHOWN = 80              # characters of a request line or banner that are shown at most
 LONGEST = 2000          # bytes of a first line that are looked at
@@ -2937,11 +2709,11 @@ def protocol_of(data):
     return None
 
 
-def is_proxy_check(data):
-    """Whether this is the PROXY header of a load balancer's own health check, with nothing behind it."""
+def is_proxy_header(data):
+    """Whether this is a PROXY header with nothing behind it, as in a load balancer's own health check."""
     if data.startswith(PROXY_V2):
-        return data[12:13] == b"\x20" and len(data) == 16 + _uint16(data, 14)
-    return data.startswith(b"PROXY UNKNOWN") and data.endswith(b"\r\n") and data.count(b"\n") == 1
+        return len(data) >= 16 and len(data) == 16 + _uint16(data, 14)
+    return data.startswith(b"PROXY ") and data.endswith(b"\r\n") and data.count(b"\n") == 1
 
 
 def _tls(data):
@@ -3041,12 +2813,12 @@ def _shown(line):
     return escaped(line[:SHOWN]) + (" ..." if len(line) > SHOWN else "")
 
 
-# =====================================================================================================================
-# dul/events.py: Facts for an embedding program (Notice), and the sums.
-# =====================================================================================================================
+# ---- dul/events.py --------------------------------------------------------------------------------------------------
+# Facts for an embedding program (Notice), and the sums.
 
 NOTICES = (CONNECTED, REQUESTED, ACCEPTED, REJECTED, ECHOED, RELEASED, ABORTED, ABORTING, LOST, BARE, EXPIRED, CLOSED)
 ENDS = (REJECTED, RELEASED, ABORTED, ABORTING, LOST, BARE, EXPIRED)
+P_DATA_START = struct.pack("B", P_DATA_TF)
 FAULTS = "faults"       # of this program, among the sums
 
 
@@ -3105,9 +2877,10 @@ class Sums(object):
         if kind in ENDS:
             self.add(EXPIRED if isinstance(value, Expired) else kind)
         elif kind is CLOSED:
-            self.add(ECHOED, connection.echoes)
+            self.add(ECHOED, connection.association.echoes)
+        elif kind is SENDING and value[:1] == P_DATA_START:
             with self.lock:
-                self.slowest = max(self.slowest, connection.slowest)
+                self.slowest = max(self.slowest, monotonic() - connection.active)
 
     def summary(self, admission):
         """All of it in one line."""
@@ -3120,19 +2893,18 @@ class Sums(object):
                     count(EXPIRED), count(BARE)))
 
 
-# =====================================================================================================================
-# dul/log.py: Facts as log lines in the manual's words; warnings that cannot fill a disk; a writer that holds nothing up.
+# ---- dul/log.py -----------------------------------------------------------------------------------------------------
+# Facts as log lines in the manual's words; warnings that cannot fill a disk; a writer that holds nothing up.
 #
 # The logger is ``echoscp``. The module logging is imported when the server listens already, because it takes a quarter
 # of the time of the start, and before it serves, because later no file may be left to be opened.
-# =====================================================================================================================
 
 LOGGER = "echoscp"
 CRITICAL, ERROR, WARNING, INFO, DEBUG = 50, 40, 30, 20, 10      # as in logging
 MINUTE = 60.0               # seconds
 WARNINGS_OF_ONE = 10        # warnings a minute about one address
 WARNINGS_OF_ALL = 100       # warnings a minute about all
-BARE_ADDRESSES = 1024       # addresses remembered for bare connects at most
+TOPICS = 1024               # what is told once a minute: as many are remembered at most
 QUEUE_LIMIT = 10000         # records that wait to be written at most
 
 WORDS = {REQUESTED: "Association Received", ACCEPTED: "Association Accepted", REJECTED: "Association Rejected",
@@ -3152,20 +2924,18 @@ def level_of(kind, value):
         return DEBUG
     if kind is LOST and value.closed and value.echoes and not value.progress:
         return INFO         # it has its echo, and does not care for a release: many monitors are like that
-    if isinstance(value, InvalidPDU) and value.opening and is_proxy_check(value.data):
-        return INFO
     return WARNING
 
 
 class WarningLimit(object):
-    """So many warnings a minute are told, the others counted."""
+    """So many warnings a minute are told, the others counted; and some are told once a minute each."""
 
     def __init__(self):
         self.lock = threading.Lock()
         self.began = None           # when the minute began
         self.told = {}              # {address: warnings}, WARNINGS_OF_ALL addresses at most
         self.total = self.held = 0
-        self.bare = {}              # {address: when a bare connect was last told}
+        self.last = {}              # {topic: when it was last told}, TOPICS at most
 
     def permits(self, address):
         """Whether one more warning about this address is told; else it is counted."""
@@ -3180,15 +2950,15 @@ class WarningLimit(object):
             self.total += 1
             return True
 
-    def permits_bare(self, address):
-        """Whether a bare connect of this address is told: once a minute."""
+    def first(self, topic):
+        """Whether nothing was told of this topic for a minute: then it may be now."""
         with self.lock:
-            now, last = monotonic(), self.bare.get(address)
-            if last is not None and now - last < MINUTE:
+            now = monotonic()
+            if now - self.last.get(topic, now - MINUTE) < MINUTE:
                 return False
-            if len(self.bare) >= BARE_ADDRESSES:
-                self.bare.clear()
-            self.bare[address] = now
+            if len(self.last) >= TOPICS:
+                self.last.clear()
+            self.last[topic] = now
             return True
 
     def pause(self):
@@ -3212,7 +2982,7 @@ class LogWriter(object):
 
     def __init__(self):
         self.changed = threading.Condition(threading.Lock())
-        self.records = collections.deque()
+        self.records = collections.deque()      # type: collections.deque
         self.dropped = 0
         self.busy = False
         start_new_thread(self.run, ())
@@ -3282,8 +3052,7 @@ class Log(object):
     def __init__(self, admission):
         self.admission = admission
         self.limit = WarningLimit()
-        self.lock = threading.Lock()
-        self.pressures = {}         # {topic: when it was last told}
+        self.proxied = {}           # {number of a connection: InvalidPDU} of open ones that began with a PROXY header alone
         self.put = hand_over
         self.wake = lambda: None
 
@@ -3308,12 +3077,18 @@ class Log(object):
                 self.line(DEBUG, text, connection)
         if kind is ACCEPTED:
             self.line(INFO, WORDS[kind], connection)
+        elif kind is CLOSED and connection.number in self.proxied:
+            error = self.proxied.pop(connection.number)
+            more = connection.reader.arrived > len(error.data)      # else it was a load balancer's own health check
+            self.warn(connection, WARNING if more else INFO, explanation(error))
         elif kind is ECHOED and value.status != SUCCESS:
             status = value.status
             self.warn(connection, WARNING, "C-ECHO-RQ for %s, not for Verification: answered with status %04XH, %s "
                       "(PS3.7 9.1.5)" % (uid_name(value.sop_class), status, STATUS_NAMES[status]))
         elif kind is BARE:
             self.bare(connection, value)
+        elif isinstance(value, InvalidPDU) and value.opening and is_proxy_header(value.data):
+            self.proxied[connection.number] = value     # what it was is known when the connection is closed
         elif isinstance(value, PeerError):
             self.warn(connection, level_of(kind, value), explanation(value))
             if connection.association.trace and isinstance(value, InvalidPDU):
@@ -3330,7 +3105,7 @@ class Log(object):
 
     def bare(self, connection, error):
         """The connection ended without a byte: a port check, or a load balancer."""
-        told = self.limit.permits_bare(address_of(connection))
+        told = self.limit.first(address_of(connection))
         self.warn(connection, WARNING if told else DEBUG, "connected and sent nothing, then: %s; a port check or a load "
                   "balancer (told once a minute for each address)" % error.args[0])
 
@@ -3343,12 +3118,8 @@ class Log(object):
 
     def pressure(self, topic, sentence):
         """Tell that there is no room for more, once a minute for each topic."""
-        now = monotonic()
-        with self.lock:
-            if now - self.pressures.get(topic, now - MINUTE) < MINUTE:
-                return
-            self.pressures[topic] = now
-        self.line(WARNING, sentence)
+        if self.limit.first(topic):
+            self.line(WARNING, sentence)
 
     def line(self, level, text, connection=None, start="", exc_info=None):
         """One record.
@@ -3376,14 +3147,13 @@ def address_of(connection):
     return connection.peer.rsplit(":", 1)[0]
 
 
-# =====================================================================================================================
-# dul/pool.py: The handler threads of an EchoServer: the one deviation from ``ThreadingTCPServer``, and its reason.
+# ---- dul/pool.py ----------------------------------------------------------------------------------------------------
+# The handler threads of an EchoServer: the one deviation from ``ThreadingTCPServer``, and its reason.
 #
 # ``ThreadingTCPServer`` accepts in one thread and starts a new one for each connection. Starting a thread is half of
 # what a whole association costs it. So a handler thread that has finished a connection goes on to accept the next one.
 # One of the idle threads, the leader, waits for a connection; when it has one, the next becomes the leader. The thread
 # in serve_forever() starts new ones when none is idle, and sleeps otherwise.
-# =====================================================================================================================
 
 SPARE_THREADS = 2           # idle threads that there should be at least
 IDLE_THREADS = 128          # idle threads that there may be at most
@@ -3424,8 +3194,8 @@ class HandlerThreads(object):
         """
         with self.lock:
             threads, idle = self.threads, self.idle
-        if self.alone:
-            set_switch_interval(min(max(LEAST_INTERVAL, threads * SWITCH_INTERVAL), LONGEST_INTERVAL))
+        if self.alone and hasattr(sys, "setswitchinterval"):
+            sys.setswitchinterval(min(max(LEAST_INTERVAL, threads * SWITCH_INTERVAL), LONGEST_INTERVAL))
         if threads >= self.most:
             if not idle and self.server.admission.evict():
                 self.server.log.pressure("crowd", "too many connections without an association: the oldest are closed")
@@ -3472,7 +3242,8 @@ class HandlerThreads(object):
         except Exception:  # no memory for the least thing: one thread less, and serve_forever() starts another
             pass
         finally:
-            forget_thread()
+            # what threading keeps of a thread that it did not start; Python 3.13 and later drop that by themselves
+            getattr(threading, "_active", {}).pop(get_ident(), None)
             with self.lock:
                 self.idle -= idle
                 self.threads -= 1
@@ -3485,8 +3256,8 @@ class HandlerThreads(object):
             while not server.stopping:
                 try:
                     return server.get_request()
-                except (socket.error, MemoryError) as error:
-                    code = getattr(error, "errno", None)
+                except (socket.error, select.error, MemoryError) as error:
+                    code = error.args[0] if error.args else None
                     if code in NOT_NOW:
                         self.wait()
                     elif not server.stopping and code not in INTERRUPTED and code != errno.ECONNABORTED:
@@ -3515,19 +3286,18 @@ class HandlerThreads(object):
         self.halted.close()
 
 
-# =====================================================================================================================
-# dul/server.py: ``EchoServer``: the ``ThreadingTCPServer``, listening, accepting, stopping; for the command line and for embedding.
+# ---- dul/server.py --------------------------------------------------------------------------------------------------
+# ``EchoServer``: the ``ThreadingTCPServer``, listening, accepting, stopping; for the command line and for embedding.
 #
 # Which lock guards what, as if there were no GIL:
 #
 # - ``Admission.lock``: connections, established, number, peak.
 # - ``HandlerThreads.lock``: threads, idle. ``HandlerThreads.leader``: held by the one thread that waits for a connection.
-# - ``Sums.lock``, ``WarningLimit.lock``, ``Log.lock``, ``LogWriter.changed``: what the object of that name keeps.
+# - ``Sums.lock``, ``WarningLimit.lock``, ``LogWriter.changed``: what the object of that name keeps.
 # - No lock: a Connection and its Association are written by their handler thread alone, but for ``evicted``, which goes
 #   from False to True once, as ``EchoServer.stopping`` does. Other threads read ``active``, ``admitted`` and the state to
 #   choose what to evict; a value that is just old costs nothing. ``Negotiator.remembered`` is a dict whose values are
 #   never changed; two threads that add to it at the same time decode once more, or keep a few decisions more.
-# =====================================================================================================================
 
 LARGEST_PORT = 65535
 MOST_ASSOCIATIONS = 4096
@@ -3590,8 +3360,8 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         elif not host and socket.has_ipv6 and hasattr(socket, "IPV6_V6ONLY") and hasattr(socket, "IPPROTO_IPV6"):
             addresses = [(socket.AF_INET6, ("::", port)), (socket.AF_INET, ("0.0.0.0", port))]
         else:
-            addresses = [(found[0], found[4]) for found in socket.getaddrinfo(
-                host or "0.0.0.0", port, socket.AF_UNSPEC, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)][:1]
+            found = socket.getaddrinfo(host or "0.0.0.0", port, socket.AF_UNSPEC, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)
+            addresses = [(found[0][0], found[0][4])]    # type: ignore[list-item]
         for self.address_family, address in addresses:
             try:
                 return socketserver.ThreadingTCPServer.__init__(self, address, Connection)
@@ -3610,7 +3380,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     def address(self):
         """(host, port) that a peer on this host can connect to."""
         host, port = self.server_address[:2]
-        return {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}.get(host, host), port
+        return ("127.0.0.1" if host in ("0.0.0.0", "::") else host), port
 
     def summary(self):
         """What happened so far, in one line."""
@@ -3729,10 +3499,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
             except BaseException:   # the callback is somebody else's: even its SystemExit must not end a thread
                 self.log.line(ERROR, "on_event raised an exception", connection, exc_info=sys.exc_info())
 
-    def watches_echoes(self):
-        """Whether anything is made of an echo beyond counting it."""
-        return self.on_event is not None or self.log.informs()
-
     def fault(self, words, connection=None):
         """A fault of this program, from within its ``except``."""
         self.sums.add(FAULTS)
@@ -3760,11 +3526,10 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
                 raise
 
 
-# =====================================================================================================================
-# dul/service.py: The process as a service: systemd's socket (sd_listen_fds(3)) and readiness (sd_notify(3)), signals, standard files.
+# ---- dul/service.py -------------------------------------------------------------------------------------------------
+# The process as a service: systemd's socket (sd_listen_fds(3)) and readiness (sd_notify(3)), signals, standard files.
 #
 # Without their environment variables, systemd's parts do nothing.
-# =====================================================================================================================
 
 FIRST_FD = 3
 SO_DOMAIN = 39      # Linux's number for the address family of a socket, which few Pythons have
@@ -3854,11 +3619,10 @@ def end_by(number):
     os._exit(128 + number)
 
 
-# =====================================================================================================================
-# dul/options.py: The command line: one table of options, which is also the help, and one loop that reads by it.
+# ---- dul/options.py -------------------------------------------------------------------------------------------------
+# The command line: one table of options, which is also the help, and one loop that reads by it.
 #
 # Neither getopt nor argparse can express these options exactly: both cluster or abbreviate them, and ``-x=`` is a name.
-# =====================================================================================================================
 
 USAGE = "echoscp [options] port"
 
@@ -3911,7 +3675,8 @@ class UsageError(Exception):
 
 def read_options(lines):
     """({spelling: long form} of all options, long forms of those that take a value)."""
-    spellings, with_value = {}, set()
+    spellings = {}      # type: dict
+    with_value = set()
     for words in [line.split() for line in lines.splitlines() if line[:12].strip()[:1] == "-"]:
         names = [word for word in words[:2] if word.startswith("-")]
         spellings.update((name, names[-1]) for name in names)
@@ -3964,10 +3729,7 @@ def split(argument, spellings):
 
 
 def the_port(ports):
-    """The port of the arguments that are no options.
-
-    :raises UsageError: unless there is one, and in its range
-    """
+    """The port of the arguments that are no options. Raises UsageError unless there is one, and in its range."""
     if len(ports) != 1:
         raise UsageError("one port is needed (1 to %d), %s" % (
             LARGEST_PORT, "%d were given: %s" % (len(ports), " ".join([quoted(port) for port in ports]))
@@ -3979,40 +3741,39 @@ def the_port(ports):
 
 
 def checked(option, name, text):
-    """The value of an option.
-
-    :raises UsageError: where it is out of its range
-    """
-    value = text if option in ("--log-level", "--log-config", "--aetitle") else number(text)
+    """The value of an option. Raises UsageError where it is out of its range."""
+    value = text if option in TEXTS else number(text)
     try:
         if value is None or text == "":
             raise ValueError(due(option))
-        if option == "--aetitle":
-            return check_title(value)
-        if option == "--max-pdu":
-            return check_maximum_length(value)
-        if option.endswith("timeout"):
-            return check_seconds(value)
-        if option == "--log-level" and value not in LEVELS:
-            raise ValueError(due(option))
-        return value
+        return CHECKS[option](value)
     except ValueError as error:
         raise UsageError("option %s: %s is not allowed: %s" % (name, quoted(text), error))
 
 
+def check_level(name):
+    """A log level. Raises ValueError saying what is allowed."""
+    if name not in LEVELS:
+        raise ValueError("one of " + ", ".join(LEVELS))
+    return name
+
+
+def check_file(name):
+    """A file name. Raises ValueError saying what is allowed."""
+    if not name:
+        raise ValueError("the name of a logging configuration file")
+    return name
+
+
+TEXTS = ("--log-level", "--log-config", "--aetitle")
+CHECKS = {"--log-level": check_level, "--log-config": check_file, "--aetitle": check_title, "--timeout": check_seconds,
+          "--acse-timeout": check_seconds, "--dimse-timeout": check_seconds, "--max-pdu": check_maximum_length}
+
+
 def due(option):
     """What would be right, found by asking the check for a value that never is."""
-    if option == "--log-level":
-        return "one of " + ", ".join(LEVELS)
-    if option == "--log-config":
-        return "the name of a logging configuration file"
     try:
-        if option == "--aetitle":
-            check_title("")
-        elif option == "--max-pdu":
-            check_maximum_length(-1)
-        else:
-            check_seconds(-1)
+        return CHECKS[option]("" if option in TEXTS else -1)
     except ValueError as error:
         return str(error)
 
@@ -4073,9 +3834,8 @@ def transfer_syntaxes(chosen):
     return PREFER_LOCAL
 
 
-# =====================================================================================================================
-# dul/cli.py: ``echoscp [options] port``: logging set-up, and ``main()``.
-# =====================================================================================================================
+# ---- dul/cli.py -----------------------------------------------------------------------------------------------------
+# ``echoscp [options] port``: logging set-up, and ``main()``.
 
 PROGRAM = "echoscp.py"
 LINE_FORMAT = "%(levelname).1s: %(message)s"
@@ -4138,12 +3898,16 @@ def serve(chosen, listener):
                             **settings)
     except (socket.error, OSError) as error:
         set_up_log(chosen)
-        log_line(CRITICAL, "cannot listen on port %d: %s%s" % (
+        Log(None).line(CRITICAL, "cannot listen on port %d: %s%s" % (
             chosen["port"], error.strerror or error, ADVICE.get(error.errno, "")))
         sys.exit(FAILURE)
     set_up_log(chosen)
     learn_uid_names()
-    writer = write_in_a_thread(server.log)
+    try:
+        writer = LogWriter()
+        server.log.put = writer.put
+    except (ThreadError, RuntimeError):     # no thread for it: lines are written where they happen
+        writer = None
     server.log.line(DEBUG, "Listening on port %d (%s) as %s" % (
         chosen["port"], "IPv4" if server.socket.family == socket.AF_INET else "IPv6 and IPv4", server.settings.ae_title))
     received = []
@@ -4173,7 +3937,7 @@ def log_level(chosen):
     for option, level in (("--quiet", SILENT), ("--verbose", INFO), ("--debug", DEBUG)):
         if option in chosen:
             return level
-    return LEVELS_BY_NAME.get(chosen.get("--log-level"))
+    return LEVELS_BY_NAME.get(chosen.get("--log-level", ""))
 
 
 def set_up_log(chosen):
@@ -4183,19 +3947,13 @@ def set_up_log(chosen):
     logger = logging.getLogger(LOGGER)
     if "--log-config" not in chosen:
         handler = logging.Handler()
-        handler.emit = lambda record: write(2, handler.format(record) + "\n")
+        setattr(handler, "emit", lambda record: write(2, handler.format(record) + "\n"))
         handler.setFormatter(logging.Formatter(LINE_FORMAT))
         logger.addHandler(handler)
         logger.propagate = False
         logger.setLevel(log_level(chosen) or WARNING)
-    log_line(DEBUG, "$%s v%s" % (PROGRAM, VERSION))
-    log_line(DEBUG, "")
-
-
-def log_line(level, text):
-    """Log a line before there is a server."""
-    if enabled(level):
-        hand_over(new_record(level, text, dict(NO_PEER, text=text)))
+    for line in ("$%s v%s" % (PROGRAM, VERSION), ""):
+        Log(None).line(DEBUG, line)
 
 
 def log_by_file(name, level):
@@ -4218,16 +3976,6 @@ def log_by_file(name, level):
         raise UsageError("option -lc: %s cannot be used: %s" % (quoted(name), escaped(reason)))
     if level is not None:
         logging.getLogger(LOGGER).setLevel(level)
-
-
-def write_in_a_thread(log):
-    """Have the log written by a thread of its own. Returns the LogWriter; None where there is no thread for it."""
-    try:
-        writer = LogWriter()
-        log.put = writer.put
-        return writer
-    except (ThreadError, RuntimeError):
-        return None
 
 
 def learn_uid_names():

@@ -31,13 +31,25 @@ part uses only what stands above it.
 
 {licence}"""
 '''
+FIRST = '''\
+import sys
+
+if __name__ == "__main__":      # from the first statement on Ctrl-C ends this silently, unless it is ignored (nohup, &)
+    try:
+        import _signal as first     # built in, where signal itself takes a moment to import
+    except ImportError:
+        import signal as first      # Python 2
+    if first.getsignal(first.SIGINT) is first.default_int_handler:
+        first.signal(first.SIGINT, first.SIG_DFL)
+
+'''
 FOOTER = '''
 __version__ = VERSION
 
 if __name__ == "__main__":
     main()
 '''
-BANNER = "# " + "=" * 117
+RULE_LENGTH = 119
 DOCSTRING = re.compile(r'\A"""(.*?)"""\n', re.DOTALL)
 OWN_IMPORT = re.compile(r"^from dul\.\w+ import (?:\([^)]*\)|[^\n(]*)\n", re.MULTILINE)
 IMPORT = re.compile(r"^import [\w.]+\n", re.MULTILINE)
@@ -63,10 +75,11 @@ def one_file():
         text = OWN_IMPORT.sub("", DOCSTRING.sub("", text))
         imports.update(IMPORT.findall(text))
         text = IMPORT.sub("", text).strip("\n")
-        title = ["# " + line if line else "#" for line in ("dul/%s.py: %s" % (name, docstring)).strip().splitlines()]
-        parts.append("\n".join([BANNER] + title + [BANNER, "", text]))
+        title = ["# " + line if line else "#" for line in docstring.strip().splitlines()]
+        rule = ("# ---- dul/%s.py " % name).ljust(RULE_LENGTH, "-")
+        parts.append("\n".join([rule] + title + ["", text]))
     header = HEADER.format(version=version(), licence=read("LICENSE"))
-    return header + "".join(sorted(imports)) + "\n" + "\n\n\n".join(parts) + "\n\n" + FOOTER
+    return header + FIRST + "".join(sorted(imports - set(["import sys\n"]))) + "\n" + "\n\n\n".join(parts) + "\n\n" + FOOTER
 
 
 def write_one_file(check=False):

@@ -13,4 +13,4 @@ def told(notice: Notice) -> None:
 
 with EchoServer(port=0, on_event=told, ae_title="TEST", dimse_timeout=5) as server:
     host, port = server.address
-    print(host.upper(), port + 1, server.report.summary(), [notice.sentence.upper() for notice in notices])
+    print(host.upper(), port + 1, server.summary(), [notice.sentence.upper() for notice in notices])

@@ -9,7 +9,7 @@ from dul.codes import (
     TRANSFER_SYNTAXES_NOT_SUPPORTED, USER_IDENTITY_AC, USER_IDENTITY_RQ, USER_INFORMATION, VERIFICATION)
 from dul.errors import Rejected
 from dul.items import encode_item, unpadded
-from dul.pdu import AAssociateRQ, encode_associate_ac
+from dul.pdu import AAssociateRQ, encode_associate_ac, header_limits
 from dul.text import as_native, counted, escaped
 from dul.words import uid_name
 
@@ -87,19 +87,18 @@ class Negotiator(object):
     identity or anything else that this program does not know.
 
     :param settings: Settings
+    :ivar limits: of the PDU-lengths that are taken, see header_limits()
     """
 
-    __slots__ = ("settings", "remembered")
+    __slots__ = ("settings", "limits", "remembered")
 
     def __init__(self, settings):
         self.settings = settings
+        self.limits = header_limits(settings.maximum_length)
         self.remembered = {}
 
     def decide(self, data):
-        """The Decision on a whole A-ASSOCIATE-RQ.
-
-        :raises InvalidPDU: where it is broken
-        """
+        """The Decision on a whole A-ASSOCIATE-RQ. Raises InvalidPDU where it is broken."""
         decision = self.remembered.get(data)
         if decision is None:
             request = AAssociateRQ(data)
@@ -141,7 +140,8 @@ def answer(proposed, transfer_syntaxes):
 
 def _some(uids, noun):
     """The names of the first few different UIDs, and how many of the list are not named."""
-    names, named, more = [], set(), 0
+    names = []      # type: list
+    named, more = set(), 0
     for uid in uids:
         if uid not in named:
             if len(names) == NAMES_SHOWN:

@@ -72,10 +72,10 @@ class Admission(object):
         First those whose association is over, then those that have sent nothing, then those in the middle of their
         A-ASSOCIATE-RQ; of these the oldest. An association is never closed. Returns whether one was found.
         """
-        candidates = [(_rank(each), each.number, each) for each in self.all()
-                      if not each.evicted and not each.association.machine.associated]
+        candidates = [(not each.association.closing, each.reader.progress() != "", each.number, each)
+                      for each in self.all() if not each.evicted and not each.association.associated]
         if candidates:
-            connection = min(candidates)[2]
+            connection = min(candidates)[3]
             connection.evicted = True
             connection.transport.interrupt()
         return bool(candidates)
@@ -86,12 +86,6 @@ class Admission(object):
         idle = max([now - each.active for each in self.all() if each.admitted] or [0.0])
         return "%s open, the oldest idle for %s: -td ends idle ones" % (
             counted(self.established, "association") + (" is" if self.established == 1 else " are"), duration(idle))
-
-
-def _rank(connection):
-    if connection.association.machine.closing:
-        return 0
-    return 2 if connection.reader.progress() else 1
 
 
 def duration(seconds):

@@ -1,31 +1,19 @@
 """One association, from accept to close, as PS3.8 sees it: an acceptor that answers C-ECHO.
 
-It knows no socket, thread, clock, file or log. Its owner calls a method for each thing that happens: open(), header()
-and pdu(), lost(), expired(), abort(), release(). What is to be done then, and what happened, is in ``effects``, a list
-of (kind, value) in their order. The owner carries out the effects and tells the facts; nothing else comes back.
+It knows no socket, thread, clock, file or log. Its owner calls a method for each thing that happens: open(), header(),
+pdu(), lost(), expired(), abort(), release(). What is to be done then, and what happened, is in ``effects``: a list of
+(kind, value), in their order. The owner carries out the effects and tells the facts; nothing comes back.
 
-======== =========================================================================================================
-effect   value
-======== =========================================================================================================
-SEND     bytes of one PDU, to be sent
-CLOCK    (option, seconds): receiving ends so many seconds from now, and expired() is due then; 0 seconds: never
-======== =========================================================================================================
-
-============ =====================================================================================================
-fact         value
-============ =====================================================================================================
-REQUESTED    Decision: an A-ASSOCIATE-RQ came
-ACCEPTED     Decision: it is accepted
-ECHOED       Echo: a C-ECHO-RQ is answered
-MOVED        (state, event, action, next state), only where ``trace`` was asked for
-REJECTED     Rejected; this fact and those below end the association, and each association has one of them
-RELEASED     None
-ABORTING     the error for which this side aborts: InvalidPDU, UnexpectedPDU, MessageError, Expired, Stopped
-ABORTED      Aborted: the peer aborts
-LOST         ConnectionLost, ClosedHere
-BARE         ConnectionLost: the connection ended without one byte from the peer
-EXPIRED      Expired: ARTIM ended while no A-ASSOCIATE-RQ was there
-============ =====================================================================================================
+Effects:
+    SEND, bytes: send one PDU.
+    CLOCK, (option, seconds): from now on receiving ends after so many seconds, and expired() is due; 0 seconds: never.
+Facts:
+    REQUESTED, Decision: an A-ASSOCIATE-RQ came. ACCEPTED, Decision: it is accepted. ECHOED, Echo: a C-ECHO-RQ is
+    answered. MOVED, (state, event, name of the action, next state): a step of the state machine, where ``trace`` asks for it.
+Facts of which each association has one, which ends it:
+    REJECTED, Rejected. RELEASED, None. ABORTING, PeerError: this side aborts because of it. ABORTED, Aborted: the peer
+    aborts. LOST, ConnectionLost. BARE, ConnectionLost: it ended without one byte from the peer. EXPIRED, Expired: ARTIM
+    ended before the A-ASSOCIATE-RQ came.
 """
 from dul.acse import Decision
 from dul.codes import (
@@ -34,9 +22,9 @@ from dul.codes import (
 from dul.dimse import EchoService
 from dul.errors import Aborted, ClosedHere, Expired, InvalidPDU, MessageError, Rejected, UnexpectedPDU
 from dul.fsm import (
-    ACTIONS, FIRST, HEADER, SECOND, START, STOP, Evt3, Evt4, Evt5, Evt6, Evt7, Evt8, Evt9, Evt10, Evt11, Evt12, Evt13,
+    FIRST, HEADER, SECOND, START, Evt3, Evt4, Evt5, Evt6, Evt7, Evt8, Evt9, Evt10, Evt11, Evt12, Evt13,
     Evt14, Evt15, Evt16, Evt17, Evt18, Evt19, Machine)
-from dul.pdu import RELEASE_RP, RELEASE_RQ, check_header, decode_abort, encode_abort, encode_associate_rj
+from dul.pdu import RELEASE_RP, RELEASE_RQ, decode_abort, encode_abort, encode_associate_rj, invalid_header
 from dul.words import PDU_NAMES
 
 # Effects, facts, and the facts that end an association
@@ -52,7 +40,7 @@ EVENT_OF_PDU = {A_ASSOCIATE_AC: Evt3, A_ASSOCIATE_RJ: Evt4, A_ASSOCIATE_RQ: Evt6
                 A_RELEASE_RQ: Evt12, A_RELEASE_RP: Evt13, A_ABORT: Evt16}
 
 
-class Association(object):
+class Association(Machine):
     """The acceptor's side of one association.
 
     :param negotiator: Negotiator, which has the Settings
@@ -62,15 +50,14 @@ class Association(object):
     :ivar undecided: the Decision that respond() is due for, or None
     """
 
-    __slots__ = ("settings", "negotiator", "admit", "trace", "machine", "effects", "event", "undecided", "service", "clock",
-                 "echoes", "ended")
+    __slots__ = ("settings", "negotiator", "limits", "admit", "effects", "event", "undecided", "service", "clock", "echoes",
+                 "ended")
 
     def __init__(self, negotiator, admit, trace=False):
-        self.settings = negotiator.settings
+        Machine.__init__(self, trace)
+        self.settings, self.limits = negotiator.settings, negotiator.limits
         self.negotiator = negotiator
         self.admit = admit
-        self.trace = trace
-        self.machine = Machine()
         self.effects = []
         self.event = None           # of the PDU whose header was accepted
         self.undecided = None
@@ -86,23 +73,22 @@ class Association(object):
         self.handle(Evt5)
 
     def header(self, pdu_type, length, data):
-        """The first six bytes of a PDU arrived.
+        """The first six bytes of a PDU arrived. Returns what is to be done with it:
+
+        READ: pdu() is due with the whole PDU. SKIP: the rest of it is thrown away. SEEK: likewise, but an A-ABORT in it is
+        heard. DISCARD: nothing tells where the next PDU begins; all that follows is thrown away up to an A-ABORT.
 
         :param length: its PDU-length
         :param data: what has arrived of it, for the error
-        :returns: what is to be done with it. READ: pdu() is due with the whole PDU. SKIP: the rest of it is thrown
-            away. SEEK: likewise, but an A-ABORT in it is heard. DISCARD: it is not known where the next PDU begins:
-            all that follows is thrown away up to an A-ABORT
         """
-        try:
-            check_header(pdu_type, length, self.settings.maximum_length)
-        except InvalidPDU as error:
-            lost = self.machine.closing or pdu_type in PDU_NAMES
-            self.invalid(error, data)
+        limits = self.limits.get(pdu_type)
+        if limits is None or not limits[0] <= length <= limits[1]:
+            lost = self.closing or limits is not None
+            self.invalid(invalid_header(pdu_type, length, self.limits), data)
             return DISCARD if lost else SEEK
         self.event = event = EVENT_OF_PDU[pdu_type]
-        if self.machine.action(event).needs is HEADER:
-            self.handle(event, UnexpectedPDU(PDU_NAMES[pdu_type], self.machine.state))
+        if self.state.cells[event].needs is HEADER:
+            self.handle(event, UnexpectedPDU(PDU_NAMES[pdu_type], self.state))
             return SKIP
         if length > LARGEST_RQ:     # a P-DATA-TF where we announced no limit
             self.handle(Evt15, MessageError("P-DATA-TF: PDU-length is %d, more than any C-ECHO-RQ needs" % length))
@@ -116,13 +102,11 @@ class Association(object):
             if event is Evt10:
                 value = self.service.decode(data)
             elif event is Evt6:
-                value = self.negotiator.decide(data)
+                return self.requested(self.negotiator.decide(data))
             elif event is Evt16:
                 value = Aborted(*decode_abort(data))
         except InvalidPDU as error:
             return self.invalid(error, data)
-        if event is Evt6:
-            return self.requested(value)
         self.handle(event, value)
 
     def invalid(self, error, data):
@@ -151,11 +135,8 @@ class Association(object):
             self.handle(Evt15, MessageError(decision.problem()))
 
     def lost(self, error):
-        """The transport connection is closed (Evt17).
-
-        :param error: ConnectionLost
-        """
-        error.state, error.echoes = self.machine.state, self.echoes
+        """The transport connection is closed (Evt17); ``error`` is a ConnectionLost."""
+        error.state, error.echoes = self.state, self.echoes
         self.handle(Evt17, error)
 
     def expired(self, progress):
@@ -164,50 +145,36 @@ class Association(object):
         :param progress: what had arrived of the next PDU, in words
         """
         option, seconds = self.clock
-        error = Expired(option, seconds, self.machine.state, progress)
-        self.handle(Evt18 if self.machine.allows(Evt18) else Evt15, error)
+        error = Expired(option, seconds, self.state, progress)
+        self.handle(Evt18 if self.allows(Evt18) else Evt15, error)
 
     def abort(self, error):
-        """The service user aborts (Evt15), if there is an association.
-
-        :param error: Stopped
-        :returns: whether there was
-        """
-        if not self.machine.allows(Evt15):
+        """The service user aborts for a reason (Evt15), if there is an association. Returns whether there was."""
+        if not self.allows(Evt15):
             return False
         self.undecided = None
         self.handle(Evt15, error)
         return True
 
     def release(self):
-        """The service user asks for the release (Evt11), if an association is established.
-
-        :returns: whether one was
-        """
-        if not self.machine.allows(Evt11):
+        """The service user asks for the release (Evt11), if an association is established. Returns whether one was."""
+        if not self.allows(Evt11):
             return False
         self.handle(Evt11)
         return True
 
     # ---- the state machine
 
-    def handle(self, event, value=None, branch=SECOND):
-        """Carry out the table's action for an event.
+    def moved(self, state, event, action):
+        """A step of the state machine, from ``state`` to the present one."""
+        self.effects.append((MOVED, (state, event, action, self.state)))
 
-        :param value: what came with it; its action says of which type
-        :param branch: FIRST or SECOND, where the action has two next states; SECOND is an acceptor's in AR-8
-        :raises Undefined: where the table has no cell for it
-        """
-        machine, state = self.machine, self.machine.state
-        action = machine.step(event, branch)
-        if self.trace:
-            self.effects.append((MOVED, (state, event, action, machine.state)))
-        artim = action.artim[branch]
-        if artim is START:
+    def artim(self, what):
+        """START or STOP the ARTIM timer."""
+        if what is START:
             self.start_clock("-ta", self.settings.acse_timeout or CLOSING_SECONDS)
-        elif artim is STOP:
+        else:
             self.start_clock("", 0)
-        EFFECTS[action](self, value)
 
     def start_clock(self, option, seconds):
         """From now on, receiving ends after so many seconds (0: never), because of this option."""
@@ -290,15 +257,9 @@ class Association(object):
     def ar_5(self, _):
         """The connection is closed after all was said."""
 
-    def ar_6(self, _):
-        """P-DATA-TF received after our A-RELEASE-RQ: no answer can be sent any more (Sta7 has no cell for Evt9)."""
-
-    def ar_7(self, echo):
-        """Send P-DATA-TF between the peer's A-RELEASE-RQ and our answer to it."""
-        self.dt_1(echo)
-
-    def ar_8(self, _):
-        """Release collision: an acceptor waits for the peer's A-RELEASE-RP first."""
+    ar_6 = ar_5     # P-DATA-TF received after our A-RELEASE-RQ: nothing can be sent any more (Sta7 has no cell for Evt9)
+    ar_7 = dt_1     # send P-DATA-TF between the peer's A-RELEASE-RQ and the answer to it
+    ar_8 = ar_5     # release collision: an acceptor waits for the peer's A-RELEASE-RP first
 
     def ar_10(self, _):
         """The peer's A-RELEASE-RP arrived: now its own release is answered."""
@@ -312,12 +273,10 @@ class Association(object):
         self.send(encode_abort(ABORT_BY_USER))
 
     def aa_2(self, error):
-        """Close: ARTIM expired (Expired), or the peer aborts before or after an association (Aborted)."""
+        """Close: ARTIM expired (Expired), or the peer aborts (Aborted)."""
         self.end(EXPIRED if isinstance(error, Expired) else ABORTED, error)
 
-    def aa_3(self, error):
-        """The peer aborts the association."""
-        self.end(ABORTED, error)
+    aa_3 = aa_2     # the peer aborts the association
 
     def aa_4(self, error):
         """The connection is lost."""
@@ -327,8 +286,7 @@ class Association(object):
         """The connection is lost before the A-ASSOCIATE-RQ was there."""
         self.end(LOST if error.progress or isinstance(error, ClosedHere) else BARE, error)
 
-    def aa_6(self, _):
-        """Ignore what comes after the end."""
+    aa_6 = ar_5     # ignore what comes after the end
 
     def aa_7(self, error):
         """Send A-ABORT once more."""
@@ -339,13 +297,8 @@ class Association(object):
         self.end(ABORTING, error)
         self.send(encode_abort(error.abort))
 
-
-# The method of each action. The others belong to the requestor, or to a release that the requestor began.
-EFFECTS = dict((ACTIONS[name], method) for name, method in (
-    ("AE-5", Association.ae_5), ("AE-6", Association.ae_6), ("AE-7", Association.ae_7), ("AE-8", Association.ae_8),
-    ("DT-1", Association.dt_1), ("DT-2", Association.dt_2),
-    ("AR-1", Association.ar_1), ("AR-2", Association.ar_2), ("AR-3", Association.ar_3), ("AR-4", Association.ar_4),
-    ("AR-5", Association.ar_5), ("AR-6", Association.ar_6), ("AR-7", Association.ar_7), ("AR-8", Association.ar_8),
-    ("AR-10", Association.ar_10),
-    ("AA-1", Association.aa_1), ("AA-2", Association.aa_2), ("AA-3", Association.aa_3), ("AA-4", Association.aa_4),
-    ("AA-5", Association.aa_5), ("AA-6", Association.aa_6), ("AA-7", Association.aa_7), ("AA-8", Association.aa_8)))
+    # The other actions belong to the requestor, or to a release that the requestor began.
+    METHODS = {"AE-5": ae_5, "AE-6": ae_6, "AE-7": ae_7, "AE-8": ae_8, "DT-1": dt_1, "DT-2": dt_2, "AR-1": ar_1,
+               "AR-2": ar_2, "AR-3": ar_3, "AR-4": ar_4, "AR-5": ar_5, "AR-6": ar_6, "AR-7": ar_7, "AR-8": ar_8,
+               "AR-10": ar_10, "AA-1": aa_1, "AA-2": aa_2, "AA-3": aa_3, "AA-4": aa_4, "AA-5": aa_5, "AA-6": aa_6,
+               "AA-7": aa_7, "AA-8": aa_8}

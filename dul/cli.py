@@ -7,7 +7,7 @@ import sys
 
 from dul.codes import VERSION
 from dul.compat import SIGNAL_PAUSE, ThreadError, ending_signals, raise_file_limit, wake_on_signal
-from dul.log import CRITICAL, DEBUG, ERROR, INFO, LOGGER, NO_PEER, WARNING, LogWriter, enabled, hand_over, new_record
+from dul.log import CRITICAL, DEBUG, ERROR, INFO, LOGGER, WARNING, Log, LogWriter
 from dul.options import UsageError, help_text, parse, quoted, transfer_syntaxes
 from dul.server import EchoServer
 from dul.service import end_by, fill_standard_files, handed_over, notify, write
@@ -75,12 +75,16 @@ def serve(chosen, listener):
                             **settings)
     except (socket.error, OSError) as error:
         set_up_log(chosen)
-        log_line(CRITICAL, "cannot listen on port %d: %s%s" % (
+        Log(None).line(CRITICAL, "cannot listen on port %d: %s%s" % (
             chosen["port"], error.strerror or error, ADVICE.get(error.errno, "")))
         sys.exit(FAILURE)
     set_up_log(chosen)
     learn_uid_names()
-    writer = write_in_a_thread(server.log)
+    try:
+        writer = LogWriter()
+        server.log.put = writer.put
+    except (ThreadError, RuntimeError):     # no thread for it: lines are written where they happen
+        writer = None
     server.log.line(DEBUG, "Listening on port %d (%s) as %s" % (
         chosen["port"], "IPv4" if server.socket.family == socket.AF_INET else "IPv6 and IPv4", server.settings.ae_title))
     received = []
@@ -110,7 +114,7 @@ def log_level(chosen):
     for option, level in (("--quiet", SILENT), ("--verbose", INFO), ("--debug", DEBUG)):
         if option in chosen:
             return level
-    return LEVELS_BY_NAME.get(chosen.get("--log-level"))
+    return LEVELS_BY_NAME.get(chosen.get("--log-level", ""))
 
 
 def set_up_log(chosen):
@@ -120,19 +124,13 @@ def set_up_log(chosen):
     logger = logging.getLogger(LOGGER)
     if "--log-config" not in chosen:
         handler = logging.Handler()
-        handler.emit = lambda record: write(2, handler.format(record) + "\n")
+        setattr(handler, "emit", lambda record: write(2, handler.format(record) + "\n"))
         handler.setFormatter(logging.Formatter(LINE_FORMAT))
         logger.addHandler(handler)
         logger.propagate = False
         logger.setLevel(log_level(chosen) or WARNING)
-    log_line(DEBUG, "$%s v%s" % (PROGRAM, VERSION))
-    log_line(DEBUG, "")
-
-
-def log_line(level, text):
-    """Log a line before there is a server."""
-    if enabled(level):
-        hand_over(new_record(level, text, dict(NO_PEER, text=text)))
+    for line in ("$%s v%s" % (PROGRAM, VERSION), ""):
+        Log(None).line(DEBUG, line)
 
 
 def log_by_file(name, level):
@@ -155,16 +153,6 @@ def log_by_file(name, level):
         raise UsageError("option -lc: %s cannot be used: %s" % (quoted(name), escaped(reason)))
     if level is not None:
         logging.getLogger(LOGGER).setLevel(level)
-
-
-def write_in_a_thread(log):
-    """Have the log written by a thread of its own. Returns the LogWriter; None where there is no thread for it."""
-    try:
-        writer = LogWriter()
-        log.put = writer.put
-        return writer
-    except (ThreadError, RuntimeError):
-        return None
 
 
 def learn_uid_names():

@@ -32,6 +32,7 @@ USER_IDENTITY_AC = 0x59
 HEADER_LENGTH = 6             # PDU-type, reserved, PDU-length (PS3.8 9.3.1)
 FIXED_LENGTH = 68             # PDU-length of an A-ASSOCIATE-RQ or -AC without its variable items (PS3.8 9.3.2)
 SHORT_LENGTH = 4              # PDU-length of RJ, RELEASE-RQ, RELEASE-RP and ABORT (PS3.8 9.3.4, 9.3.6 to 9.3.8)
+LARGEST_PDU = 0xFFFFFFFF      # the largest PDU-length that its four bytes can say
 PDV_OVERHEAD = 6              # Item-length, Presentation-context-ID, message control header (PS3.8 9.3.5.1)
 MINIMUM_MAXIMUM_LENGTH = 8    # the smallest Maximum Length that lets a fragment through: PDV_OVERHEAD and two bytes
 MOST_CONTEXTS = 128           # odd presentation context IDs from 1 to 255 (PS3.8 9.3.2.2)
@@ -39,7 +40,7 @@ AE_TITLE_LENGTH = 16          # PS3.8 9.3.2, PS3.5 6.2
 UID_LENGTH = 64               # characters at most (PS3.5 9)
 
 # Limits of this implementation; the standard has none
-LARGEST_RQ = 1024 * 1024      # PDU-length of an A-ASSOCIATE-RQ, in bytes
+LARGEST_RQ = 1024 * 1024      # PDU-length of an A-ASSOCIATE-RQ, in bytes; also of a P-DATA-TF where no limit is announced
 MOST_ITEMS = 10000            # items, sub-items and listed UIDs of one A-ASSOCIATE-RQ: bounds the memory that decoding takes
 LARGEST_COMMAND_SET = 64 * 1024   # bytes, reassembled
 CLOSING_SECONDS = 30          # ARTIM in Sta13 where -ta is 0: nothing is left to say, so the connection need not stay

@@ -6,7 +6,6 @@ import signal
 import socket
 import struct
 import sys
-import threading
 import time
 
 from dul.settings import prefer_local
@@ -63,15 +62,6 @@ def set_timeout(sock, seconds, sending=False):
         sock.settimeout(seconds)
 
 
-def quick_acknowledge(sock):
-    """Have the kernel acknowledge at once what has arrived (Linux)."""
-    if hasattr(socket, "TCP_QUICKACK"):
-        try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        except (socket.error, ValueError):      # the connection is gone: the next recv() raises
-            pass
-
-
 def socket_pair():
     """Two connected sockets; Windows has no socketpair() before Python 3.5."""
     if hasattr(socket, "socketpair"):
@@ -90,30 +80,13 @@ def socket_pair():
 
 
 def waiter(socks):
-    """A function that blocks until one of these sockets can be read. One thread at a time may call it."""
-    poll = select.poll() if hasattr(select, "poll") else None       # Windows has none
-    for sock in socks if poll else ():
+    """A function that blocks until one of these sockets can be read; for one thread at a time."""
+    if not hasattr(select, "poll"):     # Windows
+        return lambda: select.select(socks, [], [])
+    poll = select.poll()
+    for sock in socks:
         poll.register(sock.fileno(), select.POLLIN)
-
-    def wait():
-        """Block."""
-        try:
-            if poll:
-                poll.poll()
-            else:
-                select.select(socks, [], [])
-        except select.error as error:
-            if error.args[0] not in INTERRUPTED:
-                raise
-    return wait
-
-
-def forget_thread():
-    """What threading keeps of a thread that it did not start, if something asked it for the current thread.
-
-    Python 3.13 and later do that by themselves.
-    """
-    getattr(threading, "_active", {}).pop(get_ident(), None)
+    return poll.poll
 
 
 def timeout_of(sock):
@@ -125,12 +98,6 @@ def timeout_of(sock):
     except ImportError:     # Windows
         pass
     return sock.gettimeout()
-
-
-def set_switch_interval(seconds):
-    """Set the GIL switch interval, where there is one (Python 3)."""
-    if hasattr(sys, "setswitchinterval"):
-        sys.setswitchinterval(seconds)
 
 
 def raise_file_limit():

@@ -18,8 +18,6 @@ class Connection(socketserver.BaseRequestHandler, object):
 
     :ivar number: of the connection, from 1
     :ivar titles: (calling, called) AE title as text; empty until the A-ASSOCIATE-RQ
-    :ivar echoes: how many were answered
-    :ivar slowest: seconds that the slowest answer took, measured at debug alone
     :ivar active: when the last whole PDU came, on the monotonic clock
     :ivar evicted: whether the server needs its room
     """
@@ -30,13 +28,11 @@ class Connection(socketserver.BaseRequestHandler, object):
         self.transport = Transport(self.request, server.settings.acse_timeout or SEND_LIMIT)
         self.reader = PDUReader(self.transport.receive, self.transport.acknowledge)
         self.titles = ("", "")
-        self.echoes = 0
-        self.slowest = 0.0
         self.active = monotonic()
         self.admitted = self.evicted = False
         self.wish = None            # what on_event asked for: a method of Association
         self.association = Association(server.negotiator, self.admit, server.log.debugs())
-        self.watched = server.watches_echoes()
+        self.watched = server.on_event is not None or server.log.informs()     # an echo is more than counted
 
     def handle(self):
         """Serve the association until its socket is closed. Nothing that the peer does raises anything."""
@@ -46,7 +42,7 @@ class Connection(socketserver.BaseRequestHandler, object):
             self.tell(CONNECTED, None)
             self.association.open()
             self.apply()
-            while not self.association.machine.over:
+            while not self.association.over:
                 self.step()
         except Undefined:
             self.server.fault("internal error, the connection is closed", self)
@@ -70,9 +66,8 @@ class Connection(socketserver.BaseRequestHandler, object):
                 data = reader.pdu()
                 self.active = monotonic()
                 association.pdu(data)
-                self.apply()
-            else:
-                self.apply()
+            self.apply()
+            if how is not READ:
                 reader.skip(how)
         except ConnectionLost as error:
             self.lost(error)
@@ -85,9 +80,10 @@ class Connection(socketserver.BaseRequestHandler, object):
         if self.server.stopping:
             if self.association.abort(Stopped(STOPS)):
                 return self.apply()
-            error = ClosedHere("closed: " + STOPS, True)
+            error = ClosedHere("closed: " + STOPS)
+            error.expected = True
         elif self.evicted:
-            error = ClosedHere("closed here to make room for other peers", False)
+            error = ClosedHere("closed here to make room for other peers")
         error.progress = self.reader.progress()
         self.association.lost(error)
         self.apply()
@@ -96,21 +92,21 @@ class Connection(socketserver.BaseRequestHandler, object):
         """Carry out the effects of the association and tell its facts, until none is left."""
         association, lost = self.association, None
         while association.effects:
-            if self.admitted and not association.machine.associated:
+            if self.admitted and not association.associated:
                 self.leave()    # before the peer hears of it, or its next request may find no room
             effects, association.effects = association.effects, []
             for kind, value in effects:
                 if kind is SEND:
-                    lost = lost or self.send(value)
+                    try:
+                        if association.trace:
+                            self.tell(SENDING, value)
+                        if lost is None:
+                            self.transport.send(value)
+                    except ConnectionLost as error:
+                        lost = error
                 elif kind is CLOCK:
                     self.transport.set_deadline(value[1])
-                elif kind is ECHOED:
-                    self.echoes += 1
-                    if self.watched:
-                        self.tell(kind, value)
-                else:
-                    if kind is REQUESTED:
-                        self.titles = value.titles
+                elif kind is not ECHOED or self.watched:
                     self.tell(kind, value)
             if self.wish and self.wish(association):
                 self.wish = None
@@ -119,19 +115,10 @@ class Connection(socketserver.BaseRequestHandler, object):
         if lost:
             self.lost(lost)
 
-    def send(self, data):
-        """Send a PDU. Returns ConnectionLost where it could not be sent."""
-        try:
-            if self.association.trace:
-                self.tell(SENDING, data)
-            self.transport.send(data)
-            if self.association.trace:
-                self.slowest = max(self.slowest, monotonic() - self.active)
-        except ConnectionLost as error:
-            return error
-
     def tell(self, kind, value):
         """Pass a fact on to all that listen. They keep what they make of it; nothing comes back."""
+        if kind is REQUESTED:
+            self.titles = value.titles
         for listener in self.server.listeners:
             listener(self, kind, value)
 

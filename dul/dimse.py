@@ -54,10 +54,7 @@ def encode_command(elements):
 
 
 def number_of(command, element):
-    """The value of an element of VR US.
-
-    :raises MessageError: where it is absent, or not two bytes long
-    """
+    """The value of an element of VR US. Raises MessageError where it is absent, or not two bytes long."""
     value = command.get(element)
     if value is None or len(value) != US.size:
         raise MessageError("command set: %s is %s, due: 2 bytes (PS3.7 E.1)" % (
@@ -144,14 +141,17 @@ class CommonEcho(object):
     :param response: its answer up to the Message ID
     """
 
-    __slots__ = ("data", "message_id", "pdus")
+    __slots__ = ("data", "pdus")
     sop_class, status = VERIFICATION, SUCCESS
 
     def __init__(self, data, response):
         self.data = data
-        message_id = data[68:70]
-        self.message_id = US.unpack(message_id)[0]
-        self.pdus = (response + message_id + _RSP_TAIL,)
+        self.pdus = (response + data[68:70] + _RSP_TAIL,)
+
+    @property
+    def message_id(self):
+        """0 to 65535."""
+        return US.unpack(self.data[68:70])[0]
 
 
 class EchoService(object):
@@ -175,10 +175,7 @@ class EchoService(object):
                 self.common[_COMMON_RQ[:10] + varying + _COMMON_RQ[11:68]] = _COMMON_RSP[:10] + varying + _COMMON_RSP[11:68]
 
     def decode(self, data):
-        """The PDVs of a whole P-DATA-TF, or the CommonEcho that it is.
-
-        :raises InvalidPDU: where it is broken
-        """
+        """The PDVs of a whole P-DATA-TF, or the CommonEcho that it is. Raises InvalidPDU where it is broken."""
         response = self.common.get(data[:68])
         if response is not None and self.context_id is None and data[70:] == _RQ_TAIL:
             return CommonEcho(data, response)
@@ -196,7 +193,12 @@ class EchoService(object):
         for pdv in pdvs:
             command = self.add(pdv)
             if command is not None:
-                yield Echo(pdv.context_id, command, self.maximum_length)
+                try:
+                    echo = Echo(pdv.context_id, command, self.maximum_length)
+                except MessageError as error:
+                    error.message = pdv.context_id, command
+                    raise
+                yield echo
 
     def add(self, pdv):
         """Add a fragment (PS3.8 Annex E). Returns the command set that it completes, as bytes, or None.

@@ -3,7 +3,7 @@
 A user identity is in none of them, whatever is damaged around it: a field is shown where it looks like what it should
 be, and bytes of a broken PDU are shown only where they are known to be harmless.
 """
-from dul.association import ACCEPTED, ECHOED, MOVED, REQUESTED
+from dul.association import ABORTING, ACCEPTED, ECHOED, MOVED, REQUESTED
 from dul.codes import (
     A_ABORT, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ, ABSTRACT_SYNTAX, ACCEPTANCE, APPLICATION_CONTEXT,
     APPLICATION_CONTEXT_NAME, ASYNCHRONOUS_OPERATIONS_WINDOW, COMMAND_DATA_SET_TYPE, COMMAND_FIELD,
@@ -13,6 +13,7 @@ from dul.codes import (
     TRANSFER_SYNTAX, UID_ELEMENTS, USER_IDENTITY_RQ, USER_INFORMATION)
 from dul.connection import CONNECTED, RECEIVING, SENDING
 from dul.dimse import US, decode_command
+from dul.errors import MessageError
 from dul.items import ITEM_HEADER, NUMBERS, SUB_ITEMS, unpadded
 from dul.text import as_native, counted, is_plain
 from dul.words import (
@@ -22,7 +23,6 @@ from dul.words import (
 IDENTITY_TYPES = {1: "User name", 2: "User name and passcode", 3: "Kerberos service ticket", 4: "SAML assertion",
                   5: "JSON Web Token"}
 ROLES = {(0, 0): "None", (1, 0): "SCU", (0, 1): "SCP", (1, 1): "SCU/SCP"}
-HEX_LINE = 16           # bytes
 HEX_DUMP = 1024         # bytes of a PDU that are looked at
 KNOWN_ITEMS = tuple(SUB_ITEMS) + (APPLICATION_CONTEXT, PRESENTATION_CONTEXT_RQ, ABSTRACT_SYNTAX, TRANSFER_SYNTAX,
                                   USER_INFORMATION)
@@ -46,20 +46,12 @@ def fact_lines(connection, kind, value):
     return make(connection, value) if make else []
 
 
-def connected_lines(connection, _):
-    """A connection was accepted."""
-    return ["Connection %d from %s" % (connection.number, connection.peer)]
-
-
-def moved_lines(_, step):
-    """The state machine went from one state to the next."""
-    return ["%s + %s -> %s -> %s" % step]
-
-
 def receiving_lines(_, header):
     """The header of a PDU arrived."""
     pdu_type, length = header
-    return ["Received %s (PDU-length %d)" % (PDU_NAMES.get(pdu_type, "PDU %02XH" % pdu_type), length)]
+    if pdu_type not in PDU_NAMES:
+        return ["Received PDU %02XH" % pdu_type]
+    return ["Received %s (PDU-length %d)" % (PDU_NAMES[pdu_type], length)]
 
 
 def sending_lines(_, data):
@@ -128,21 +120,24 @@ def echo_lines(_, echo):
 
 
 def message_lines(direction, context_id, data):
-    """A DIMSE message by the names of its elements.
+    """A DIMSE message by the names of its elements; nothing where its command set cannot be read.
 
     :param direction: ``INCOMING`` or ``OUTGOING``
-    :param data: the command set of a C-ECHO-RQ or -RSP, as bytes
+    :param data: the command set, as bytes
     """
-    command = decode_command(data)
+    try:
+        command = decode_command(data)
+    except MessageError:
+        return []
     numbers = dict((element, US.unpack(value)[0]) for element, value in command.items() if len(value) == US.size)
-    lines = [begin("%s DIMSE MESSAGE" % direction), "Message Type: %s" % command_name(numbers[COMMAND_FIELD]),
+    lines = [begin("%s DIMSE MESSAGE" % direction), "Message Type: %s" % command_name(numbers.get(COMMAND_FIELD)),
              "Presentation Context ID: %d" % context_id]
     for element in (MESSAGE_ID, MESSAGE_ID_BEING_RESPONDED_TO):
         if element in numbers:
             lines.append("%s: %d" % (element_name(element).rsplit(" ", 1)[0], numbers[element]))
-    lines.append("Data Set: %s" % ("none" if numbers[COMMAND_DATA_SET_TYPE] == NO_DATA_SET else "present"))
+    lines.append("Data Set: %s" % ("none" if numbers.get(COMMAND_DATA_SET_TYPE) == NO_DATA_SET else "present"))
     if STATUS in numbers:
-        lines.append("DIMSE Status: %04XH, %s" % (numbers[STATUS], STATUS_NAMES[numbers[STATUS]]))
+        lines.append("DIMSE Status: %04XH, %s" % (numbers[STATUS], STATUS_NAMES.get(numbers[STATUS], "unknown")))
     for element, value in sorted(command.items()):
         shown = "%d bytes" % len(value)
         if element in UID_ELEMENTS:
@@ -154,8 +149,10 @@ def message_lines(direction, context_id, data):
     return lines
 
 
-LINES = {CONNECTED: connected_lines, MOVED: moved_lines, RECEIVING: receiving_lines, SENDING: sending_lines,
-         REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines}
+LINES = {CONNECTED: lambda connection, _: ["Connection %d from %s" % (connection.number, connection.peer)],
+         MOVED: lambda _, step: ["%s + %s -> %s -> %s" % step], RECEIVING: receiving_lines, SENDING: sending_lines,
+         REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines,
+         ABORTING: lambda _, error: message_lines("INCOMING", *error.message) if getattr(error, "message", ()) else []}
 
 
 def shown_name(name):
@@ -168,45 +165,31 @@ def shown_name(name):
 # ---- a broken PDU
 
 def invalid_lines(error):
-    """The bytes of an invalid PDU that are known to be harmless; the others are ``..``, and are counted."""
-    data, shown = error.data[:HEX_DUMP], set()
-    for start, length in harmless(error.data[:HEX_DUMP], error):
-        shown.update(range(start, min(start + length, len(data))))
-    lines = [begin("INVALID PDU")]
-    for start in range(0, len(data), HEX_LINE):
-        row = bytearray(data[start:start + HEX_LINE])
-        offsets = range(start, start + len(row))
-        if shown.intersection(offsets):
-            cells = ["%02x" % code if at in shown else ".." for at, code in zip(offsets, row)]
-            text = [chr(code) if at in shown and 0x20 <= code < 0x7F else "." for at, code in zip(offsets, row)]
-            lines.append("%04x  %-47s  %s" % (start, " ".join(cells), "".join(text)))
-    hidden = len(error.data) - len(shown)
-    if hidden:
-        lines.append("%d bytes are not shown" % hidden)
-    lines.append(end("INVALID PDU"))
-    return lines
+    """The bytes of an invalid PDU that are known to be harmless, each field with its offset, and how many are not shown."""
+    data, shown, lines = error.data[:HEX_DUMP], 0, [begin("INVALID PDU")]
+    for start, length in harmless(data, error.offset):
+        field = data[start:start + length]
+        shown += len(field)
+        lines.append("%04x  %s%s" % (start, " ".join(["%02x" % code for code in bytearray(field)]),
+                                     "  " + as_native(field) if length > 6 and is_plain(field) else ""))
+    return lines + ["%s not shown" % counted(len(error.data) - shown, "byte"), end("INVALID PDU")]
 
 
-def harmless(data, error):
+def harmless(data, fault):
     """(offset, length) of what may be shown of a PDU: headers and lengths, UIDs and titles that look like it.
 
     Only what stands before the fault is known to be what it seems to be; of the fault, its own field.
     """
-    fault, pdu_type = error.offset, ord(data[:1])
+    pdu_type = ord(data[:1])
     if pdu_type not in PDU_NAMES:
         return [(0, 1)]
-    if fault < HEADER_LENGTH:
-        return [(0, HEADER_LENGTH)]
     found = [(0, HEADER_LENGTH)]
-    if pdu_type == A_ASSOCIATE_RQ:
-        found.append((HEADER_LENGTH, 4))
-        for start in (HEADER_LENGTH + 4, HEADER_LENGTH + 20):
-            if is_plain(unpadded(data[start:start + 16])):
-                found.append((start, 16))
+    if fault >= HEADER_LENGTH and pdu_type == A_ASSOCIATE_RQ:
+        found += [(start, 16) for start in (10, 26) if is_plain(unpadded(data[start:start + 16]))]
         found += harmless_items(data, HEADER_LENGTH + FIXED_LENGTH, len(data), fault)
-    elif pdu_type == P_DATA_TF:
+    elif fault >= HEADER_LENGTH and pdu_type == P_DATA_TF:
         offset = HEADER_LENGTH
-        while offset + PDV_OVERHEAD <= len(data) and offset < fault:
+        while offset < fault:
             found.append((offset, PDV_OVERHEAD))
             offset += 4 + NUMBERS["uint32"].unpack_from(data, offset)[0]
         found.append((fault, 4))
@@ -217,19 +200,16 @@ def harmless_items(data, offset, end_of_items, fault):
     """The same for the items from ``offset`` on, up to the fault."""
     while offset + 4 <= end_of_items and offset < fault + 2:
         item_type, length = ITEM_HEADER.unpack_from(data, offset)
+        body, after = offset + 4, offset + 4 + length
         if item_type in KNOWN_ITEMS or fault in (offset, offset + 2):
             yield offset, 4
-        body, offset = offset + 4, offset + 4 + length
-        if item_type in UID_ITEMS and offset <= fault:
-            if is_uid(unpadded(data[body:offset])):
-                yield body, length
-        elif item_type == PRESENTATION_CONTEXT_RQ:
-            yield body, 4
-            for each in harmless_items(data, body + 4, min(offset, end_of_items), fault):
+        if item_type in UID_ITEMS and after <= fault and is_uid(unpadded(data[body:after])):
+            yield body, length
+        elif item_type in (PRESENTATION_CONTEXT_RQ, USER_INFORMATION):
+            inside = body + (4 if item_type == PRESENTATION_CONTEXT_RQ else 0)
+            for each in harmless_items(data, inside, min(after, end_of_items), fault):
                 yield each
-        elif item_type == USER_INFORMATION:
-            for each in harmless_items(data, body, min(offset, end_of_items), fault):
-                yield each
+        offset = after
 
 
 # ---- parts

@@ -7,7 +7,12 @@ from dul.words import abort_words, reject_words
 
 
 class PeerError(Exception):
-    """Something that a peer, or the network, did. Never raised for a fault of this program."""
+    """Something that a peer, or the network, did. Never raised for a fault of this program.
+
+    :cvar abort: (source, reason) of the A-ABORT that the peer is owed, if this side aborts
+    """
+
+    abort = ABORT_BY_USER
 
 
 class InvalidPDU(PeerError):
@@ -19,13 +24,13 @@ class InvalidPDU(PeerError):
     :param section: of PS3.8, or with its part (``PS3.7 D.3.3.4``)
     :param found: the value found, as text
     :param due: the value that was due, as text
-    :param abort: (source, reason) of the A-ABORT that the peer is owed in Sta3 and later; in Sta2 it is always 0, 0
+    :param abort: what the peer is owed in Sta3 and later; in Sta2 it is always (0, 0)
     :ivar data: as much of the PDU as had been read, as bytes
     :ivar opening: whether it was the first PDU of its connection: then it may be another protocol altogether
     """
 
     def __init__(self, pdu, offset, field, section, found, due, abort=ABORT_INVALID_PARAMETER):
-        Exception.__init__(self, pdu, offset, field, section, found, due)
+        PeerError.__init__(self, pdu, offset, field, section, found, due)
         self.offset = offset
         self.abort = abort
         self.data = b""
@@ -37,13 +42,23 @@ class InvalidPDU(PeerError):
             pdu, field, offset, found, due, section if section.startswith("PS3.") else "PS3.8 " + section)
 
 
+class UnexpectedPDU(PeerError):
+    """A known PDU in a state where PS3.8 Table 9-10 has AA-1, AA-7 or AA-8 for it. Arguments: its name, the State."""
+
+    abort = ABORT_UNEXPECTED_PDU
+
+    def __str__(self):
+        pdu, state = self.args
+        return "%s in %s (%s) (PS3.8 9.2.3)" % (pdu, state, state.meaning)
+
+
 class MessageError(PeerError):
-    """A message that is not answered: the DIMSE service user aborts (Evt15: A-ABORT, source 0, reason 0)."""
+    """A message that is not answered: the DIMSE service user aborts (Evt15). Argument: a sentence.
 
-    abort = ABORT_BY_USER
+    :ivar message: (presentation context ID, command set as bytes) where there is a whole one
+    """
 
-    def __init__(self, sentence):
-        Exception.__init__(self, sentence)
+    message = ()    # type: tuple
 
 
 class Rejected(PeerError):
@@ -51,57 +66,52 @@ class Rejected(PeerError):
 
     :param reject: (result, source, reason)
     :param sentence: why
+    :ivar by_user: whether the service user rejects it (AE-8), and not the service provider (AE-6)
     """
 
     def __init__(self, reject, sentence):
-        Exception.__init__(self, reject, sentence)
+        PeerError.__init__(self, reject, sentence)
         self.reject = reject
+        self.by_user = reject[1] == SERVICE_USER
 
     def __str__(self):
         reject, sentence = self.args
         return "%s (%s)" % (sentence, reject_words(reject))
 
-    @property
-    def by_user(self):
-        """Whether it is the service user who rejects (AE-8), and not the service provider (AE-6)."""
-        return self.reject[1] == SERVICE_USER
-
 
 class Expired(PeerError):
     """A deadline passed.
 
-    :param option: the option that set it, as ``-ta``
-    :param seconds: how long it was
-    :param state: the State in which it passed
-    :param progress: what had arrived, as ``22 of 205 bytes of A-ASSOCIATE-RQ``; empty for nothing
+    Arguments: the option that set it, as ``-ta``; the seconds that it was long; the State in which it passed; what had
+    arrived, as ``22 of 205 bytes of A-ASSOCIATE-RQ``, empty for nothing.
     """
-
-    abort = ABORT_BY_USER
-
-    def __init__(self, option, seconds, state, progress):
-        Exception.__init__(self, option, seconds, state, progress)
 
     def __str__(self):
         option, seconds, state, progress = self.args
         return "timeout: %s in %d s (%s) in %s (%s)" % (progress or "nothing", seconds, option, state, state.meaning)
 
 
-class ConnectionLost(PeerError):
-    """The transport connection is gone (Evt17).
+class Stopped(PeerError):
+    """This server, or the program that it is part of, aborts the association (Evt15). Argument: a sentence."""
 
-    :param sentence: how, as ``connection closed by the peer``
-    :param closed: whether the peer closed it, or its system did for it
+
+class Aborted(PeerError):
+    """The peer's A-ABORT (Evt16). Arguments: its source and its reason."""
+
+    def __str__(self):
+        return "A-ABORT from the peer: " + abort_words(*self.args)
+
+
+class ConnectionLost(PeerError):
+    """The transport connection is gone (Evt17). Argument: how, in one sentence.
+
     :ivar state: the State in which it happened
     :ivar progress: what had arrived of the next PDU, as in Expired
     :ivar echoes: how many C-ECHO-RQs had been answered
+    :ivar closed: whether the peer closed it, or its system did
     """
 
-    def __init__(self, sentence, closed=False):
-        Exception.__init__(self, sentence)
-        self.closed = closed
-        self.state = None
-        self.progress = ""
-        self.echoes = 0
+    state, progress, echoes, closed = None, "", 0, False
 
     def __str__(self):
         where = " in %s (%s)" % (self.state, self.state.meaning) if self.state else ""
@@ -109,48 +119,9 @@ class ConnectionLost(PeerError):
 
 
 class ClosedHere(ConnectionLost):
-    """This side closes a connection that has no association: the server stops, or needs the room.
+    """This side closes a connection that has no association. Argument: why.
 
-    :param sentence: why
-    :param expected: whether it is ordinary, so that there is no warning of it
+    :ivar expected: whether it is ordinary, so that there is no warning of it
     """
 
-    def __init__(self, sentence, expected):
-        ConnectionLost.__init__(self, sentence)
-        self.expected = expected
-
-
-class Stopped(PeerError):
-    """This server, or the program that it is part of, ends the association (Evt15)."""
-
-    abort = ABORT_BY_USER
-
-
-class Aborted(PeerError):
-    """The peer's A-ABORT (Evt16).
-
-    :param source: byte 9 of the A-ABORT; ``reason``: byte 10
-    """
-
-    def __init__(self, source, reason):
-        Exception.__init__(self, source, reason)
-
-    def __str__(self):
-        return "A-ABORT from the peer: " + abort_words(*self.args)
-
-
-class UnexpectedPDU(PeerError):
-    """A known PDU in a state where PS3.8 Table 9-10 has AA-1, AA-7 or AA-8 for it.
-
-    :param pdu: its name
-    :param state: the State
-    """
-
-    abort = ABORT_UNEXPECTED_PDU
-
-    def __init__(self, pdu, state):
-        Exception.__init__(self, pdu, state)
-
-    def __str__(self):
-        pdu, state = self.args
-        return "%s in %s (%s) (PS3.8 9.2.3)" % (pdu, state, state.meaning)
+    expected = False

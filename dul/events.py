@@ -1,15 +1,19 @@
 """Facts for an embedding program (Notice), and the sums."""
+import struct
 import threading
 
 from dul.association import (
     ABORTED, ABORTING, ACCEPTED, BARE, ECHOED, EXPIRED, LOST, REJECTED, RELEASED, REQUESTED)
-from dul.connection import CLOSED, CONNECTED
+from dul.codes import P_DATA_TF
+from dul.compat import monotonic
+from dul.connection import CLOSED, CONNECTED, SENDING
 from dul.errors import Expired, PeerError
 from dul.foreign import explanation
 from dul.text import counted
 
 NOTICES = (CONNECTED, REQUESTED, ACCEPTED, REJECTED, ECHOED, RELEASED, ABORTED, ABORTING, LOST, BARE, EXPIRED, CLOSED)
 ENDS = (REJECTED, RELEASED, ABORTED, ABORTING, LOST, BARE, EXPIRED)
+P_DATA_START = struct.pack("B", P_DATA_TF)
 FAULTS = "faults"       # of this program, among the sums
 
 
@@ -68,9 +72,10 @@ class Sums(object):
         if kind in ENDS:
             self.add(EXPIRED if isinstance(value, Expired) else kind)
         elif kind is CLOSED:
-            self.add(ECHOED, connection.echoes)
+            self.add(ECHOED, connection.association.echoes)
+        elif kind is SENDING and value[:1] == P_DATA_START:
             with self.lock:
-                self.slowest = max(self.slowest, connection.slowest)
+                self.slowest = max(self.slowest, monotonic() - connection.active)
 
     def summary(self, admission):
         """All of it in one line."""

@@ -51,11 +51,11 @@ def protocol_of(data):
     return None
 
 
-def is_proxy_check(data):
-    """Whether this is the PROXY header of a load balancer's own health check, with nothing behind it."""
+def is_proxy_header(data):
+    """Whether this is a PROXY header with nothing behind it, as in a load balancer's own health check."""
     if data.startswith(PROXY_V2):
-        return data[12:13] == b"\x20" and len(data) == 16 + _uint16(data, 14)
-    return data.startswith(b"PROXY UNKNOWN") and data.endswith(b"\r\n") and data.count(b"\n") == 1
+        return len(data) >= 16 and len(data) == 16 + _uint16(data, 14)
+    return data.startswith(b"PROXY ") and data.endswith(b"\r\n") and data.count(b"\n") == 1
 
 
 def _tls(data):

@@ -12,111 +12,88 @@ How it works
     (Evt7, Evt8), sends the C-ECHO-RSP (Evt9), agrees to a release (Evt14), and aborts where a message cannot be
     answered, a timeout of -td ends, or the server stops (Evt15).
 
-    An *action* is what is done about an event, and it leads to the next state. TABLE names one action for each event
-    in each state. A blank cell is an event that cannot happen there; asking for it raises Undefined.
+    An *action* is what is done about an event, and it leads to the next state. The table names one action for each
+    event in each state. A blank cell is an event that cannot happen there; it raises Undefined.
 
     The *ARTIM timer* (9.1.4) keeps a peer from holding a connection open without an association: it runs in Sta2 and
     Sta13 alone, and its expiry closes the connection.
 
 How it is used
-    association.Association turns each thing that happens into an event and gives it to Machine.step(), which returns
-    the action and goes to the next state; then it starts or stops ARTIM as the action says, and calls the method of the
-    action's name (AE-6: ``ae_6``). An action that tells the local user may cause the user's own event, which takes the
-    same way. Some actions need no more of a PDU than its header: they are carried out before the rest has arrived.
+    association.Association, a Machine, turns each thing that happens into an event and gives it to handle(), which goes
+    to the next state, starts or stops ARTIM as the action says, and calls the method of the action's name (AE-6:
+    ``ae_6``). An action that tells the local user may cause the user's own event, which takes the same way. Some
+    actions need no more of a PDU than its header: they are carried out before the rest has arrived.
 
 The requestor's cells are kept, because the table is checked whole against the standard.
 """
+import collections
 
 
-class State(object):
-    """One of the 13 states of PS3.8 Tables 9-1 to 9-5."""
+class Term(object):
+    """A state of PS3.8 Tables 9-1 to 9-5, or an event of Table 9-10: its name and what it means.
 
-    __slots__ = ("name", "meaning")
-
-    def __init__(self, name, meaning):
-        self.name = name
-        self.meaning = meaning
-
-    def __repr__(self):
-        return self.name
-
-
-class Event(object):
-    """One of the 19 events of PS3.8 Table 9-10."""
-
-    __slots__ = ("name", "meaning")
-
-    def __init__(self, name, meaning):
-        self.name = name
-        self.meaning = meaning
-
-    def __repr__(self):
-        return self.name
-
-
-class Action(object):
-    """One of the 28 actions of PS3.8 Tables 9-6 to 9-9.
-
-    :param next_states: two states; the same twice but for AE-6 (acceptable, not acceptable) and AR-8 (association
-        requestor, association acceptor)
-    :param artim: for each of them START, STOP, or None where the action leaves the ARTIM timer alone
-    :param needs: how much it needs of the PDU that led to it: HEADER (the rest is skipped) or WHOLE; None where no PDU
-        leads to it
+    :ivar cells: of a state, {event: action}: its column of the table
     """
 
-    __slots__ = ("name", "next_states", "artim", "needs", "meaning")
+    __slots__ = ("name", "meaning", "cells")
 
-    def __init__(self, name, next_states, artim, needs, meaning):
+    def __init__(self, name, meaning):
         self.name = name
-        self.next_states = next_states
-        self.artim = artim
-        self.needs = needs
         self.meaning = meaning
+        self.cells = {}
 
     def __repr__(self):
         return self.name
 
 
-Sta1 = State("Sta1", "idle")
-Sta2 = State("Sta2", "transport connection open, awaiting A-ASSOCIATE-RQ")
-Sta3 = State("Sta3", "awaiting local A-ASSOCIATE response")
-Sta4 = State("Sta4", "awaiting transport connection opening")
-Sta5 = State("Sta5", "awaiting A-ASSOCIATE-AC or A-ASSOCIATE-RJ")
-Sta6 = State("Sta6", "association established, ready for data transfer")
-Sta7 = State("Sta7", "awaiting A-RELEASE-RP")
-Sta8 = State("Sta8", "awaiting local A-RELEASE response")
-Sta9 = State("Sta9", "release collision requestor side, awaiting local A-RELEASE response")
-Sta10 = State("Sta10", "release collision acceptor side, awaiting A-RELEASE-RP")
-Sta11 = State("Sta11", "release collision requestor side, awaiting A-RELEASE-RP")
-Sta12 = State("Sta12", "release collision acceptor side, awaiting local A-RELEASE response")
-Sta13 = State("Sta13", "awaiting transport connection close")
+# One of the 28 actions of PS3.8 Tables 9-6 to 9-9: its name; its two next states, which are the same but for AE-6
+# (acceptable, not acceptable) and AR-8 (association requestor, association acceptor); for each of them what becomes of the
+# ARTIM timer (START, STOP, or None); how much it needs of the PDU that led to it (HEADER: the rest is skipped; WHOLE; None
+# where no PDU leads to it); what it does.
+Action = collections.namedtuple("Action", "name next_states artim needs meaning")
+
+
+Sta1 = Term("Sta1", "idle")
+Sta2 = Term("Sta2", "transport connection open, awaiting A-ASSOCIATE-RQ")
+Sta3 = Term("Sta3", "awaiting local A-ASSOCIATE response")
+Sta4 = Term("Sta4", "awaiting transport connection opening")
+Sta5 = Term("Sta5", "awaiting A-ASSOCIATE-AC or A-ASSOCIATE-RJ")
+Sta6 = Term("Sta6", "association established, ready for data transfer")
+Sta7 = Term("Sta7", "awaiting A-RELEASE-RP")
+Sta8 = Term("Sta8", "awaiting local A-RELEASE response")
+Sta9 = Term("Sta9", "release collision requestor side, awaiting local A-RELEASE response")
+Sta10 = Term("Sta10", "release collision acceptor side, awaiting A-RELEASE-RP")
+Sta11 = Term("Sta11", "release collision requestor side, awaiting A-RELEASE-RP")
+Sta12 = Term("Sta12", "release collision acceptor side, awaiting local A-RELEASE response")
+Sta13 = Term("Sta13", "awaiting transport connection close")
 STATES = (Sta1, Sta2, Sta3, Sta4, Sta5, Sta6, Sta7, Sta8, Sta9, Sta10, Sta11, Sta12, Sta13)
 
-Evt1 = Event("Evt1", "A-ASSOCIATE request (local user)")
-Evt2 = Event("Evt2", "transport connection confirmed")
-Evt3 = Event("Evt3", "A-ASSOCIATE-AC received")
-Evt4 = Event("Evt4", "A-ASSOCIATE-RJ received")
-Evt5 = Event("Evt5", "transport connection indication")
-Evt6 = Event("Evt6", "A-ASSOCIATE-RQ received")
-Evt7 = Event("Evt7", "A-ASSOCIATE response: accept (local user)")
-Evt8 = Event("Evt8", "A-ASSOCIATE response: reject (local user)")
-Evt9 = Event("Evt9", "P-DATA request (local user)")
-Evt10 = Event("Evt10", "P-DATA-TF received")
-Evt11 = Event("Evt11", "A-RELEASE request (local user)")
-Evt12 = Event("Evt12", "A-RELEASE-RQ received")
-Evt13 = Event("Evt13", "A-RELEASE-RP received")
-Evt14 = Event("Evt14", "A-RELEASE response (local user)")
-Evt15 = Event("Evt15", "A-ABORT request (local user)")
-Evt16 = Event("Evt16", "A-ABORT received")
-Evt17 = Event("Evt17", "transport connection closed")
-Evt18 = Event("Evt18", "ARTIM timer expired")
-Evt19 = Event("Evt19", "unrecognized or invalid PDU received")
+Evt1 = Term("Evt1", "A-ASSOCIATE request (local user)")
+Evt2 = Term("Evt2", "transport connection confirmed")
+Evt3 = Term("Evt3", "A-ASSOCIATE-AC received")
+Evt4 = Term("Evt4", "A-ASSOCIATE-RJ received")
+Evt5 = Term("Evt5", "transport connection indication")
+Evt6 = Term("Evt6", "A-ASSOCIATE-RQ received")
+Evt7 = Term("Evt7", "A-ASSOCIATE response: accept (local user)")
+Evt8 = Term("Evt8", "A-ASSOCIATE response: reject (local user)")
+Evt9 = Term("Evt9", "P-DATA request (local user)")
+Evt10 = Term("Evt10", "P-DATA-TF received")
+Evt11 = Term("Evt11", "A-RELEASE request (local user)")
+Evt12 = Term("Evt12", "A-RELEASE-RQ received")
+Evt13 = Term("Evt13", "A-RELEASE-RP received")
+Evt14 = Term("Evt14", "A-RELEASE response (local user)")
+Evt15 = Term("Evt15", "A-ABORT request (local user)")
+Evt16 = Term("Evt16", "A-ABORT received")
+Evt17 = Term("Evt17", "transport connection closed")
+Evt18 = Term("Evt18", "ARTIM timer expired")
+Evt19 = Term("Evt19", "unrecognized or invalid PDU received")
 EVENTS = (Evt1, Evt2, Evt3, Evt4, Evt5, Evt6, Evt7, Evt8, Evt9, Evt10, Evt11, Evt12, Evt13, Evt14, Evt15, Evt16, Evt17,
           Evt18, Evt19)
 
 START, STOP = "start", "stop"
 HEADER, WHOLE = "header", "whole"
 FIRST, SECOND = 0, 1        # which of an action's two next states
+UNTOUCHED = (None, None)    # the ARTIM timer, by most actions
 
 # PS3.8 Tables 9-6 to 9-9: action, next state, what becomes of the ARTIM timer, how much of the PDU it needs, effect.
 ACTION_LINES = """
@@ -183,29 +160,27 @@ def read_actions(lines, states):
         name, following, timer, needs, meaning = line.split(None, 4)
         following = [states[state] for state in (following.split("/") * 2)[:2]]
         timer = [words.get(word) for word in (timer.split("/") * 2)[:2]]
-        actions[name] = Action(name, tuple(following), tuple(timer), words.get(needs), meaning)
+        artim = tuple(timer) if any(timer) else UNTOUCHED
+        actions[name] = Action(name, tuple(following), artim, words.get(needs), meaning)
     return actions
 
 
 def read_table(lines, states, events, actions):
-    """{event: {state: action}} of TABLE_LINES; blank cells are absent."""
+    """Fill the cells of each state from TABLE_LINES; blank cells are absent."""
     rows = [line.split() for line in lines.strip().splitlines()]
-    table = {}
     for row in rows[1:]:
-        table[events[row[0]]] = dict((states[state], actions[name]) for state, name in zip(rows[0], row[1:]) if name != ".")
-    return table
+        for state, name in zip(rows[0], row[1:]):
+            if name != ".":
+                states[state].cells[events[row[0]]] = actions[name]
 
 
 STATES_BY_NAME = dict((state.name, state) for state in STATES)
 ACTIONS = read_actions(ACTION_LINES, STATES_BY_NAME)
-TABLE = read_table(TABLE_LINES, STATES_BY_NAME, dict((event.name, event) for event in EVENTS), ACTIONS)
+read_table(TABLE_LINES, STATES_BY_NAME, dict((event.name, event) for event in EVENTS), ACTIONS)
 
 
 class Undefined(Exception):
     """An event that PS3.8 Table 9-10 leaves blank in this state: a mistake of the program, never a peer's doing."""
-
-    def __init__(self, state, event):
-        Exception.__init__(self, state, event)
 
     def __str__(self):
         state, event = self.args
@@ -213,39 +188,47 @@ class Undefined(Exception):
 
 
 class Machine(object):
-    """The state of one association. It starts in Sta1 and is over when it is there again."""
+    """The state of one association, and the driver of the table. It starts in Sta1, and is over when it is there again.
 
-    __slots__ = ("state",)
+    A subclass has a method for each action that it can come to (METHODS), artim() for the timer, and moved().
 
-    def __init__(self):
+    :param trace: whether each step is told, by a call of moved()
+    """
+
+    __slots__ = ("state", "trace")
+    METHODS = {}        # type: dict
+
+    def __init__(self, trace):
         self.state = Sta1
+        self.trace = trace
 
-    def action(self, event):
-        """The action of this event in this state.
+    def handle(self, event, value=None, branch=SECOND):
+        """Do what the table says about an event: go to the next state, and carry out the action.
 
-        :raises Undefined: where the table has no cell
+        :param value: what came with the event; the action says of which type
+        :param branch: FIRST or SECOND where the action has two next states: AE-6 has FIRST for an acceptable request
+        :raises Undefined: where the table has no cell for it
         """
-        try:
-            return TABLE[event][self.state]
-        except KeyError:
-            raise Undefined(self.state, event)
-
-    def step(self, event, branch=SECOND):
-        """Go to the next state, and return the action that is due.
-
-        :param branch: FIRST or SECOND where the action has two next states: for AE-6 whether the request is acceptable
-        :raises Undefined: where the table has no cell
-        """
-        try:
-            action = TABLE[event][self.state]
-        except KeyError:
-            raise Undefined(self.state, event)
+        state = self.state
+        action = state.cells.get(event)
+        if action is None:
+            raise Undefined(state, event)
         self.state = action.next_states[branch]
-        return action
+        if self.trace:
+            self.moved(state, event, action.name)
+        if action.artim is not UNTOUCHED and action.artim[branch]:
+            self.artim(action.artim[branch])
+        self.METHODS[action.name](self, value)
+
+    def moved(self, state, event, action):
+        """A step from ``state`` to the present one."""
+
+    def artim(self, what):
+        """START or STOP the ARTIM timer."""
 
     def allows(self, event):
         """Whether the table has a cell for this event now."""
-        return self.state in TABLE[event]
+        return event in self.state.cells
 
     @property
     def over(self):

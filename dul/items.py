@@ -52,10 +52,7 @@ def unpadded(data):
 
 
 def encode_item(item_type, body):
-    """A whole item.
-
-    :param body: at most 65535 bytes
-    """
+    """A whole item. ``body``: at most 65535 bytes."""
     return ITEM_HEADER.pack(item_type, len(body)) + body
 
 
@@ -94,10 +91,7 @@ class ItemReader(object):
             yield item_type, body, offset
 
     def tally(self, offset):
-        """Count one item more.
-
-        :raises InvalidPDU: where there are more than MOST_ITEMS
-        """
+        """Count one item more. Raises InvalidPDU where there are more than MOST_ITEMS."""
         self.count += 1
         if self.count > MOST_ITEMS:
             raise self.invalid(offset, "number of items", "9.3.2", "more than %d" % MOST_ITEMS, "at most %d" % MOST_ITEMS)
@@ -111,7 +105,8 @@ class ItemReader(object):
 
         :raises InvalidPDU: unless there are four bytes, one 30H and at least one 40H
         """
-        name, section, found = "Presentation Context", "9.3.2.2", {ABSTRACT_SYNTAX: [], TRANSFER_SYNTAX: []}
+        name, section = "Presentation Context", "9.3.2.2"
+        found = {ABSTRACT_SYNTAX: [], TRANSFER_SYNTAX: []}      # type: dict
         if end - start < 4:
             raise self.invalid(start - 2, "Item-length of " + name, section, "%d" % (end - start), "at least 4")
         for item_type, body, after in self.items(start + 4, end, name, section):

@@ -10,9 +10,10 @@ import threading
 from dul.association import ABORTED, ABORTING, ACCEPTED, BARE, ECHOED, LOST, REJECTED, RELEASED, REQUESTED
 from dul.codes import SUCCESS
 from dul.compat import monotonic, start_new_thread
+from dul.connection import CLOSED
 from dul.dump import fact_lines, invalid_lines
 from dul.errors import ClosedHere, InvalidPDU, PeerError, Stopped
-from dul.foreign import explanation, is_proxy_check
+from dul.foreign import explanation, is_proxy_header
 from dul.text import counted, shortened
 from dul.words import STATUS_NAMES, uid_name
 
@@ -21,7 +22,7 @@ CRITICAL, ERROR, WARNING, INFO, DEBUG = 50, 40, 30, 20, 10      # as in logging
 MINUTE = 60.0               # seconds
 WARNINGS_OF_ONE = 10        # warnings a minute about one address
 WARNINGS_OF_ALL = 100       # warnings a minute about all
-BARE_ADDRESSES = 1024       # addresses remembered for bare connects at most
+TOPICS = 1024               # what is told once a minute: as many are remembered at most
 QUEUE_LIMIT = 10000         # records that wait to be written at most
 
 WORDS = {REQUESTED: "Association Received", ACCEPTED: "Association Accepted", REJECTED: "Association Rejected",
@@ -41,20 +42,18 @@ def level_of(kind, value):
         return DEBUG
     if kind is LOST and value.closed and value.echoes and not value.progress:
         return INFO         # it has its echo, and does not care for a release: many monitors are like that
-    if isinstance(value, InvalidPDU) and value.opening and is_proxy_check(value.data):
-        return INFO
     return WARNING
 
 
 class WarningLimit(object):
-    """So many warnings a minute are told, the others counted."""
+    """So many warnings a minute are told, the others counted; and some are told once a minute each."""
 
     def __init__(self):
         self.lock = threading.Lock()
         self.began = None           # when the minute began
         self.told = {}              # {address: warnings}, WARNINGS_OF_ALL addresses at most
         self.total = self.held = 0
-        self.bare = {}              # {address: when a bare connect was last told}
+        self.last = {}              # {topic: when it was last told}, TOPICS at most
 
     def permits(self, address):
         """Whether one more warning about this address is told; else it is counted."""
@@ -69,15 +68,15 @@ class WarningLimit(object):
             self.total += 1
             return True
 
-    def permits_bare(self, address):
-        """Whether a bare connect of this address is told: once a minute."""
+    def first(self, topic):
+        """Whether nothing was told of this topic for a minute: then it may be now."""
         with self.lock:
-            now, last = monotonic(), self.bare.get(address)
-            if last is not None and now - last < MINUTE:
+            now = monotonic()
+            if now - self.last.get(topic, now - MINUTE) < MINUTE:
                 return False
-            if len(self.bare) >= BARE_ADDRESSES:
-                self.bare.clear()
-            self.bare[address] = now
+            if len(self.last) >= TOPICS:
+                self.last.clear()
+            self.last[topic] = now
             return True
 
     def pause(self):
@@ -101,7 +100,7 @@ class LogWriter(object):
 
     def __init__(self):
         self.changed = threading.Condition(threading.Lock())
-        self.records = collections.deque()
+        self.records = collections.deque()      # type: collections.deque
         self.dropped = 0
         self.busy = False
         start_new_thread(self.run, ())
@@ -171,8 +170,7 @@ class Log(object):
     def __init__(self, admission):
         self.admission = admission
         self.limit = WarningLimit()
-        self.lock = threading.Lock()
-        self.pressures = {}         # {topic: when it was last told}
+        self.proxied = {}           # {number of a connection: InvalidPDU} of open ones that began with a PROXY header alone
         self.put = hand_over
         self.wake = lambda: None
 
@@ -197,12 +195,18 @@ class Log(object):
                 self.line(DEBUG, text, connection)
         if kind is ACCEPTED:
             self.line(INFO, WORDS[kind], connection)
+        elif kind is CLOSED and connection.number in self.proxied:
+            error = self.proxied.pop(connection.number)
+            more = connection.reader.arrived > len(error.data)      # else it was a load balancer's own health check
+            self.warn(connection, WARNING if more else INFO, explanation(error))
         elif kind is ECHOED and value.status != SUCCESS:
             status = value.status
             self.warn(connection, WARNING, "C-ECHO-RQ for %s, not for Verification: answered with status %04XH, %s "
                       "(PS3.7 9.1.5)" % (uid_name(value.sop_class), status, STATUS_NAMES[status]))
         elif kind is BARE:
             self.bare(connection, value)
+        elif isinstance(value, InvalidPDU) and value.opening and is_proxy_header(value.data):
+            self.proxied[connection.number] = value     # what it was is known when the connection is closed
         elif isinstance(value, PeerError):
             self.warn(connection, level_of(kind, value), explanation(value))
             if connection.association.trace and isinstance(value, InvalidPDU):
@@ -219,7 +223,7 @@ class Log(object):
 
     def bare(self, connection, error):
         """The connection ended without a byte: a port check, or a load balancer."""
-        told = self.limit.permits_bare(address_of(connection))
+        told = self.limit.first(address_of(connection))
         self.warn(connection, WARNING if told else DEBUG, "connected and sent nothing, then: %s; a port check or a load "
                   "balancer (told once a minute for each address)" % error.args[0])
 
@@ -232,12 +236,8 @@ class Log(object):
 
     def pressure(self, topic, sentence):
         """Tell that there is no room for more, once a minute for each topic."""
-        now = monotonic()
-        with self.lock:
-            if now - self.pressures.get(topic, now - MINUTE) < MINUTE:
-                return
-            self.pressures[topic] = now
-        self.line(WARNING, sentence)
+        if self.limit.first(topic):
+            self.line(WARNING, sentence)
 
     def line(self, level, text, connection=None, start="", exc_info=None):
         """One record.

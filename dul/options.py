@@ -58,7 +58,8 @@ class UsageError(Exception):
 
 def read_options(lines):
     """({spelling: long form} of all options, long forms of those that take a value)."""
-    spellings, with_value = {}, set()
+    spellings = {}      # type: dict
+    with_value = set()
     for words in [line.split() for line in lines.splitlines() if line[:12].strip()[:1] == "-"]:
         names = [word for word in words[:2] if word.startswith("-")]
         spellings.update((name, names[-1]) for name in names)
@@ -111,10 +112,7 @@ def split(argument, spellings):
 
 
 def the_port(ports):
-    """The port of the arguments that are no options.
-
-    :raises UsageError: unless there is one, and in its range
-    """
+    """The port of the arguments that are no options. Raises UsageError unless there is one, and in its range."""
     if len(ports) != 1:
         raise UsageError("one port is needed (1 to %d), %s" % (
             LARGEST_PORT, "%d were given: %s" % (len(ports), " ".join([quoted(port) for port in ports]))
@@ -126,40 +124,39 @@ def the_port(ports):
 
 
 def checked(option, name, text):
-    """The value of an option.
-
-    :raises UsageError: where it is out of its range
-    """
-    value = text if option in ("--log-level", "--log-config", "--aetitle") else number(text)
+    """The value of an option. Raises UsageError where it is out of its range."""
+    value = text if option in TEXTS else number(text)
     try:
         if value is None or text == "":
             raise ValueError(due(option))
-        if option == "--aetitle":
-            return check_title(value)
-        if option == "--max-pdu":
-            return check_maximum_length(value)
-        if option.endswith("timeout"):
-            return check_seconds(value)
-        if option == "--log-level" and value not in LEVELS:
-            raise ValueError(due(option))
-        return value
+        return CHECKS[option](value)
     except ValueError as error:
         raise UsageError("option %s: %s is not allowed: %s" % (name, quoted(text), error))
 
 
+def check_level(name):
+    """A log level. Raises ValueError saying what is allowed."""
+    if name not in LEVELS:
+        raise ValueError("one of " + ", ".join(LEVELS))
+    return name
+
+
+def check_file(name):
+    """A file name. Raises ValueError saying what is allowed."""
+    if not name:
+        raise ValueError("the name of a logging configuration file")
+    return name
+
+
+TEXTS = ("--log-level", "--log-config", "--aetitle")
+CHECKS = {"--log-level": check_level, "--log-config": check_file, "--aetitle": check_title, "--timeout": check_seconds,
+          "--acse-timeout": check_seconds, "--dimse-timeout": check_seconds, "--max-pdu": check_maximum_length}
+
+
 def due(option):
     """What would be right, found by asking the check for a value that never is."""
-    if option == "--log-level":
-        return "one of " + ", ".join(LEVELS)
-    if option == "--log-config":
-        return "the name of a logging configuration file"
     try:
-        if option == "--aetitle":
-            check_title("")
-        elif option == "--max-pdu":
-            check_maximum_length(-1)
-        else:
-            check_seconds(-1)
+        return CHECKS[option]("" if option in TEXTS else -1)
     except ValueError as error:
         return str(error)
 

@@ -2,15 +2,15 @@
 
 All begin alike: byte 1 PDU-type, byte 2 reserved, bytes 3-6 PDU-length (big endian: bytes that follow). Byte numbers
 in comments count from 1, as in the standard; offsets in errors count from 0. A header is judged once, by
-check_header(), before the rest is read: decoders get whole PDUs of their type.
+header_limits(), before the rest is read: decoders get whole PDUs of their type.
 """
 import collections
 import struct
 
 from dul.codes import (
     A_ABORT, A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ, A_RELEASE_RP, A_RELEASE_RQ, ABORT_UNRECOGNIZED_PDU,
-    APPLICATION_CONTEXT, COMMAND_FRAGMENT, FIXED_LENGTH, HEADER_LENGTH, LARGEST_RQ, LAST_FRAGMENT, MOST_CONTEXTS,
-    MOST_ITEMS, P_DATA_TF, PDV_OVERHEAD, PRESENTATION_CONTEXT_RQ, PROTOCOL_VERSION, SHORT_LENGTH, USER_INFORMATION)
+    APPLICATION_CONTEXT, COMMAND_FRAGMENT, FIXED_LENGTH, HEADER_LENGTH, LARGEST_PDU, LARGEST_RQ, LAST_FRAGMENT,
+    MOST_CONTEXTS, MOST_ITEMS, P_DATA_TF, PDV_OVERHEAD, PRESENTATION_CONTEXT_RQ, PROTOCOL_VERSION, SHORT_LENGTH, USER_INFORMATION)
 from dul.errors import InvalidPDU
 from dul.items import ItemReader, unpadded
 from dul.words import PDU_NAMES, PDU_SECTIONS
@@ -24,23 +24,27 @@ RELEASE_RQ = _SHORT.pack(A_RELEASE_RQ, SHORT_LENGTH, 0, 0, 0, 0)    # 05H (PS3.8
 RELEASE_RP = _SHORT.pack(A_RELEASE_RP, SHORT_LENGTH, 0, 0, 0, 0)    # 06H (PS3.8 9.3.7)
 
 
-def check_header(pdu_type, length, maximum_length=0):
-    """Judge a PDU by its first six bytes alone, before any more of it is read.
+def header_limits(maximum_length):
+    """{PDU-type: (least, most) PDU-length}: what a PDU is judged by when no more than its header has been read.
 
     :param maximum_length: the PDU-length that a P-DATA-TF may have at most, in bytes; 0: no limit
-    :raises InvalidPDU: for an unknown PDU-type, and for a PDU-length that its type cannot have
     """
-    if pdu_type == P_DATA_TF:
-        least, most = PDV_OVERHEAD, maximum_length or length
-    elif pdu_type in (A_ASSOCIATE_RQ, A_ASSOCIATE_AC):
-        least, most = FIXED_LENGTH, LARGEST_RQ
-    elif pdu_type in PDU_NAMES:
-        least = most = SHORT_LENGTH
-    else:
-        raise InvalidPDU("PDU", 0, "PDU-type", "9.3.1", "%02XH" % pdu_type, "01H to 07H", ABORT_UNRECOGNIZED_PDU)
-    if not least <= length <= most:
-        due = "%d" % least if least == most else "at least %d" % least if length < least else "at most %d" % most
-        raise InvalidPDU(PDU_NAMES[pdu_type], 2, "PDU-length", PDU_SECTIONS[pdu_type], "%d" % length, due)
+    limits = dict.fromkeys(PDU_NAMES, (SHORT_LENGTH, SHORT_LENGTH))
+    limits[A_ASSOCIATE_RQ] = limits[A_ASSOCIATE_AC] = (FIXED_LENGTH, LARGEST_RQ)
+    limits[P_DATA_TF] = (PDV_OVERHEAD, maximum_length or LARGEST_PDU)
+    return limits
+
+
+def invalid_header(pdu_type, length, limits):
+    """The InvalidPDU for an unknown PDU-type, or for a PDU-length that its type cannot have.
+
+    :param limits: of header_limits()
+    """
+    if pdu_type not in limits:
+        return InvalidPDU("PDU", 0, "PDU-type", "9.3.1", "%02XH" % pdu_type, "01H to 07H", ABORT_UNRECOGNIZED_PDU)
+    least, most = limits[pdu_type]
+    due = "%d" % least if least == most else "at least %d" % least if length < least else "at most %d" % most
+    return InvalidPDU(PDU_NAMES[pdu_type], 2, "PDU-length", PDU_SECTIONS[pdu_type], "%d" % length, due)
 
 
 class AAssociateRQ(object):
@@ -108,10 +112,7 @@ def encode_associate_rj(reject):
 
 
 def encode_abort(abort):
-    """A-ABORT (07H, PS3.8 9.3.8): bytes 7-8 reserved, 9 Source, 10 Reason/Diag.
-
-    :param abort: (source, reason)
-    """
+    """A-ABORT (07H, PS3.8 9.3.8): bytes 7-8 reserved, 9 Source, 10 Reason/Diag. ``abort``: (source, reason)."""
     return _SHORT.pack(A_ABORT, SHORT_LENGTH, 0, 0, *abort)
 
 
@@ -152,7 +153,8 @@ def decode_p_data(data):
 
     :raises InvalidPDU: unless one PDV or more, and not more than MOST_ITEMS, fill it exactly
     """
-    pdvs, offset, end, name = [], HEADER_LENGTH, len(data), PDU_NAMES[P_DATA_TF]
+    pdvs = []       # type: list
+    offset, end, name = HEADER_LENGTH, len(data), PDU_NAMES[P_DATA_TF]
     while offset < end:
         if len(pdvs) == MOST_ITEMS:
             raise InvalidPDU(name, offset, "number of PDV items", "9.3.5", "more than %d" % MOST_ITEMS,

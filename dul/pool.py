@@ -6,12 +6,14 @@ One of the idle threads, the leader, waits for a connection; when it has one, th
 in serve_forever() starts new ones when none is idle, and sleeps otherwise.
 """
 import errno
+import select
 import socket
+import sys
 import threading
 
 from dul.compat import (
-    INTERRUPTED, NOT_NOW, OUT_OF_RESOURCES, ThreadError, forget_thread, monotonic, set_switch_interval, socket_pair,
-    start_new_thread, waiter)
+    INTERRUPTED, NOT_NOW, OUT_OF_RESOURCES, ThreadError, get_ident, monotonic, socket_pair, start_new_thread,
+    waiter)
 
 SPARE_THREADS = 2           # idle threads that there should be at least
 IDLE_THREADS = 128          # idle threads that there may be at most
@@ -52,8 +54,8 @@ class HandlerThreads(object):
         """
         with self.lock:
             threads, idle = self.threads, self.idle
-        if self.alone:
-            set_switch_interval(min(max(LEAST_INTERVAL, threads * SWITCH_INTERVAL), LONGEST_INTERVAL))
+        if self.alone and hasattr(sys, "setswitchinterval"):
+            sys.setswitchinterval(min(max(LEAST_INTERVAL, threads * SWITCH_INTERVAL), LONGEST_INTERVAL))
         if threads >= self.most:
             if not idle and self.server.admission.evict():
                 self.server.log.pressure("crowd", "too many connections without an association: the oldest are closed")
@@ -100,7 +102,8 @@ class HandlerThreads(object):
         except Exception:  # no memory for the least thing: one thread less, and serve_forever() starts another
             pass
         finally:
-            forget_thread()
+            # what threading keeps of a thread that it did not start; Python 3.13 and later drop that by themselves
+            getattr(threading, "_active", {}).pop(get_ident(), None)
             with self.lock:
                 self.idle -= idle
                 self.threads -= 1
@@ -113,8 +116,8 @@ class HandlerThreads(object):
             while not server.stopping:
                 try:
                     return server.get_request()
-                except (socket.error, MemoryError) as error:
-                    code = getattr(error, "errno", None)
+                except (socket.error, select.error, MemoryError) as error:
+                    code = error.args[0] if error.args else None
                     if code in NOT_NOW:
                         self.wait()
                     elif not server.stopping and code not in INTERRUPTED and code != errno.ECONNABORTED:

@@ -30,10 +30,7 @@ class PDUReader(object):
         self.arrived = 0        # bytes of it
 
     def header(self):
-        """(PDU-type, PDU-length) of the next PDU.
-
-        :raises ConnectionLost: at the end of the stream
-        """
+        """(PDU-type, PDU-length) of the next PDU. Raises ConnectionLost at the end of the stream."""
         while len(self.buffer) < HEADER_LENGTH:
             if self.buffer:
                 self.acknowledge()
@@ -43,20 +40,16 @@ class PDUReader(object):
         return header
 
     def more(self, most):
-        """The next bytes that arrive, ``most`` at most.
-
-        :raises ConnectionLost: at the end of the stream
-        """
+        """The next bytes that arrive, ``most`` at most. Raises ConnectionLost at the end of the stream."""
         data = self.receive(most)
         if not data:
-            raise ConnectionLost("connection closed by the peer", closed=True)
+            end = ConnectionLost("connection closed by the peer")
+            end.closed = True
+            raise end
         return data
 
     def pdu(self):
-        """The whole PDU whose header was read last.
-
-        :raises ConnectionLost: where the stream ends before it
-        """
+        """The whole PDU whose header was read last. Raises ConnectionLost where the stream ends before it."""
         buffer, total = self.buffer, HEADER_LENGTH + self.length
         if len(buffer) < total:
             buffer = self._gather(total)

@@ -4,7 +4,7 @@ Which lock guards what, as if there were no GIL:
 
 - ``Admission.lock``: connections, established, number, peak.
 - ``HandlerThreads.lock``: threads, idle. ``HandlerThreads.leader``: held by the one thread that waits for a connection.
-- ``Sums.lock``, ``WarningLimit.lock``, ``Log.lock``, ``LogWriter.changed``: what the object of that name keeps.
+- ``Sums.lock``, ``WarningLimit.lock``, ``LogWriter.changed``: what the object of that name keeps.
 - No lock: a Connection and its Association are written by their handler thread alone, but for ``evicted``, which goes
   from False to True once, as ``EchoServer.stopping`` does. Other threads read ``active``, ``admitted`` and the state to
   choose what to evict; a value that is just old costs nothing. ``Negotiator.remembered`` is a dict whose values are
@@ -85,8 +85,8 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         elif not host and socket.has_ipv6 and hasattr(socket, "IPV6_V6ONLY") and hasattr(socket, "IPPROTO_IPV6"):
             addresses = [(socket.AF_INET6, ("::", port)), (socket.AF_INET, ("0.0.0.0", port))]
         else:
-            addresses = [(found[0], found[4]) for found in socket.getaddrinfo(
-                host or "0.0.0.0", port, socket.AF_UNSPEC, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)][:1]
+            found = socket.getaddrinfo(host or "0.0.0.0", port, socket.AF_UNSPEC, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)
+            addresses = [(found[0][0], found[0][4])]    # type: ignore[list-item]
         for self.address_family, address in addresses:
             try:
                 return socketserver.ThreadingTCPServer.__init__(self, address, Connection)
@@ -105,7 +105,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     def address(self):
         """(host, port) that a peer on this host can connect to."""
         host, port = self.server_address[:2]
-        return {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}.get(host, host), port
+        return ("127.0.0.1" if host in ("0.0.0.0", "::") else host), port
 
     def summary(self):
         """What happened so far, in one line."""
@@ -223,10 +223,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
                 self.on_event(Notice(connection, kind, value))
             except BaseException:   # the callback is somebody else's: even its SystemExit must not end a thread
                 self.log.line(ERROR, "on_event raised an exception", connection, exc_info=sys.exc_info())
-
-    def watches_echoes(self):
-        """Whether anything is made of an echo beyond counting it."""
-        return self.on_event is not None or self.log.informs()
 
     def fault(self, words, connection=None):
         """A fault of this program, from within its ``except``."""

@@ -1,12 +1,11 @@
 import socket as _socket
 from typing import Any, Callable, Iterable, Optional, Tuple
 
-from dul.report import Notice, Report
+from dul.events import Notice, Sums
 from dul.settings import Settings
 
 class EchoServer:
-    settings: Settings
-    report: Report
+    sums: Sums
     def __init__(
         self,
         port: int = ...,
@@ -14,8 +13,7 @@ class EchoServer:
         max_associations: int = ...,
         on_event: Optional[Callable[[Notice], Any]] = ...,
         listener: Optional[_socket.socket] = ...,
-        report: Optional[Report] = ...,
-        steward: Any = ...,
+        alone: bool = ...,
         *,
         ae_title: str = ...,
         timeout: int = ...,
@@ -25,10 +23,14 @@ class EchoServer:
         transfer_syntaxes: Iterable[bytes] = ...,
     ) -> None: ...
     @property
+    def settings(self) -> Settings: ...
+    @property
     def address(self) -> Tuple[str, int]: ...
+    def summary(self) -> str: ...
     def start(self) -> EchoServer: ...
     def stop(self) -> None: ...
     def serve_forever(self, poll_interval: Optional[float] = ...) -> None: ...
+    def request_stop(self) -> None: ...
     def shutdown(self) -> None: ...
     def server_close(self) -> None: ...
     def __enter__(self) -> EchoServer: ...

@@ -12,10 +12,7 @@ IMPLICIT_ONLY = (IMPLICIT_LITTLE,)
 
 
 def prefer_local(byte_order):
-    """The order that prefers explicit VR in the byte order of the host.
-
-    :param byte_order: ``little`` or ``big``
-    """
+    """The order that prefers explicit VR in the byte order of the host. ``byte_order``: ``little`` or ``big``."""
     return PREFER_BIG if byte_order == "big" else PREFER_LITTLE
 
 
@@ -31,10 +28,7 @@ def check_title(title):
 
 
 def check_seconds(seconds):
-    """A timeout.
-
-    :raises ValueError: saying what is allowed, unless it is 0 (no limit) or more
-    """
+    """A timeout. Raises ValueError saying what is allowed, unless it is 0 (no limit) or more."""
     if not 0 <= seconds <= LONGEST_TIMEOUT:
         raise ValueError("0 (no limit) to %d seconds" % LONGEST_TIMEOUT)
     return seconds

@@ -1,6 +1,5 @@
 from typing import Iterable, Tuple
 
-PREFER_LOCAL: Tuple[bytes, ...]
 PREFER_LITTLE: Tuple[bytes, ...]
 PREFER_BIG: Tuple[bytes, ...]
 IMPLICIT_ONLY: Tuple[bytes, ...]

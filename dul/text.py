@@ -1,13 +1,8 @@
-"""What a peer or a user wrote, made fit for one line of a log and a terminal; ASCII text and bytes."""
+"""What a peer or a user wrote, made fit for one line of a log and a terminal."""
 
 PLAIN = bytes(bytearray(code for code in range(0x20, 0x7F) if code != 0x5C))    # shown as it is
 LONGEST_VALUE = 1000    # bytes or characters of one value that are shown; a peer can send a UID of 65535 bytes
 LONGEST_LINE = 2000     # characters of one line
-
-
-def as_bytes(text):
-    """The bytes of ASCII text; bytes stay what they are."""
-    return text if isinstance(text, bytes) else text.encode("ascii")
 
 
 def as_native(data):
@@ -33,15 +28,8 @@ def escaped(data):
     if isinstance(data, bytes) and is_plain(data):
         return as_native(data)
     codes = bytearray(data) if isinstance(data, bytes) else [ord(character) for character in data]
-    return "".join([_escape(code) for code in codes])
-
-
-def _escape(code):
-    if code == 0x5C:
-        return "\\\\"
-    if 0x20 <= code < 0x7F:
-        return chr(code)
-    return "\\x%02x" % code if code < 0x100 else "\\u%04x" % code
+    return "".join(["\\\\" if code == 0x5C else chr(code) if 0x20 <= code < 0x7F
+                    else "\\x%02x" % code if code < 0x100 else "\\u%04x" % code for code in codes])
 
 
 def shortened(text):

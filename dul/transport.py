@@ -1,7 +1,7 @@
 """One TCP connection: bytes in and out of a blocking socket, within one absolute deadline."""
 import socket
 
-from dul.compat import CLOSED_BY_PEER, INTERRUPTED, KERNEL_TIMEOUTS, NOT_NOW, monotonic, quick_acknowledge, set_timeout
+from dul.compat import CLOSED_BY_PEER, INTERRUPTED, KERNEL_TIMEOUTS, NOT_NOW, monotonic, set_timeout
 from dul.errors import ConnectionLost
 
 LONGEST_WAIT = 86400.0      # seconds; a longer timeout is waited for in pieces, because kernels limit the number
@@ -27,7 +27,8 @@ class Transport(object):
         self.deadline = None    # on the monotonic clock
         self.armed = None       # seconds that the next recv() waits at most, as the socket knows it
         try:
-            sock.setblocking(True)  # Windows and BSD give it the mode of the listener; a program, a default timeout
+            if not KERNEL_TIMEOUTS or sock.gettimeout() is not None:    # as the listener, or by setdefaulttimeout()
+                sock.setblocking(True)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if KERNEL_TIMEOUTS:
@@ -37,11 +38,7 @@ class Transport(object):
 
     def set_deadline(self, seconds):
         """From now on, receiving ends after so many seconds; 0: never."""
-        if seconds:
-            self.deadline = monotonic() + seconds
-        else:
-            self.deadline = None
-            self._arm(None)
+        self.deadline = monotonic() + seconds if seconds else None
 
     def receive(self, most):
         """Bytes that have arrived, ``most`` at most; ``b""`` at the end of the stream.
@@ -50,14 +47,15 @@ class Transport(object):
         :raises ConnectionLost: where the connection is reset, or the network gone
         """
         while True:
+            left = None
+            if self.deadline is not None:
+                left = self.deadline - monotonic()
+                if left <= 0:
+                    raise DeadlinePassed()
+                left = min(max(left, SHORTEST_WAIT), LONGEST_WAIT)
             try:
-                if self.deadline is not None:
-                    left = self.deadline - monotonic()
-                    if left <= 0:
-                        raise DeadlinePassed()
-                    self._arm(min(max(left, SHORTEST_WAIT), LONGEST_WAIT))
-                elif not KERNEL_TIMEOUTS:
-                    self._arm(None)         # a send may have left its limit there
+                if left is not self.armed:
+                    self._arm(left)
                 return self.sock.recv(most)
             except socket.timeout:
                 pass
@@ -71,7 +69,11 @@ class Transport(object):
         A peer that writes a PDU in two pieces with Nagle's algorithm on, as DCMTK's clients do, sends the second one
         only then, and kernels delay an acknowledgement by some 40 ms.
         """
-        quick_acknowledge(self.sock)
+        if hasattr(socket, "TCP_QUICKACK"):     # Linux
+            try:
+                self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+            except (socket.error, ValueError):      # the connection is gone: the next recv() raises
+                pass
 
     def send(self, data):
         """Send one PDU.
@@ -102,14 +104,10 @@ class Transport(object):
             self.armed = left
 
     def _arm(self, seconds):
-        # Without a system call where the socket's own timeout is right already, or less than SHORTEST_WAIT too long.
-        if seconds is None or self.armed is None:
-            if seconds is self.armed:
-                return
-        elif seconds <= self.armed <= seconds + SHORTEST_WAIT:
-            return
-        set_timeout(self.sock, seconds)
-        self.armed = seconds
+        # No system call where the socket's own timeout is right already, or less than SHORTEST_WAIT too long.
+        if None in (seconds, self.armed) or not seconds <= self.armed <= seconds + SHORTEST_WAIT:
+            set_timeout(self.sock, seconds)
+            self.armed = seconds
 
     def interrupt(self, sending=False):
         """Wake the thread that is receiving, as if the stream had ended; also one that is ``sending``.
@@ -130,5 +128,6 @@ class Transport(object):
 
 
 def _lost(error):
-    return ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error),
-                          closed=getattr(error, "errno", None) in CLOSED_BY_PEER)
+    lost = ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
+    lost.closed = getattr(error, "errno", None) in CLOSED_BY_PEER
+    return lost

@@ -6,24 +6,10 @@ from dul.codes import (
 from dul.text import as_native, counted
 
 # PDUs, and their sections of PS3.8
-PDU_NAMES = {
-    A_ASSOCIATE_RQ: "A-ASSOCIATE-RQ",
-    A_ASSOCIATE_AC: "A-ASSOCIATE-AC",
-    A_ASSOCIATE_RJ: "A-ASSOCIATE-RJ",
-    P_DATA_TF: "P-DATA-TF",
-    A_RELEASE_RQ: "A-RELEASE-RQ",
-    A_RELEASE_RP: "A-RELEASE-RP",
-    A_ABORT: "A-ABORT",
-}
-PDU_SECTIONS = {  # of PS3.8
-    A_ASSOCIATE_RQ: "9.3.2",
-    A_ASSOCIATE_AC: "9.3.3",
-    A_ASSOCIATE_RJ: "9.3.4",
-    P_DATA_TF: "9.3.5",
-    A_RELEASE_RQ: "9.3.6",
-    A_RELEASE_RP: "9.3.7",
-    A_ABORT: "9.3.8",
-}
+PDU_NAMES = {A_ASSOCIATE_RQ: "A-ASSOCIATE-RQ", A_ASSOCIATE_AC: "A-ASSOCIATE-AC", A_ASSOCIATE_RJ: "A-ASSOCIATE-RJ",
+             P_DATA_TF: "P-DATA-TF", A_RELEASE_RQ: "A-RELEASE-RQ", A_RELEASE_RP: "A-RELEASE-RP", A_ABORT: "A-ABORT"}
+PDU_SECTIONS = {A_ASSOCIATE_RQ: "9.3.2", A_ASSOCIATE_AC: "9.3.3", A_ASSOCIATE_RJ: "9.3.4", P_DATA_TF: "9.3.5",
+                A_RELEASE_RQ: "9.3.6", A_RELEASE_RP: "9.3.7", A_ABORT: "9.3.8"}
 
 # Result/Reason of a presentation context (PS3.8 9.3.3.2)
 CONTEXT_RESULTS = {
@@ -117,14 +103,10 @@ UID_NAMES = {
     "1.2.840.10008.1.2.4.81": "JPEG-LS Lossy (Near-Lossless) Image Compression",
     "1.2.840.10008.1.2.4.90": "JPEG 2000 Image Compression (Lossless Only)",
     "1.2.840.10008.1.2.4.91": "JPEG 2000 Image Compression",
-    "1.2.840.10008.1.2.4.100": "MPEG2 Main Profile / Main Level",
-    "1.2.840.10008.1.2.4.102": "MPEG-4 AVC/H.264 High Profile / Level 4.1",
     "1.2.840.10008.1.2.5": "RLE Lossless",
     "1.2.840.10008.5.1.4.1.1.1": "Computed Radiography Image Storage",
     "1.2.840.10008.5.1.4.1.1.1.1": "Digital X-Ray Image Storage - For Presentation",
-    "1.2.840.10008.5.1.4.1.1.1.1.1": "Digital X-Ray Image Storage - For Processing",
     "1.2.840.10008.5.1.4.1.1.1.2": "Digital Mammography X-Ray Image Storage - For Presentation",
-    "1.2.840.10008.5.1.4.1.1.1.3": "Digital Intra-Oral X-Ray Image Storage - For Presentation",
     "1.2.840.10008.5.1.4.1.1.2": "CT Image Storage",
     "1.2.840.10008.5.1.4.1.1.2.1": "Enhanced CT Image Storage",
     "1.2.840.10008.5.1.4.1.1.3.1": "Ultrasound Multi-frame Image Storage",
@@ -132,35 +114,26 @@ UID_NAMES = {
     "1.2.840.10008.5.1.4.1.1.4.1": "Enhanced MR Image Storage",
     "1.2.840.10008.5.1.4.1.1.6.1": "Ultrasound Image Storage",
     "1.2.840.10008.5.1.4.1.1.7": "Secondary Capture Image Storage",
-    "1.2.840.10008.5.1.4.1.1.9.1.1": "12-lead ECG Waveform Storage",
-    "1.2.840.10008.5.1.4.1.1.11.1": "Grayscale Softcopy Presentation State Storage",
     "1.2.840.10008.5.1.4.1.1.12.1": "X-Ray Angiographic Image Storage",
     "1.2.840.10008.5.1.4.1.1.12.2": "X-Ray Radiofluoroscopic Image Storage",
     "1.2.840.10008.5.1.4.1.1.20": "Nuclear Medicine Image Storage",
-    "1.2.840.10008.5.1.4.1.1.66.4": "Segmentation Storage",
-    "1.2.840.10008.5.1.4.1.1.77.1.4": "VL Photographic Image Storage",
     "1.2.840.10008.5.1.4.1.1.88.11": "Basic Text SR Storage",
     "1.2.840.10008.5.1.4.1.1.88.22": "Enhanced SR Storage",
     "1.2.840.10008.5.1.4.1.1.88.67": "X-Ray Radiation Dose SR Storage",
     "1.2.840.10008.5.1.4.1.1.104.1": "Encapsulated PDF Storage",
     "1.2.840.10008.5.1.4.1.1.128": "Positron Emission Tomography Image Storage",
-    "1.2.840.10008.5.1.4.1.1.481.1": "RT Image Storage",
     "1.2.840.10008.5.1.4.1.1.481.2": "RT Dose Storage",
     "1.2.840.10008.5.1.4.1.1.481.3": "RT Structure Set Storage",
     "1.2.840.10008.5.1.4.1.1.481.5": "RT Plan Storage",
     "1.2.840.10008.5.1.4.1.2.1.1": "Patient Root Query/Retrieve Information Model - FIND",
     "1.2.840.10008.5.1.4.1.2.1.2": "Patient Root Query/Retrieve Information Model - MOVE",
-    "1.2.840.10008.5.1.4.1.2.1.3": "Patient Root Query/Retrieve Information Model - GET",
     "1.2.840.10008.5.1.4.1.2.2.1": "Study Root Query/Retrieve Information Model - FIND",
     "1.2.840.10008.5.1.4.1.2.2.2": "Study Root Query/Retrieve Information Model - MOVE",
-    "1.2.840.10008.5.1.4.1.2.2.3": "Study Root Query/Retrieve Information Model - GET",
     "1.2.840.10008.5.1.4.31": "Modality Worklist Information Model - FIND",
     "1.2.840.10008.3.1.2.3.3": "Modality Performed Procedure Step SOP Class",
     "1.2.840.10008.1.20.1": "Storage Commitment Push Model SOP Class",
     "1.2.840.10008.5.1.1.9": "Basic Grayscale Print Management Meta SOP Class",
     "1.2.840.10008.5.1.1.18": "Basic Color Print Management Meta SOP Class",
-    "1.2.840.10008.5.1.1.1": "Basic Film Session SOP Class",
-    "1.2.840.10008.5.1.1.16": "Printer SOP Class",
 }
 
 
@@ -186,8 +159,8 @@ def element_name(element):
 
 
 def command_name(field):
-    """``C-STORE-RQ``, or the number where it has no name."""
-    return COMMAND_NAMES.get(field, "command %04XH" % field)
+    """``C-STORE-RQ``, or the number where it has no name; None where there is no Command Field."""
+    return "(none)" if field is None else COMMAND_NAMES.get(field, "command %04XH" % field)
 
 
 def is_uid(data):
