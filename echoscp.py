@@ -438,10 +438,10 @@ class UnexpectedPDU(PeerError):
 class MessageError(PeerError):
     """A message that is not answered: the DIMSE service user aborts (Evt15). Argument: a sentence.
 
-    :ivar message: (presentation context ID, command set as bytes) where there is a whole one
+    :ivar unanswered: (presentation context ID, command set as bytes) where there is a whole one
     """
 
-    message = ()    # type: tuple
+    unanswered = ()     # type: tuple
 
 
 class Rejected(PeerError):
@@ -1480,7 +1480,7 @@ class EchoService(object):
                 try:
                     echo = Echo(pdv.context_id, command, self.maximum_length)
                 except MessageError as error:
-                    error.message = pdv.context_id, command
+                    error.unanswered = pdv.context_id, command
                     raise
                 yield echo
 
@@ -2573,7 +2573,7 @@ def message_lines(direction, context_id, data):
 LINES = {CONNECTED: lambda connection, _: ["Connection %d from %s" % (connection.number, connection.peer)],
          MOVED: lambda _, step: ["%s + %s -> %s -> %s" % step], RECEIVING: receiving_lines, SENDING: sending_lines,
          REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines,
-         ABORTING: lambda _, error: message_lines("INCOMING", *error.message) if getattr(error, "message", ()) else []}
+         ABORTING: lambda _, error: message_lines("INCOMING", *error.unanswered) if getattr(error, "unanswered", ()) else []}
 
 
 def shown_name(name):
