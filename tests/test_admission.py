@@ -167,7 +167,7 @@ class OverSockets(object):
                     self.assertEqual(two.associate(), reject(2, 3, 2))
             words = "1 association is open, the oldest idle for 0 s: -td ends idle ones"
             self.assertEqual(self.log.saw("is open"), ["W: " + words])
-            server.log.pressures["associations"] -= 60      # a minute later
+            server.log.limit.last["associations"] -= 60      # a minute later
             with Peer(server.address) as two:
                 self.assertEqual(two.associate(), reject(2, 3, 2))
             self.assertEqual(self.log.saw("is open", 2), ["W: " + words] * 2)

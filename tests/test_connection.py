@@ -60,32 +60,18 @@ class Facts(object):
                          [(1, len(associate_rq()) - 6), (4, len(echo_rq()) - 6), (5, 4)])
         self.assertEqual([value for _, kind, value in self.facts if kind == "sending"][1:], [echo_rsp(), RELEASE_RP])
 
-    def test_the_connection_knows_its_number_titles_and_echoes(self):
+    def test_the_connection_knows_its_number_its_titles_and_its_peer(self):
         server = self.serve()
         for number in (1, 2):
             del self.facts[:]
             with Peer(server.address) as peer:
                 wait_until(lambda: self.facts, "it is connected")
                 connection = self.facts[0][0]
-                self.assertEqual((connection.number, connection.titles, connection.echoes), (number, ("", ""), 0))
+                self.assertEqual((connection.number, connection.titles), (number, ("", "")))
                 peer.associate(calling=b"MODALITY", called=b"ARCHIVE")
                 self.assertEqual(connection.titles, ("MODALITY", "ARCHIVE"))
-                for count in (1, 2):
-                    peer.send(echo_rq(count)).pdu()
-                    self.assertEqual(connection.echoes, count)
                 self.assertEqual(connection.peer, "127.0.0.1:%d" % peer.sock.getsockname()[1])
             self.kinds()
-
-    def test_answers_are_timed_at_debug_alone(self):
-        good_echo(self.serve().address)
-        self.kinds()
-        self.assertEqual(self.facts[0][0].slowest, 0.0)
-        LogCapture(self, logging.DEBUG)
-        server = self.serve()
-        good_echo(server.address)
-        self.kinds()
-        self.assertTrue(0.0 <= self.facts[0][0].slowest < 5)
-        self.assertEqual(server.sums.slowest, self.facts[0][0].slowest)
 
     def test_a_pdu_makes_a_connection_active(self):
         server = self.serve()
