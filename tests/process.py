@@ -258,8 +258,10 @@ class Program(object):
 
     def saw(self, words, count=1):
         """Wait until standard error has these words in a whole line."""
-        return wait_until(lambda: self.err.count(words) >= count and self.err.endswith("\n"),
-                          "%r in %r" % (words, self.err))
+        try:
+            wait_until(lambda: self.err.count(words) >= count and self.err.endswith("\n"), words)
+        except AssertionError:
+            raise AssertionError("no %r in %r" % (words, self.err))
 
     def end(self, number=STOP):
         """Send a signal, wait for the end, and return the exit status as subprocess has it (-N: by signal N)."""
