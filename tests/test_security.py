@@ -17,7 +17,7 @@ import sysconfig
 import unittest
 
 from process import Program, alone, folder, run
-from support import FORMS, ROOT, both_forms, project, skip_loudly, wait_until
+from support import FORMS, ROOT, both_forms, project, skip_loudly
 from wire import (
     CT_IMAGE, RELEASE_RQ, Peer, associate_rq, context, echo_command, echo_rq, item, p_data, pdv, user_information)
 
@@ -386,26 +386,35 @@ def strace(arguments, trace, **options):
 class Watched(unittest.TestCase):
     """The program under strace: what it opens, connects to and starts, before its peers and because of them."""
 
-    def watch(self, options=(), shell=None, environ=None, cwd=None):
+    def watch(self, options=(), shell=None, cwd=None, many=1):
         """Serve good and bad peers. Returns (calls before the first accept, calls after it)."""
-        path, script = alone(self)
+        path, self.script = alone(self)
         trace = os.path.join(path, "trace")
-        line = [sys.executable, "-B", "-S", script]
+        line = [sys.executable, "-B", "-S", self.script]
         if shell:
             line = ["/bin/sh", "-c", shell, "sh"] + line
-        program = Program(self, list(options), command=strace(line, trace), wait=False, cwd=cwd or path,
-                          env=dict(os.environ, **environ or {}))
-        wait_until(lambda: os.path.exists(trace) and re.search(r" accept4?\(", self.read(trace)), "it serves")
-        self.peers(program.address)
-        found = [Call(each) for each in self.read(trace).splitlines()]
-        pid = [int(each.line.split()[0]) for each in found if each.name == "execve" and each.done][-1]
-        os.kill(pid, signal.SIGTERM)
-        wait_until(lambda: program.process.poll() is not None, "it ends")
-        found = [Call(each) for each in self.read(trace).splitlines()]
-        first = [number for number, each in enumerate(found) if each.name.startswith("accept")][0]
+        program = Program(self, list(options), command=strace(line, trace), own=True, cwd=cwd or path)
+        found = self.calls(trace)
         begun = [number for number, each in enumerate(found) if each.name == "execve" and each.done][-1]
-        self.script, self.pid = script, pid
+        self.pid = int(found[begun].line.split()[0])
+        self.addCleanup(self.kill)      # what strace traced outlives it
+        self.peers(program.address, many)
+        os.kill(self.pid, signal.SIGTERM)
+        program.end(None)
+        found = self.calls(trace)
+        first = [number for number, each in enumerate(found) if each.name.startswith("accept")][0]
         return found[begun + 1:first], found[first:]
+
+    def kill(self):
+        """Whatever happens."""
+        try:
+            os.kill(self.pid, signal.SIGKILL)
+        except OSError:
+            pass
+
+    def calls(self, name):
+        """The Calls of a file that strace wrote."""
+        return [Call(each) for each in self.read(name).splitlines()]
 
     @staticmethod
     def read(name):
@@ -413,9 +422,9 @@ class Watched(unittest.TestCase):
             return source.read()
 
     @staticmethod
-    def peers(address):
+    def peers(address, count):
         """What peers do, good and bad."""
-        many = [Peer(address) for _ in range(MANY)]
+        many = [Peer(address) for _ in range(count)]
         for peer in many:
             peer.associate()
         for peer in many:
@@ -441,7 +450,7 @@ class Watched(unittest.TestCase):
         """Before the first accept these files beside Python's own, and nothing else; after it nothing at all.
 
         :param opens: paths
-        :param log: the file of a handler that the site has chosen, together with a service manager
+        :param log: the file of a handler that the site has chosen
         """
         own, library = self.pythons_own(), tuple(os.path.realpath(sysconfig.get_paths()[name])
                                                  for name in ("stdlib", "platstdlib"))
@@ -452,7 +461,7 @@ class Watched(unittest.TestCase):
         self.assertEqual([each.line for each in before if each.name in made and each.done], [])
         streams = [each for each in before if re.match(r"AF_INET6?, SOCK_STREAM", each.arguments)]
         others = [each for each in before + after if each.name == "socket" and each not in streams]
-        self.assertEqual(["AF_UNIX, SOCK_DGRAM" in each.arguments for each in others], [True, True] if log else [])
+        self.assertEqual(["AF_UNIX, SOCK_DGRAM" in each.arguments for each in others], [True, True])
         self.assertEqual(len([each for each in before if each.name == "bind" and each.done]), 1)
         allowed = ("accept", "accept4", "sendto", "clone", "clone3", "exit", "exit_group", "kill", "")
         by_libc = [each for each in after if each.path is not None and not each.writes
@@ -461,8 +470,7 @@ class Watched(unittest.TestCase):
         self.assertEqual([each.line for each in rest if log is None or each.path != log], [])
         cloned = [each for each in after if each.name.startswith("clone")]
         self.assertEqual([each.line for each in cloned if "THREAD" not in each.line and "flags=" in each.line], [])
-        addressed = [each.line for each in after if each.name == "sendto" and "sa_family" in each.line]
-        self.assertEqual(len(addressed), 1 if log else 0)
+        self.assertEqual(len([each for each in before + after if "sa_family=AF_UNIX" in each.line]), 2)
         self.assertEqual([each.arguments.split(",")[0] for each in after if each.name == "kill"], [str(self.pid)])
 
     def pythons_own(self):
@@ -471,10 +479,10 @@ class Watched(unittest.TestCase):
         imports = Derived(project.read("echoscp.py"), FORMS[1]).imports
         code = "import " + ", ".join(sorted(name for where, name in imports if where == START and name in sys.modules))
         subprocess.check_call(strace([sys.executable, "-B", "-S", "-c", code], trace))
-        return set(Call(each).path for each in self.read(trace).splitlines())
+        return set(each.path for each in self.calls(trace))
 
     def test_by_default(self):
-        before, after = self.watch()
+        before, after = self.watch(many=MANY)
         self.check(before, after, ["/proc/self/status"])
 
     def test_at_debug(self):
@@ -486,13 +494,12 @@ class Watched(unittest.TestCase):
         before, after = self.watch(shell='exec "$@" <&-')
         self.check(before, after, ["/dev/null", "/proc/self/status"])
 
-    def test_with_a_logging_configuration_and_a_service_manager(self):
+    def test_with_a_logging_configuration(self):
         path = folder(self)
         with io.open(os.path.join(path, "log.ini"), "w") as target:
             target.write(project.read("docs", "logging.ini"))
         log = os.path.join(os.path.realpath(path), "echoscp.log")
-        environ = {"NOTIFY_SOCKET": os.path.join(path, "nobody")}
-        before, after = self.watch(["-lc", "log.ini"], environ=environ, cwd=path)
+        before, after = self.watch(["-lc", "log.ini"], cwd=path)
         self.check(before, after, [log, "/proc/self/status", "log.ini"], log)
         self.assertEqual(set(each.path for each in before + after if each.writes), {log})
 
