@@ -438,10 +438,10 @@ class UnexpectedPDU(PeerError):
 class MessageError(PeerError):
     """A message that is not answered: the DIMSE service user aborts (Evt15). Argument: a sentence.
 
-    :ivar message: (presentation context ID, command set as bytes) where there is a whole one
+    :ivar command: (presentation context ID, command set as bytes) where there is a whole one
     """
 
-    message = ()    # type: tuple
+    command = ()    # type: tuple
 
 
 class Rejected(PeerError):
@@ -1481,7 +1481,7 @@ class EchoService(object):
                 try:
                     echo = Echo(pdv.context_id, command, self.maximum_length)
                 except MessageError as error:
-                    error.message = pdv.context_id, command
+                    error.command = pdv.context_id, command
                     raise
                 yield echo
 
@@ -1840,9 +1840,20 @@ else:
         """Seconds since some fixed moment in the past."""
         return os.times()[4]
 
-INTERRUPTED = (errno.EINTR,)
-NOT_NOW = (errno.EAGAIN, errno.EWOULDBLOCK)
-OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+def codes_of(*names):
+    """The numbers of errors by their names; sockets of Windows have numbers of their own."""
+    return tuple([getattr(errno, each) for name in names for each in (name, "WSA" + name) if hasattr(errno, each)])
+
+
+INTERRUPTED = codes_of("EINTR")
+NOT_NOW = codes_of("EAGAIN", "EWOULDBLOCK")
+OUT_OF_RESOURCES = codes_of("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM")
+NOT_PERMITTED = codes_of("EACCES", "EPERM")
+IN_USE = codes_of("EADDRINUSE")
+
+# Windows: shutdown() does not wake a recv() in another thread. Seconds until that looks whether it is to end.
+RECEIVE_SLICE = 0.25 if WINDOWS else None
 
 # Linux with a 64-bit C long: struct timeval is two longs, and SO_RCVTIMEO and SO_SNDTIMEO save a poll() before each
 # recv() and send(), which settimeout() would cost.
@@ -1962,13 +1973,14 @@ class Transport(object):
     :param send_limit: seconds that a peer which does not read may hold up one PDU
     """
 
-    __slots__ = ("sock", "send_limit", "deadline", "armed")
+    __slots__ = ("sock", "send_limit", "deadline", "armed", "interrupted")
 
     def __init__(self, sock, send_limit):
         self.sock = sock
         self.send_limit = send_limit
         self.deadline = None    # on the monotonic clock
         self.armed = None       # seconds that the next recv() waits at most, as the socket knows it
+        self.interrupted = False
         try:
             if not KERNEL_TIMEOUTS or sock.gettimeout() is not None:    # as the listener, or by setdefaulttimeout()
                 sock.setblocking(True)
@@ -1990,18 +2002,19 @@ class Transport(object):
         :raises ConnectionLost: where the connection is reset, or the network gone
         """
         while True:
-            left = None
+            left = RECEIVE_SLICE
             if self.deadline is not None:
                 left = self.deadline - monotonic()
                 if left <= 0:
                     raise DeadlinePassed()
-                left = min(max(left, SHORTEST_WAIT), LONGEST_WAIT)
+                left = min(max(left, SHORTEST_WAIT), RECEIVE_SLICE or LONGEST_WAIT)
             try:
                 if left is not self.armed:
                     self._arm(left)
                 return self.sock.recv(most)
             except socket.timeout:
-                pass
+                if self.interrupted:
+                    return b""
             except (socket.error, ValueError) as error:     # ValueError: closed meanwhile, on Python 2.7
                 if getattr(error, "errno", None) not in NOT_NOW + INTERRUPTED:
                     raise _lost(error)
@@ -2057,8 +2070,11 @@ class Transport(object):
 
         May be called from any thread.
         """
+        self.interrupted = True
         try:
             self.sock.shutdown(socket.SHUT_RDWR if sending else socket.SHUT_RD)
+            if sending and RECEIVE_SLICE:
+                self.sock.close()
         except (socket.error, ValueError):
             pass
 
@@ -2562,7 +2578,7 @@ def message_lines(direction, context_id, data):
 LINES = {CONNECTED: lambda connection, _: ["Connection %d from %s" % (connection.number, connection.peer)],
          MOVED: lambda _, step: ["%s + %s -> %s -> %s" % step], RECEIVING: receiving_lines, SENDING: sending_lines,
          REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines,
-         ABORTING: lambda _, error: message_lines("INCOMING", *error.message) if getattr(error, "message", ()) else []}
+         ABORTING: lambda _, error: message_lines("INCOMING", *error.command) if getattr(error, "command", ()) else []}
 
 
 def shown_name(name):
@@ -3842,8 +3858,7 @@ FAILURE, REFUSED = 1, 2         # exit statuses
 SILENT = CRITICAL + 1
 WRITING_LIMIT = 1.0             # seconds that log lines have to be written when the program ends
 LEVELS_BY_NAME = {"critical": CRITICAL, "error": ERROR, "warning": WARNING, "info": INFO, "debug": DEBUG}
-ADVICE = {errno.EACCES: "; ports below 1024 need privileges", errno.EPERM: "; ports below 1024 need privileges",
-          errno.EADDRINUSE: "; another program listens there"}
+ADVICE = ((NOT_PERMITTED, "; ports below 1024 need privileges"), (IN_USE, "; another program listens there"))
 KEYWORDS = {"--aetitle": "ae_title", "--timeout": "timeout", "--acse-timeout": "acse_timeout",
             "--dimse-timeout": "dimse_timeout", "--max-pdu": "maximum_length"}
 
@@ -3897,8 +3912,8 @@ def serve(chosen, listener):
                             **settings)
     except (socket.error, OSError) as error:
         set_up_log(chosen)
-        Log(None).line(CRITICAL, "cannot listen on port %d: %s%s" % (
-            chosen["port"], error.strerror or error, ADVICE.get(error.errno, "")))
+        advice = "".join([words for numbers, words in ADVICE if error.errno in numbers])
+        Log(None).line(CRITICAL, "cannot listen on port %d: %s%s" % (chosen["port"], error.strerror or error, advice))
         sys.exit(FAILURE)
     set_up_log(chosen)
     learn_uid_names()

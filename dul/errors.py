@@ -55,10 +55,10 @@ class UnexpectedPDU(PeerError):
 class MessageError(PeerError):
     """A message that is not answered: the DIMSE service user aborts (Evt15). Argument: a sentence.
 
-    :ivar message: (presentation context ID, command set as bytes) where there is a whole one
+    :ivar command: (presentation context ID, command set as bytes) where there is a whole one
     """
 
-    message = ()    # type: tuple
+    command = ()    # type: tuple
 
 
 class Rejected(PeerError):
