@@ -2611,11 +2611,13 @@ def harmless(data, fault):
         return [(0, 1)]
     found = [(0, HEADER_LENGTH)]
     if fault >= HEADER_LENGTH and pdu_type == A_ASSOCIATE_RQ:
-        found += [(start, 16) for start in (10, 26) if is_plain(unpadded(data[start:start + 16]))]
+        if data.startswith(encode_item(APPLICATION_CONTEXT, APPLICATION_CONTEXT_NAME), HEADER_LENGTH + FIXED_LENGTH):
+            # what stands before it has not been moved by bytes that are missing
+            found += [(start, 16) for start in (10, 26) if is_plain(unpadded(data[start:start + 16]))]
         found += harmless_items(data, HEADER_LENGTH + FIXED_LENGTH, len(data), fault)
     elif fault >= HEADER_LENGTH and pdu_type == P_DATA_TF:
         offset = HEADER_LENGTH
-        while offset < fault:
+        while offset < fault and offset + PDV_OVERHEAD <= len(data):
             found.append((offset, PDV_OVERHEAD))
             offset += 4 + NUMBERS["uint32"].unpack_from(data, offset)[0]
         found.append((fault, 4))

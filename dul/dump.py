@@ -14,7 +14,7 @@ from dul.codes import (
 from dul.connection import CONNECTED, RECEIVING, SENDING
 from dul.dimse import US, decode_command
 from dul.errors import MessageError
-from dul.items import ITEM_HEADER, NUMBERS, SUB_ITEMS, unpadded
+from dul.items import ITEM_HEADER, NUMBERS, SUB_ITEMS, encode_item, unpadded
 from dul.text import as_native, counted, is_plain
 from dul.words import (
     CONTEXT_RESULTS, PDU_NAMES, STATUS_NAMES, abort_words, command_name, element_name, is_uid, named_uid,
@@ -185,11 +185,13 @@ def harmless(data, fault):
         return [(0, 1)]
     found = [(0, HEADER_LENGTH)]
     if fault >= HEADER_LENGTH and pdu_type == A_ASSOCIATE_RQ:
-        found += [(start, 16) for start in (10, 26) if is_plain(unpadded(data[start:start + 16]))]
+        if data.startswith(encode_item(APPLICATION_CONTEXT, APPLICATION_CONTEXT_NAME), HEADER_LENGTH + FIXED_LENGTH):
+            # what stands before it has not been moved by bytes that are missing
+            found += [(start, 16) for start in (10, 26) if is_plain(unpadded(data[start:start + 16]))]
         found += harmless_items(data, HEADER_LENGTH + FIXED_LENGTH, len(data), fault)
     elif fault >= HEADER_LENGTH and pdu_type == P_DATA_TF:
         offset = HEADER_LENGTH
-        while offset < fault:
+        while offset < fault and offset + PDV_OVERHEAD <= len(data):
             found.append((offset, PDV_OVERHEAD))
             offset += 4 + NUMBERS["uint32"].unpack_from(data, offset)[0]
         found.append((fault, 4))
