@@ -33,7 +33,8 @@ def corpus():
     seeds += [associate_rq([context(i, VERIFICATION if i % 4 == 1 else CT_IMAGE) for i in range(1, 40, 2)]),
               associate_rq(user=user_information(item(0x58, b"\2\1\0\4name\0\4pass"), item(0x54, b"\0\3" + b"1.2" + b"\1\0"))),
               echo_rq(), p_data(pdv(echo_command()[:20], 1, 1), pdv(echo_command()[20:], 1, 3)), RELEASE_RQ, abort(0, 0),
-              b"GET / HTTP/1.0\r\n\r\n"]
+              b"GET / HTTP/1.0\r\n\r\n", p_data(*[pdv(b"", 1, 1)] * 300),
+              associate_rq([context(1, transfers=(b"1.2",) * 200)], user=user_information(*[item(0x52, b"1.2.3")] * 200))]
     return seeds
 
 
