@@ -19,8 +19,8 @@ FINDS = [
     + b"\x10\0\0\x15" + b"1.2.840.10008.3.1.1.1" + b"P\0\0\x14X\0\0m\xbb\0\0\n" + PASSCODE + b"\0\0 \0\0.\1\0\0\0"
     + b"0\0\0\x111.2.840.10008.1.1@\0\0\x111.2.840.10008.1.2",
     # bytes are missing, so that an identity stands where the titles are due
-    b"\1\0\0\0\0\x80" + b"4U\0\0\0\x88AME_1X\0\0\x10\3\0\0\n" + PASSCODE + b".2.3.4U\0\0\6NAME_1X\0\0\x10\3\0\0\n" + PASSCODE
-    + b".2.3.4U\0\0\6NAME_1X\0\0\x10\3\0\0\n" + PASSCODE + b".2.3.4U\0\0\6NAME_1",
+    b"\1\0\0\0\0\x80" + b"4U\0\0\0\x88AME_1" + (b"X\0\0\x10\3\0\0\n" + PASSCODE + b".2.3.4U\0\0\6NAME_1") * 3 + b"X\0\0\x10\3\0\0\n"
+    + PASSCODE + b"\0\0T\0\0\x031.2\0\1",
     # a P-DATA-TF whose fault is beyond the bytes that are looked at for the dump
     p_data(*[pdv(b"", 1, 1)] * 200)[:-6] + b"\0\0\0\1\1\3",
 ]
