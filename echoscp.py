@@ -438,10 +438,10 @@ class UnexpectedPDU(PeerError):
 class MessageError(PeerError):
     """A message that is not answered: the DIMSE service user aborts (Evt15). Argument: a sentence.
 
-    :ivar command: (presentation context ID, command set as bytes) where there is a whole one
+    :ivar unanswered: (presentation context ID, command set as bytes) where there is a whole one
     """
 
-    command = ()    # type: tuple
+    unanswered = ()     # type: tuple
 
 
 class Rejected(PeerError):
@@ -491,9 +491,10 @@ class ConnectionLost(PeerError):
     :ivar state: the State in which it happened
     :ivar progress: what had arrived of the next PDU, as in Expired
     :ivar echoes: how many C-ECHO-RQs had been answered
+    :ivar closed: whether the peer closed it, or its system did
     """
 
-    state, progress, echoes = None, "", 0
+    state, progress, echoes, closed = None, "", 0, False
 
     def __str__(self):
         where = " in %s (%s)" % (self.state, self.state.meaning) if self.state else ""
@@ -1481,7 +1482,7 @@ class EchoService(object):
                 try:
                     echo = Echo(pdv.context_id, command, self.maximum_length)
                 except MessageError as error:
-                    error.command = pdv.context_id, command
+                    error.unanswered = pdv.context_id, command
                     raise
                 yield echo
 
@@ -1848,6 +1849,7 @@ def codes_of(*names):
 
 INTERRUPTED = codes_of("EINTR")
 NOT_NOW = codes_of("EAGAIN", "EWOULDBLOCK")
+CLOSED_BY_PEER = codes_of("ECONNRESET", "EPIPE", "ECONNABORTED")
 OUT_OF_RESOURCES = codes_of("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM")
 NOT_PERMITTED = codes_of("EACCES", "EPERM")
 IN_USE = codes_of("EADDRINUSE")
@@ -2087,7 +2089,9 @@ class Transport(object):
 
 
 def _lost(error):
-    return ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
+    lost = ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
+    lost.closed = getattr(error, "errno", None) in CLOSED_BY_PEER
+    return lost
 
 
 # ---- dul/reader.py --------------------------------------------------------------------------------------------------
@@ -2131,7 +2135,9 @@ class PDUReader(object):
         """The next bytes that arrive, ``most`` at most. Raises ConnectionLost at the end of the stream."""
         data = self.receive(most)
         if not data:
-            raise ConnectionLost("connection closed by the peer")
+            end = ConnectionLost("connection closed by the peer")
+            end.closed = True
+            raise end
         return data
 
     def pdu(self):
@@ -2272,6 +2278,8 @@ class Connection(socketserver.BaseRequestHandler, object):
         """Carry out the effects of the association and tell its facts, until none is left."""
         association, lost = self.association, None
         while association.effects:
+            if self.admitted and not association.associated:
+                self.leave()    # before the peer hears of it, or its next request may find no room
             effects, association.effects = association.effects, []
             for kind, value in effects:
                 if kind is SEND:
@@ -2286,8 +2294,6 @@ class Connection(socketserver.BaseRequestHandler, object):
                     self.transport.set_deadline(value[1])
                 elif kind is not ECHOED or self.watched:
                     self.tell(kind, value)
-            if self.admitted and not association.associated:
-                self.leave()
             if self.wish and self.wish(association):
                 self.wish = None
             elif association.undecided:
@@ -2322,12 +2328,8 @@ class Connection(socketserver.BaseRequestHandler, object):
 
     @property
     def peer(self):
-        """``address:port`` of the peer; of an IPv4 peer in IPv4's form, of an IPv6 peer with brackets."""
-        address = self.client_address
-        host = address[0] if address else "?"
-        if host.startswith("::ffff:") and "." in host:
-            host = host[7:]
-        return "%s:%d" % ("[%s]" % host if ":" in host else host, address[1] if address else 0)
+        """``address:port`` of the peer."""
+        return peer_name(self.client_address)
 
     def release(self):
         """Ask the peer to release the association (A-RELEASE request, PS3.8 7.2).
@@ -2344,6 +2346,17 @@ class Connection(socketserver.BaseRequestHandler, object):
         before the A-ASSOCIATE-RQ is answered; within ``connected``, when it has come.
         """
         self.wish = lambda association: association.abort(Stopped("aborted by the program"))
+
+
+def peer_name(address):
+    """``address:port``; of an IPv4 peer in IPv4's form, of an IPv6 peer with brackets.
+
+    :param address: as accept() gives it; empty on some systems where the peer is gone already
+    """
+    host = address[0] if address else "?"
+    if host.startswith("::ffff:") and "." in host:
+        host = host[7:]
+    return "%s:%d" % ("[%s]" % host if ":" in host else host, address[1] if address else 0)
 
 
 # ---- dul/admission.py -----------------------------------------------------------------------------------------------
@@ -2578,7 +2591,7 @@ def message_lines(direction, context_id, data):
 LINES = {CONNECTED: lambda connection, _: ["Connection %d from %s" % (connection.number, connection.peer)],
          MOVED: lambda _, step: ["%s + %s -> %s -> %s" % step], RECEIVING: receiving_lines, SENDING: sending_lines,
          REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines,
-         ABORTING: lambda _, error: message_lines("INCOMING", *error.command) if getattr(error, "command", ()) else []}
+         ABORTING: lambda _, error: message_lines("INCOMING", *error.unanswered) if getattr(error, "unanswered", ()) else []}
 
 
 def shown_name(name):
@@ -2596,6 +2609,8 @@ def invalid_lines(error):
     for start, length in harmless(data, error.offset):
         field = data[start:start + length]
         shown += len(field)
+        if not field:       # beyond what is looked at
+            continue
         lines.append("%04x  %s%s" % (start, " ".join(["%02x" % code for code in bytearray(field)]),
                                      "  " + as_native(field) if length > 6 and is_plain(field) else ""))
     return lines + ["%s not shown" % counted(len(error.data) - shown, "byte"), end("INVALID PDU")]
@@ -2657,7 +2672,7 @@ def _negotiations(request):
         if item_type == ASYNCHRONOUS_OPERATIONS_WINDOW:
             lines.append("Requested Asynchronous Operations Window: %d invoked, %d performed" % tuple(values))
         elif item_type == EXTENDED_NEGOTIATION:
-            extended.append("Requested Extended Negotiation: %s: %d bytes" % (named_uid(values[0]), values[1]))
+            extended.append("Requested Extended Negotiation: %s: %d bytes" % (named_uid(values[0]), len(values[1])))
         elif item_type == COMMON_EXTENDED_NEGOTIATION:
             extended.append("Requested Common Extended Negotiation: %s: %s" % (
                 named_uid(values[0]), named_uid(values[1])))
@@ -2939,7 +2954,7 @@ def level_of(kind, value):
     """The level of the line that explains a fact."""
     if isinstance(value, Stopped) or isinstance(value, ClosedHere) and value.expected:
         return DEBUG
-    if kind is LOST and value.echoes and not value.progress:
+    if kind is LOST and value.closed and value.echoes and not value.progress:
         return INFO         # it has its echo, and does not care for a release: many monitors are like that
     return WARNING
 
@@ -3502,7 +3517,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     def handle_error(self, request, client_address):
         """A fault of this program in a handler thread: one line, and the traceback at debug."""
         try:
-            self.fault("internal error in the connection from %s" % (client_address[0],))
+            self.fault("internal error in the connection from " + peer_name(client_address))
         except Exception:  # out of memory for that, too: the thread goes on
             pass
 

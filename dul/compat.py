@@ -46,6 +46,7 @@ def codes_of(*names):
 
 INTERRUPTED = codes_of("EINTR")
 NOT_NOW = codes_of("EAGAIN", "EWOULDBLOCK")
+CLOSED_BY_PEER = codes_of("ECONNRESET", "EPIPE", "ECONNABORTED")
 OUT_OF_RESOURCES = codes_of("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM")
 NOT_PERMITTED = codes_of("EACCES", "EPERM")
 IN_USE = codes_of("EADDRINUSE")

@@ -152,7 +152,7 @@ def message_lines(direction, context_id, data):
 LINES = {CONNECTED: lambda connection, _: ["Connection %d from %s" % (connection.number, connection.peer)],
          MOVED: lambda _, step: ["%s + %s -> %s -> %s" % step], RECEIVING: receiving_lines, SENDING: sending_lines,
          REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines,
-         ABORTING: lambda _, error: message_lines("INCOMING", *error.command) if getattr(error, "command", ()) else []}
+         ABORTING: lambda _, error: message_lines("INCOMING", *error.unanswered) if getattr(error, "unanswered", ()) else []}
 
 
 def shown_name(name):
@@ -170,6 +170,8 @@ def invalid_lines(error):
     for start, length in harmless(data, error.offset):
         field = data[start:start + length]
         shown += len(field)
+        if not field:       # beyond what is looked at
+            continue
         lines.append("%04x  %s%s" % (start, " ".join(["%02x" % code for code in bytearray(field)]),
                                      "  " + as_native(field) if length > 6 and is_plain(field) else ""))
     return lines + ["%s not shown" % counted(len(error.data) - shown, "byte"), end("INVALID PDU")]
@@ -231,7 +233,7 @@ def _negotiations(request):
         if item_type == ASYNCHRONOUS_OPERATIONS_WINDOW:
             lines.append("Requested Asynchronous Operations Window: %d invoked, %d performed" % tuple(values))
         elif item_type == EXTENDED_NEGOTIATION:
-            extended.append("Requested Extended Negotiation: %s: %d bytes" % (named_uid(values[0]), values[1]))
+            extended.append("Requested Extended Negotiation: %s: %d bytes" % (named_uid(values[0]), len(values[1])))
         elif item_type == COMMON_EXTENDED_NEGOTIATION:
             extended.append("Requested Common Extended Negotiation: %s: %s" % (
                 named_uid(values[0]), named_uid(values[1])))

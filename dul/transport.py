@@ -1,7 +1,8 @@
 """One TCP connection: bytes in and out of a blocking socket, within one absolute deadline."""
 import socket
 
-from dul.compat import INTERRUPTED, KERNEL_TIMEOUTS, NOT_NOW, RECEIVE_SLICE, monotonic, set_timeout
+from dul.compat import (
+    CLOSED_BY_PEER, INTERRUPTED, KERNEL_TIMEOUTS, NOT_NOW, RECEIVE_SLICE, monotonic, set_timeout)
 from dul.errors import ConnectionLost
 
 LONGEST_WAIT = 86400.0      # seconds; a longer timeout is waited for in pieces, because kernels limit the number
@@ -133,4 +134,6 @@ class Transport(object):
 
 
 def _lost(error):
-    return ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
+    lost = ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
+    lost.closed = getattr(error, "errno", None) in CLOSED_BY_PEER
+    return lost
