@@ -429,7 +429,7 @@ class UnexpectedPDU(PeerError):
 class MessageError(PeerError):
     """A message that is not answered: the DIMSE service user aborts (Evt15). Argument: a sentence."""
 
-    message = ()    # type: tuple       # (presentation context ID, command set as bytes) where there is a whole one
+    unanswered = ()     # type: tuple       # (presentation context ID, command set as bytes) where there is a whole one
 
 
 class Rejected(PeerError):
@@ -477,9 +477,10 @@ class ConnectionLost(PeerError):
     :ivar state: the State in which it happened
     :ivar progress: what had arrived of the next PDU, as in Expired
     :ivar echoes: how many C-ECHO-RQs had been answered
+    :ivar closed: whether the peer closed it, or its system did
     """
 
-    state, progress, echoes = None, "", 0
+    state, progress, echoes, closed = None, "", 0, False
 
     def __str__(self):
         where = " in %s (%s)" % (self.state, self.state.meaning) if self.state else ""
@@ -573,8 +574,8 @@ SubItem = collections.namedtuple("SubItem", "item_type values")
 
 # User information sub-items: name, section, and for each field its name in the standard and its kind: a number,
 # "counted" (a 2-byte length and as many bytes), "uid" (likewise), "uids" (a 2-byte length and as many bytes of counted
-# UIDs), "rest" (all that is left), or "secret" (as "counted"). Of "uids", "secret" and the reserved end of 57H nothing is
-# kept but their length in bytes.
+# UIDs), "rest" (all that is left, a UID or a name), "bytes" (all that is left) or "secret" (as "counted"). Of "uids",
+# "bytes" and "secret" nothing is kept but their length.
 SUB_ITEMS = {
     MAXIMUM_LENGTH: ("Maximum Length", "D.1.1", (("Maximum-length-received", "uint32"),)),
     IMPLEMENTATION_CLASS_UID: ("Implementation Class UID", "PS3.7 D.3.3.2", (("Implementation-class-uid", "rest"),)),
@@ -585,10 +586,10 @@ SUB_ITEMS = {
     IMPLEMENTATION_VERSION_NAME: ("Implementation Version Name", "PS3.7 D.3.3.2", (
         ("Implementation-version-name", "rest"),)),
     EXTENDED_NEGOTIATION: ("SOP Class Extended Negotiation", "PS3.7 D.3.3.5", (
-        ("SOP-class-UID", "uid"), ("Service-class-application-information", "rest"))),
+        ("SOP-class-UID", "uid"), ("Service-class-application-information", "bytes"))),
     COMMON_EXTENDED_NEGOTIATION: ("SOP Class Common Extended Negotiation", "PS3.7 D.3.3.6", (
         ("SOP-class-UID", "uid"), ("Service-class-UID", "uid"), ("Related-general-sop-class-UID", "uids"),
-        ("reserved", "rest"))),
+        ("reserved", "bytes"))),
     USER_IDENTITY_RQ: ("User Identity", "PS3.7 D.3.3.7", (
         ("User-Identity-Type", "byte"), ("Positive-response-requested", "byte"), ("Primary-field", "secret"),
         ("Secondary-field", "secret"))),
@@ -686,9 +687,11 @@ class ItemReader(object):
             yield SubItem(item_type, values)
 
     def field(self, item_type, field, kind, offset, end):
-        """(value, offset after it) of one field of a sub-item up to ``end``. Raises InvalidPDU where it does not fit."""
+        """(value, its end) of one field of a sub-item ending at ``end``. Raises InvalidPDU where it does not fit."""
         if kind == "rest":
             return unpadded(self.data[offset:end]), end
+        if kind == "bytes":
+            return end - offset, end
         number = NUMBERS.get(kind, UINT16)
         name = field if kind in NUMBERS else field + "-length"
         if number.size > end - offset:
@@ -1406,7 +1409,7 @@ class EchoService(object):
                 try:
                     echo = Echo(pdv.context_id, command, self.maximum_length)
                 except MessageError as error:
-                    error.message = pdv.context_id, command
+                    error.unanswered = pdv.context_id, command
                     raise
                 yield echo
 
@@ -1762,9 +1765,21 @@ else:
         """Seconds since some fixed moment in the past."""
         return os.times()[4]
 
-INTERRUPTED = (errno.EINTR,)
-NOT_NOW = (errno.EAGAIN, errno.EWOULDBLOCK)
-OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+def codes_of(*names):
+    """The numbers of errors by their names; sockets of Windows have numbers of their own."""
+    return tuple([getattr(errno, each) for name in names for each in (name, "WSA" + name) if hasattr(errno, each)])
+
+
+INTERRUPTED = codes_of("EINTR")
+NOT_NOW = codes_of("EAGAIN", "EWOULDBLOCK")
+CLOSED_BY_PEER = codes_of("ECONNRESET", "EPIPE", "ECONNABORTED")
+OUT_OF_RESOURCES = codes_of("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM")
+NOT_PERMITTED = codes_of("EACCES", "EPERM")
+IN_USE = codes_of("EADDRINUSE")
+
+# Windows: shutdown() does not wake a recv() in another thread. Seconds until that looks whether it is to end.
+RECEIVE_SLICE = 0.25 if WINDOWS else None
 
 # Linux with a 64-bit C long: struct timeval is two longs, and SO_RCVTIMEO and SO_SNDTIMEO save a poll() before each
 # recv() and send(), which settimeout() would cost.
@@ -1884,13 +1899,14 @@ class Transport(object):
     :param send_limit: seconds that a peer which does not read may hold up one PDU
     """
 
-    __slots__ = ("sock", "send_limit", "deadline", "armed")
+    __slots__ = ("sock", "send_limit", "deadline", "armed", "interrupted")
 
     def __init__(self, sock, send_limit):
         self.sock = sock
         self.send_limit = send_limit
         self.deadline = None    # on the monotonic clock
         self.armed = None       # seconds that the next recv() waits at most, as the socket knows it
+        self.interrupted = False
         try:
             if not KERNEL_TIMEOUTS or sock.gettimeout() is not None:    # as the listener, or by setdefaulttimeout()
                 sock.setblocking(True)
@@ -1912,18 +1928,19 @@ class Transport(object):
         :raises ConnectionLost: where the connection is reset, or the network gone
         """
         while True:
-            left = None
+            left = RECEIVE_SLICE
             if self.deadline is not None:
                 left = self.deadline - monotonic()
                 if left <= 0:
                     raise DeadlinePassed()
-                left = min(max(left, SHORTEST_WAIT), LONGEST_WAIT)
+                left = min(max(left, SHORTEST_WAIT), RECEIVE_SLICE or LONGEST_WAIT)
             try:
                 if left is not self.armed:
                     self._arm(left)
                 return self.sock.recv(most)
             except socket.timeout:
-                pass
+                if self.interrupted:
+                    return b""
             except (socket.error, ValueError) as error:     # ValueError: closed meanwhile, on Python 2.7
                 if getattr(error, "errno", None) not in NOT_NOW + INTERRUPTED:
                     raise _lost(error)
@@ -1979,8 +1996,11 @@ class Transport(object):
 
         May be called from any thread.
         """
+        self.interrupted = True
         try:
             self.sock.shutdown(socket.SHUT_RDWR if sending else socket.SHUT_RD)
+            if sending and RECEIVE_SLICE:
+                self.sock.close()
         except (socket.error, ValueError):
             pass
 
@@ -1993,7 +2013,9 @@ class Transport(object):
 
 
 def _lost(error):
-    return ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
+    lost = ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
+    lost.closed = getattr(error, "errno", None) in CLOSED_BY_PEER
+    return lost
 
 
 # ---- dul/reader.py --------------------------------------------------------------------------------------------------
@@ -2037,7 +2059,9 @@ class PDUReader(object):
         """The next bytes that arrive, ``most`` at most. Raises ConnectionLost at the end of the stream."""
         data = self.receive(most)
         if not data:
-            raise ConnectionLost("connection closed by the peer")
+            end = ConnectionLost("connection closed by the peer")
+            end.closed = True
+            raise end
         return data
 
     def pdu(self):
@@ -2178,6 +2202,8 @@ class Connection(socketserver.BaseRequestHandler, object):
         """Carry out the effects of the association and tell its facts, until none is left."""
         association, lost = self.association, None
         while association.effects:
+            if self.admitted and not association.associated:
+                self.leave()    # before the peer hears of it, or its next request may find no room
             effects, association.effects = association.effects, []
             for kind, value in effects:
                 if kind is SEND:
@@ -2192,8 +2218,6 @@ class Connection(socketserver.BaseRequestHandler, object):
                     self.transport.set_deadline(value[1])
                 elif kind is not ECHOED or self.watched:
                     self.tell(kind, value)
-            if self.admitted and not association.associated:
-                self.leave()
             if self.wish and self.wish(association):
                 self.wish = None
             elif association.undecided:
@@ -2228,12 +2252,8 @@ class Connection(socketserver.BaseRequestHandler, object):
 
     @property
     def peer(self):
-        """``address:port`` of the peer; of an IPv4 peer in IPv4's form, of an IPv6 peer with brackets."""
-        address = self.client_address
-        host = address[0] if address else "?"
-        if host.startswith("::ffff:") and "." in host:
-            host = host[7:]
-        return "%s:%d" % ("[%s]" % host if ":" in host else host, address[1] if address else 0)
+        """``address:port`` of the peer."""
+        return peer_name(self.client_address)
 
     def release(self):
         """Ask the peer to release the association (A-RELEASE request, PS3.8 7.2).
@@ -2250,6 +2270,17 @@ class Connection(socketserver.BaseRequestHandler, object):
         before the A-ASSOCIATE-RQ is answered; within ``connected``, when it has come.
         """
         self.wish = lambda association: association.abort(Stopped("aborted by the program"))
+
+
+def peer_name(address):
+    """``address:port``; of an IPv4 peer in IPv4's form, of an IPv6 peer with brackets.
+
+    :param address: as accept() gives it; empty on some systems where the peer is gone already
+    """
+    host = address[0] if address else "?"
+    if host.startswith("::ffff:") and "." in host:
+        host = host[7:]
+    return "%s:%d" % ("[%s]" % host if ":" in host else host, address[1] if address else 0)
 
 
 # ---- dul/admission.py -----------------------------------------------------------------------------------------------
@@ -2484,7 +2515,7 @@ def message_lines(direction, context_id, data):
 LINES = {CONNECTED: lambda connection, _: ["Connection %d from %s" % (connection.number, connection.peer)],
          MOVED: lambda _, step: ["%s + %s -> %s -> %s" % step], RECEIVING: receiving_lines, SENDING: sending_lines,
          REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines,
-         ABORTING: lambda _, error: message_lines("INCOMING", *error.message) if getattr(error, "message", ()) else []}
+         ABORTING: lambda _, error: message_lines("INCOMING", *error.unanswered) if getattr(error, "unanswered", ()) else []}
 
 
 def shown_name(name):
@@ -2502,6 +2533,8 @@ def invalid_lines(error):
     for start, length in harmless(data, error.offset):
         field = data[start:start + length]
         shown += len(field)
+        if not field:       # beyond what is looked at
+            continue
         lines.append("%04x  %s%s" % (start, " ".join(["%02x" % code for code in bytearray(field)]),
                                      "  " + as_native(field) if length > 6 and is_plain(field) else ""))
     return lines + ["%s not shown" % counted(len(error.data) - shown, "byte"), end("INVALID PDU")]
@@ -2521,7 +2554,7 @@ def harmless(data, fault):
         found += harmless_items(data, HEADER_LENGTH + FIXED_LENGTH, len(data), fault)
     elif fault >= HEADER_LENGTH and pdu_type == P_DATA_TF:
         offset = HEADER_LENGTH
-        while offset < fault:
+        while offset < fault and offset + PDV_OVERHEAD <= len(data):
             found.append((offset, PDV_OVERHEAD))
             offset += 4 + NUMBERS["uint32"].unpack_from(data, offset)[0]
         found.append((fault, 4))
@@ -2651,13 +2684,23 @@ def client_hello(data):
             extension, length = struct.unpack_from(">HH", data, offset)
             body = data[offset + 4:offset + 4 + length]
             if extension == SERVER_NAME:
-                name = body[5:5 + _uint16(body, 3)]
+                name = host_name(body)
             elif extension == SUPPORTED_VERSIONS:
                 found = [_uint16(body, i) for i in range(1, len(body) - 1, 2)]
                 version = max([v for v in found if v in TLS_VERSIONS] + [version])
             offset += 4 + length
     except struct.error:                    # the end of what is there
         return version, name
+
+
+def host_name(body):
+    """The one host name of a server_name extension (RFC 6066 3); nothing where it looks like anything else.
+
+    What begins like a ClientHello may have a secret there.
+    """
+    name = body[5:]
+    as_due = body[:5] == struct.pack(">HBH", len(name) + 3, 0, len(name)) and name.translate(None, b"-._").isalnum()
+    return name if as_due else b""
 
 
 def _uint16(data, offset):
@@ -2833,7 +2876,7 @@ def level_of(kind, value):
     """The level of the line that explains a fact."""
     if isinstance(value, Stopped) or isinstance(value, ClosedHere) and value.expected:
         return DEBUG
-    if kind is LOST and value.echoes and not value.progress:
+    if kind is LOST and value.closed and value.echoes and not value.progress:
         return INFO         # it has its echo, and does not care for a release: many monitors are like that
     return WARNING
 
@@ -3071,7 +3114,7 @@ IDLE_THREADS = 128          # idle threads that there may be at most
 STACK_SIZE = 512 * 1024     # bytes for each thread; only what is used of it takes memory
 PRESSURE_PAUSE = 1.0        # seconds until what the system had no room for is tried again
 STOP_POLITELY = 1.2         # seconds that open associations have for their A-ABORT
-STOP_LIMIT = 1.7            # seconds after which stop() waits no longer
+STOP_LIMIT = 1.4            # seconds after which stop() waits no longer
 SWITCH_INTERVAL = 0.0002    # seconds of GIL switch interval for each thread: with many threads it must be longer than
 LEAST_INTERVAL = 0.005      # Python's own, because they otherwise spend their time requesting the GIL
 LONGEST_INTERVAL = 0.25
@@ -3396,7 +3439,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     def handle_error(self, request, client_address):
         """A fault of this program in a handler thread: one line, and the traceback at debug."""
         try:
-            self.fault("internal error in the connection from %s" % (client_address[0],))
+            self.fault("internal error in the connection from " + peer_name(client_address))
         except Exception:  # out of memory for that, too: the thread goes on
             pass
 
@@ -3752,10 +3795,9 @@ PROGRAM = "echoscp.py"
 LINE_FORMAT = "%(levelname).1s: %(message)s"
 FAILURE, REFUSED = 1, 2         # exit statuses
 SILENT = CRITICAL + 1
-WRITING_LIMIT = 1.0             # seconds that log lines have to be written when the program ends
+WRITING_LIMIT = 0.5             # seconds that log lines have to be written when the program ends
 LEVELS_BY_NAME = {"critical": CRITICAL, "error": ERROR, "warning": WARNING, "info": INFO, "debug": DEBUG}
-ADVICE = {errno.EACCES: "; ports below 1024 need privileges", errno.EPERM: "; ports below 1024 need privileges",
-          errno.EADDRINUSE: "; another program listens there"}
+ADVICE = ((NOT_PERMITTED, "; ports below 1024 need privileges"), (IN_USE, "; another program listens there"))
 KEYWORDS = {"--aetitle": "ae_title", "--timeout": "timeout", "--acse-timeout": "acse_timeout",
             "--dimse-timeout": "dimse_timeout", "--max-pdu": "maximum_length"}
 
@@ -3809,8 +3851,8 @@ def serve(chosen, listener):
                             **settings)
     except (socket.error, OSError) as error:
         set_up_log(chosen)
-        Log(None).line(CRITICAL, "cannot listen on port %d: %s%s" % (
-            chosen["port"], error.strerror or error, ADVICE.get(error.errno, "")))
+        advice = "".join([words for numbers, words in ADVICE if error.errno in numbers])
+        Log(None).line(CRITICAL, "cannot listen on port %d: %s%s" % (chosen["port"], error.strerror or error, advice))
         sys.exit(FAILURE)
     set_up_log(chosen)
     learn_uid_names()

@@ -1,12 +1,12 @@
 """``echoscp [options] port``: logging set-up, and ``main()``."""
-import errno
 import os
 import signal
 import socket
 import sys
 
 from dul.codes import VERSION
-from dul.compat import SIGNAL_PAUSE, ThreadError, ending_signals, raise_file_limit, wake_on_signal
+from dul.compat import (
+    IN_USE, NOT_PERMITTED, SIGNAL_PAUSE, ThreadError, ending_signals, raise_file_limit, wake_on_signal)
 from dul.log import CRITICAL, DEBUG, ERROR, INFO, LOGGER, WARNING, Log, LogWriter
 from dul.options import UsageError, help_text, parse, quoted, transfer_syntaxes
 from dul.server import EchoServer
@@ -18,10 +18,9 @@ PROGRAM = "echoscp.py"
 LINE_FORMAT = "%(levelname).1s: %(message)s"
 FAILURE, REFUSED = 1, 2         # exit statuses
 SILENT = CRITICAL + 1
-WRITING_LIMIT = 1.0             # seconds that log lines have to be written when the program ends
+WRITING_LIMIT = 0.5             # seconds that log lines have to be written when the program ends
 LEVELS_BY_NAME = {"critical": CRITICAL, "error": ERROR, "warning": WARNING, "info": INFO, "debug": DEBUG}
-ADVICE = {errno.EACCES: "; ports below 1024 need privileges", errno.EPERM: "; ports below 1024 need privileges",
-          errno.EADDRINUSE: "; another program listens there"}
+ADVICE = ((NOT_PERMITTED, "; ports below 1024 need privileges"), (IN_USE, "; another program listens there"))
 KEYWORDS = {"--aetitle": "ae_title", "--timeout": "timeout", "--acse-timeout": "acse_timeout",
             "--dimse-timeout": "dimse_timeout", "--max-pdu": "maximum_length"}
 
@@ -75,8 +74,8 @@ def serve(chosen, listener):
                             **settings)
     except (socket.error, OSError) as error:
         set_up_log(chosen)
-        Log(None).line(CRITICAL, "cannot listen on port %d: %s%s" % (
-            chosen["port"], error.strerror or error, ADVICE.get(error.errno, "")))
+        advice = "".join([words for numbers, words in ADVICE if error.errno in numbers])
+        Log(None).line(CRITICAL, "cannot listen on port %d: %s%s" % (chosen["port"], error.strerror or error, advice))
         sys.exit(FAILURE)
     set_up_log(chosen)
     learn_uid_names()

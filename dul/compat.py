@@ -38,9 +38,21 @@ else:
         """Seconds since some fixed moment in the past."""
         return os.times()[4]
 
-INTERRUPTED = (errno.EINTR,)
-NOT_NOW = (errno.EAGAIN, errno.EWOULDBLOCK)
-OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+def codes_of(*names):
+    """The numbers of errors by their names; sockets of Windows have numbers of their own."""
+    return tuple([getattr(errno, each) for name in names for each in (name, "WSA" + name) if hasattr(errno, each)])
+
+
+INTERRUPTED = codes_of("EINTR")
+NOT_NOW = codes_of("EAGAIN", "EWOULDBLOCK")
+CLOSED_BY_PEER = codes_of("ECONNRESET", "EPIPE", "ECONNABORTED")
+OUT_OF_RESOURCES = codes_of("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM")
+NOT_PERMITTED = codes_of("EACCES", "EPERM")
+IN_USE = codes_of("EADDRINUSE")
+
+# Windows: shutdown() does not wake a recv() in another thread. Seconds until that looks whether it is to end.
+RECEIVE_SLICE = 0.25 if WINDOWS else None
 
 # Linux with a 64-bit C long: struct timeval is two longs, and SO_RCVTIMEO and SO_SNDTIMEO save a poll() before each
 # recv() and send(), which settimeout() would cost.

@@ -92,6 +92,8 @@ class Connection(socketserver.BaseRequestHandler, object):
         """Carry out the effects of the association and tell its facts, until none is left."""
         association, lost = self.association, None
         while association.effects:
+            if self.admitted and not association.associated:
+                self.leave()    # before the peer hears of it, or its next request may find no room
             effects, association.effects = association.effects, []
             for kind, value in effects:
                 if kind is SEND:
@@ -106,8 +108,6 @@ class Connection(socketserver.BaseRequestHandler, object):
                     self.transport.set_deadline(value[1])
                 elif kind is not ECHOED or self.watched:
                     self.tell(kind, value)
-            if self.admitted and not association.associated:
-                self.leave()
             if self.wish and self.wish(association):
                 self.wish = None
             elif association.undecided:
@@ -142,12 +142,8 @@ class Connection(socketserver.BaseRequestHandler, object):
 
     @property
     def peer(self):
-        """``address:port`` of the peer; of an IPv4 peer in IPv4's form, of an IPv6 peer with brackets."""
-        address = self.client_address
-        host = address[0] if address else "?"
-        if host.startswith("::ffff:") and "." in host:
-            host = host[7:]
-        return "%s:%d" % ("[%s]" % host if ":" in host else host, address[1] if address else 0)
+        """``address:port`` of the peer."""
+        return peer_name(self.client_address)
 
     def release(self):
         """Ask the peer to release the association (A-RELEASE request, PS3.8 7.2).
@@ -164,3 +160,14 @@ class Connection(socketserver.BaseRequestHandler, object):
         before the A-ASSOCIATE-RQ is answered; within ``connected``, when it has come.
         """
         self.wish = lambda association: association.abort(Stopped("aborted by the program"))
+
+
+def peer_name(address):
+    """``address:port``; of an IPv4 peer in IPv4's form, of an IPv6 peer with brackets.
+
+    :param address: as accept() gives it; empty on some systems where the peer is gone already
+    """
+    host = address[0] if address else "?"
+    if host.startswith("::ffff:") and "." in host:
+        host = host[7:]
+    return "%s:%d" % ("[%s]" % host if ":" in host else host, address[1] if address else 0)

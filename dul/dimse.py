@@ -179,7 +179,7 @@ class EchoService(object):
                 try:
                     echo = Echo(pdv.context_id, command, self.maximum_length)
                 except MessageError as error:
-                    error.message = pdv.context_id, command
+                    error.unanswered = pdv.context_id, command
                     raise
                 yield echo
 

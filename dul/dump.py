@@ -152,7 +152,7 @@ def message_lines(direction, context_id, data):
 LINES = {CONNECTED: lambda connection, _: ["Connection %d from %s" % (connection.number, connection.peer)],
          MOVED: lambda _, step: ["%s + %s -> %s -> %s" % step], RECEIVING: receiving_lines, SENDING: sending_lines,
          REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines,
-         ABORTING: lambda _, error: message_lines("INCOMING", *error.message) if getattr(error, "message", ()) else []}
+         ABORTING: lambda _, error: message_lines("INCOMING", *error.unanswered) if getattr(error, "unanswered", ()) else []}
 
 
 def shown_name(name):
@@ -170,6 +170,8 @@ def invalid_lines(error):
     for start, length in harmless(data, error.offset):
         field = data[start:start + length]
         shown += len(field)
+        if not field:       # beyond what is looked at
+            continue
         lines.append("%04x  %s%s" % (start, " ".join(["%02x" % code for code in bytearray(field)]),
                                      "  " + as_native(field) if length > 6 and is_plain(field) else ""))
     return lines + ["%s not shown" % counted(len(error.data) - shown, "byte"), end("INVALID PDU")]
@@ -189,7 +191,7 @@ def harmless(data, fault):
         found += harmless_items(data, HEADER_LENGTH + FIXED_LENGTH, len(data), fault)
     elif fault >= HEADER_LENGTH and pdu_type == P_DATA_TF:
         offset = HEADER_LENGTH
-        while offset < fault:
+        while offset < fault and offset + PDV_OVERHEAD <= len(data):
             found.append((offset, PDV_OVERHEAD))
             offset += 4 + NUMBERS["uint32"].unpack_from(data, offset)[0]
         found.append((fault, 4))

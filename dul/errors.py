@@ -50,7 +50,7 @@ class UnexpectedPDU(PeerError):
 class MessageError(PeerError):
     """A message that is not answered: the DIMSE service user aborts (Evt15). Argument: a sentence."""
 
-    message = ()    # type: tuple       # (presentation context ID, command set as bytes) where there is a whole one
+    unanswered = ()     # type: tuple       # (presentation context ID, command set as bytes) where there is a whole one
 
 
 class Rejected(PeerError):
@@ -98,9 +98,10 @@ class ConnectionLost(PeerError):
     :ivar state: the State in which it happened
     :ivar progress: what had arrived of the next PDU, as in Expired
     :ivar echoes: how many C-ECHO-RQs had been answered
+    :ivar closed: whether the peer closed it, or its system did
     """
 
-    state, progress, echoes = None, "", 0
+    state, progress, echoes, closed = None, "", 0, False
 
     def __str__(self):
         where = " in %s (%s)" % (self.state, self.state.meaning) if self.state else ""

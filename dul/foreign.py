@@ -82,13 +82,23 @@ def client_hello(data):
             extension, length = struct.unpack_from(">HH", data, offset)
             body = data[offset + 4:offset + 4 + length]
             if extension == SERVER_NAME:
-                name = body[5:5 + _uint16(body, 3)]
+                name = host_name(body)
             elif extension == SUPPORTED_VERSIONS:
                 found = [_uint16(body, i) for i in range(1, len(body) - 1, 2)]
                 version = max([v for v in found if v in TLS_VERSIONS] + [version])
             offset += 4 + length
     except struct.error:                    # the end of what is there
         return version, name
+
+
+def host_name(body):
+    """The one host name of a server_name extension (RFC 6066 3); nothing where it looks like anything else.
+
+    What begins like a ClientHello may have a secret there.
+    """
+    name = body[5:]
+    as_due = body[:5] == struct.pack(">HBH", len(name) + 3, 0, len(name)) and name.translate(None, b"-._").isalnum()
+    return name if as_due else b""
 
 
 def _uint16(data, offset):

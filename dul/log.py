@@ -40,7 +40,7 @@ def level_of(kind, value):
     """The level of the line that explains a fact."""
     if isinstance(value, Stopped) or isinstance(value, ClosedHere) and value.expected:
         return DEBUG
-    if kind is LOST and value.echoes and not value.progress:
+    if kind is LOST and value.closed and value.echoes and not value.progress:
         return INFO         # it has its echo, and does not care for a release: many monitors are like that
     return WARNING
 

@@ -43,7 +43,9 @@ class PDUReader(object):
         """The next bytes that arrive, ``most`` at most. Raises ConnectionLost at the end of the stream."""
         data = self.receive(most)
         if not data:
-            raise ConnectionLost("connection closed by the peer")
+            end = ConnectionLost("connection closed by the peer")
+            end.closed = True
+            raise end
         return data
 
     def pdu(self):

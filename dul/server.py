@@ -18,7 +18,7 @@ import threading
 from dul.acse import Negotiator
 from dul.admission import Admission
 from dul.compat import INTERRUPTED, PREFER_LOCAL, socket_pair, socketserver, timeout_of
-from dul.connection import Connection
+from dul.connection import Connection, peer_name
 from dul.events import FAULTS, NOTICES, Notice, Sums
 from dul.log import DEBUG, ERROR, Log, enabled
 from dul.pool import HandlerThreads
@@ -210,7 +210,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     def handle_error(self, request, client_address):
         """A fault of this program in a handler thread: one line, and the traceback at debug."""
         try:
-            self.fault("internal error in the connection from %s" % (client_address[0],))
+            self.fault("internal error in the connection from " + peer_name(client_address))
         except Exception:  # out of memory for that, too: the thread goes on
             pass
 

@@ -1,7 +1,8 @@
 """One TCP connection: bytes in and out of a blocking socket, within one absolute deadline."""
 import socket
 
-from dul.compat import INTERRUPTED, KERNEL_TIMEOUTS, NOT_NOW, monotonic, set_timeout
+from dul.compat import (
+    CLOSED_BY_PEER, INTERRUPTED, KERNEL_TIMEOUTS, NOT_NOW, RECEIVE_SLICE, monotonic, set_timeout)
 from dul.errors import ConnectionLost
 
 LONGEST_WAIT = 86400.0      # seconds; a longer timeout is waited for in pieces, because kernels limit the number
@@ -19,13 +20,14 @@ class Transport(object):
     :param send_limit: seconds that a peer which does not read may hold up one PDU
     """
 
-    __slots__ = ("sock", "send_limit", "deadline", "armed")
+    __slots__ = ("sock", "send_limit", "deadline", "armed", "interrupted")
 
     def __init__(self, sock, send_limit):
         self.sock = sock
         self.send_limit = send_limit
         self.deadline = None    # on the monotonic clock
         self.armed = None       # seconds that the next recv() waits at most, as the socket knows it
+        self.interrupted = False
         try:
             if not KERNEL_TIMEOUTS or sock.gettimeout() is not None:    # as the listener, or by setdefaulttimeout()
                 sock.setblocking(True)
@@ -47,18 +49,19 @@ class Transport(object):
         :raises ConnectionLost: where the connection is reset, or the network gone
         """
         while True:
-            left = None
+            left = RECEIVE_SLICE
             if self.deadline is not None:
                 left = self.deadline - monotonic()
                 if left <= 0:
                     raise DeadlinePassed()
-                left = min(max(left, SHORTEST_WAIT), LONGEST_WAIT)
+                left = min(max(left, SHORTEST_WAIT), RECEIVE_SLICE or LONGEST_WAIT)
             try:
                 if left is not self.armed:
                     self._arm(left)
                 return self.sock.recv(most)
             except socket.timeout:
-                pass
+                if self.interrupted:
+                    return b""
             except (socket.error, ValueError) as error:     # ValueError: closed meanwhile, on Python 2.7
                 if getattr(error, "errno", None) not in NOT_NOW + INTERRUPTED:
                     raise _lost(error)
@@ -114,8 +117,11 @@ class Transport(object):
 
         May be called from any thread.
         """
+        self.interrupted = True
         try:
             self.sock.shutdown(socket.SHUT_RDWR if sending else socket.SHUT_RD)
+            if sending and RECEIVE_SLICE:
+                self.sock.close()
         except (socket.error, ValueError):
             pass
 
@@ -128,4 +134,6 @@ class Transport(object):
 
 
 def _lost(error):
-    return ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
+    lost = ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
+    lost.closed = getattr(error, "errno", None) in CLOSED_BY_PEER
+    return lost
