@@ -50,7 +50,7 @@ class UnexpectedPDU(PeerError):
 class MessageError(PeerError):
     """A message that is not answered: the DIMSE service user aborts (Evt15). Argument: a sentence."""
 
-    unanswered = ()     # type: tuple       # (presentation context ID, command set as bytes) where there is a whole one
+    unanswered = ()     # type: tuple       # (presentation context ID, command set as bytes) where one is whole
 
 
 class Rejected(PeerError):
