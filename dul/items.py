@@ -57,10 +57,8 @@ def encode_item(item_type, body):
 
 
 class ItemReader(object):
-    """Reads the items of one PDU. It counts them, so that small items cannot take much memory.
+    """Reads the items of one whole PDU, of this name. It counts them, so that small items cannot take much memory.
 
-    :param pdu: the PDU's name, for errors
-    :param data: the whole PDU
     :ivar unknown: whether an item of unknown type was skipped
     """
 
@@ -139,10 +137,7 @@ class ItemReader(object):
             yield SubItem(item_type, values)
 
     def field(self, item_type, field, kind, offset, end):
-        """(value, offset after it) of one field of a sub-item that ends at ``end``.
-
-        :raises InvalidPDU: where it does not fit
-        """
+        """(value, its end) of one field of a sub-item ending at ``end``. Raises InvalidPDU where it does not fit."""
         if kind == "rest":
             return unpadded(self.data[offset:end]), end
         if kind == "bytes":
