@@ -93,7 +93,7 @@ def write_one_file(check=False):
         return 1
     with io.open(ONE_FILE, "wb") as target:
         target.write(text)
-    sys.stdout.write("%s  echoscp.py\n" % hashlib.sha256(text).hexdigest())    # for CHANGELOG.rst
+    sys.stdout.write("%s  echoscp.py\n" % hashlib.sha256(text).hexdigest())    # for docs/CHANGELOG.rst
     return 0
 
 

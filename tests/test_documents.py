@@ -11,10 +11,10 @@ from wire import RELEASE_RP, RELEASE_RQ, Peer, echo_rq, echo_rsp
 
 
 class Statement(object):
-    """CONFORMANCE.rst."""
+    """docs/CONFORMANCE.rst."""
 
     def setUp(self):
-        self.text = project.read("CONFORMANCE.rst")
+        self.text = project.read("docs", "CONFORMANCE.rst")
 
     def test_the_facts_about_us_are_those_of_the_program(self):
         dul, words = self.dul, " ".join(self.text.split())
@@ -102,10 +102,10 @@ class Readme(object):
 
 
 class Release(unittest.TestCase):
-    """CHANGELOG.rst."""
+    """docs/CHANGELOG.rst."""
 
     def test_the_newest_entry_is_this_version_with_the_sum_of_the_one_file(self):
-        text = project.read("CHANGELOG.rst")
+        text = project.read("docs", "CHANGELOG.rst")
         self.assertEqual(re.search(r"^(\d+\.\d+\.\d+)$", text, re.MULTILINE).group(1), project.version())
         with io.open(project.ONE_FILE, "rb") as source:
             self.assertIn(hashlib.sha256(source.read()).hexdigest(), text)
