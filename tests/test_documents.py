@@ -8,15 +8,15 @@ import socket
 import struct
 import sys
 import threading
-import types
 import unittest
 
 from process import Program, folder, run
-from support import FORMS, ROOT, LogCapture, both_forms, made, monotonic, project, serve, skip_loudly, wait_until
+from support import (
+    FORMS, ROOT, LogCapture, both_forms, good_echo, made, monotonic, project, serve, skip_loudly, wait_until)
 from test_foreign import CLIENT_HELLO
 from wire import (
     APPLICATION_CONTEXT, CT_IMAGE, IMPLICIT, RELEASE_RP, RELEASE_RQ, VERIFICATION, Peer, abort, associate_rq, command,
-    context, echo_command, echo_rq, echo_rsp, element, item, p_data, pdu, pdv, us, user_information)
+    context, echo_command, echo_rq, element, item, p_data, pdu, pdv, us, user_information)
 
 MR_IMAGE = b"1.2.840.10008.5.1.4.1.1.4"
 JPEG_LOSSLESS = b"1.2.840.10008.1.2.4.70"
@@ -149,8 +149,18 @@ class Diagnoses(unittest.TestCase):
         self.assertEqual(len(self.peers("-v", PLAIN)), len(PLAIN))
 
     def test_what_slow_peers_cause(self):
-        self.assertEqual(len(self.peers("-v -ta 1 -td 1", SLOW[:-1])), len(SLOW) - 1)
-        self.assertEqual(len(self.peers("-ta 1", SLOW[-1:])), 1)        # -v would print each of its many echoes
+        found = set()
+
+        def one(cause):
+            """Each has a program of its own, so that all wait at the same time."""
+            options = "-ta 1 -td 1" + ("" if cause is never_reads else " -v")    # it has many echoes
+            found.update(self.peers(options, [cause]))
+        threads = [threading.Thread(target=one, args=(cause,)) for cause in SLOW]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(len(found), len(SLOW))
 
     def test_a_connection_without_a_byte(self):
         capture, server = LogCapture(self, logging.WARNING), serve(self)
@@ -451,37 +461,246 @@ class Readme(object):
         self.assertEqual("".join([line[4:] for line in shown.splitlines(True)]).strip(), self.dul.OPTION_LINES.strip())
 
     def test_its_first_command_does_what_it_says(self):
-        command = re.search(r"^    python (echoscp\.py) (11112)$", self.text, re.MULTILINE)
-        self.assertTrue(command)
+        self.assertTrue(re.search(r"^    python (echoscp\.py) (11112)$", self.text, re.MULTILINE))
         program = Program(self, "-v")
-        with Peer(program.address) as peer:
-            peer.associate()
-            self.assertEqual(peer.send(echo_rq()).pdu(), echo_rsp())
-            self.assertEqual(peer.send(RELEASE_RQ).pdu(), RELEASE_RP)
+        good_echo(program.address)
         program.end()
-        self.assertIn("".join(["    %s\n" % line for line in program.err.splitlines()]), self.text)
+        lines = "".join(["    %s\n" % line for line in program.err.splitlines()])
+        self.assertEqual(lines.count("\n"), 4)
+        self.assertIn("::\n\n" + lines + "\n", self.text)
 
-    def test_its_second_command_is_how_these_tests_are_run(self):
-        self.assertIn("\n    python -m unittest discover -s tests\n", self.text)
+    def test_what_it_says_of_debug(self):
+        program = Program(self, "-d")
+        with Peer(program.address) as first:
+            first.associate()
+            good_echo(program.address)
+            self.assertIn("Sta2 + Evt6 -> AE-6 -> Sta3", self.text)
+            program.saw("Sta2 + Evt6 -> AE-6 -> Sta3")
+            wait_until(lambda: re.search(r"^I: \[2 127\.0\.0\.1:\d+\] Association Released$", program.err, re.MULTILINE),
+                       "the second connection's lines begin with its number and peer")
+            self.assertIn("``[2 %s]``" % README_PEER, self.text)
+        program.end()
+        self.assertIn("2 connections, at most 2 at once; 1 echo", program.err.splitlines()[-1])
 
-    def test_the_logging_example_works(self):
+    def test_telnet_is_told_each_time_and_a_silent_connect_once(self):
+        program = Program(self, "")
+        for _ in range(3):
+            for data in (b"hello\r\n", b""):
+                with Peer(program.address) as peer:
+                    sends(data)(peer)
+        program.saw("not DICOM", 3)
+        program.end()
+        lines = [PEER.sub(README_PEER, line) for line in program.err.splitlines() if "not DICOM" in line]
+        self.assertEqual(len(lines), 3)
+        self.assertIn("::\n\n    %s\n\n" % lines[0], self.text)
+        self.assertLessEqual(program.err.count("sent nothing"), 1)
+
+    def test_the_numbers_it_names(self):
+        words = " ".join(self.text.split())
+        for part in ("up to %d associations" % self.dul.MOST_ASSOCIATIONS, "queue of %d records" % self.dul.QUEUE_LIMIT,
+                     "with ``-ta 0`` these two are limited to %d seconds" % self.dul.CLOSING_SECONDS,
+                     "%d of them leave no place" % self.dul.MOST_ASSOCIATIONS):
+            self.assertIn(part, words)
+        self.assertEqual(self.dul.SEND_LIMIT, self.dul.CLOSING_SECONDS)
+        self.assertIn("first ten a minute from one address are printed, and a hundred a minute from all", words)
+        self.assertEqual((self.dul.WARNINGS_OF_ONE, self.dul.WARNINGS_OF_ALL), (10, 100))
+
+    def test_the_logging_example_shows_the_peer_once_in_a_line(self):
         path = folder(self)
         program = Program(self, ["-lc", os.path.join(ROOT, "docs", "logging.ini")], cwd=path, env=dict(
             os.environ, PYTHONPATH=ROOT))
-        with Peer(program.address) as peer:
-            peer.associate(calling=b"MODALITY")
-        name = os.path.join(path, "echoscp.log")
+        with Peer(program.address) as first:
+            first.associate(calling=b"FIRST")
+            with Peer(program.address) as peer:
+                peer.associate(calling=b"MODALITY")
+                peer.reset()
+            name = os.path.join(path, "echoscp.log")
 
-        def text():
-            with io.open(name) as source:
-                return source.read()
-        wait_until(lambda: "MODALITY -> ECHOSCP] Association Accepted" in text(), "the line is in the file")
+            def lines():
+                with io.open(name) as source:
+                    return [line for line in source if "MODALITY -> ECHOSCP]" in line]
+            wait_until(lambda: len(lines()) == 3, "the lines are in the file")
+        for line, words in zip(lines(), ("Association Received", "Association Accepted", "connection lost: ")):
+            self.assertTrue(line.split("ECHOSCP] ")[1].startswith(words), line)
+            self.assertEqual(len(PEER.findall(line)), 1)
+
+    def test_the_attributes_of_a_record_are_named(self):
+        capture = LogCapture(self, logging.INFO)
+        good_echo(serve(self).address)
+        named = set(re.findall(r"``%\((\w+)\)s``", self.text)) - {"message"}
+        self.assertEqual(named, set(self.dul.NO_PEER) | {"text"})
+        for name in named:
+            self.assertTrue(hasattr(capture.records[0], name), name)
 
     def test_every_kind_of_notice_is_named(self):
-        for kind in (self.dul.CONNECTED, self.dul.RECEIVED, self.dul.ACCEPTED, self.dul.REJECTED, self.dul.ECHOED,
-                     self.dul.RELEASED, self.dul.ABORTED, self.dul.ABORTING, self.dul.LOST, self.dul.EXPIRED, self.dul.BARE,
-                     self.dul.CLOSED):
-            self.assertIn("``%s``" % kind, self.text)
+        paragraph = self.text.split("A notice has a kind:")[1].split("\n\n")[0]
+        self.assertEqual(set(re.findall(r"``(\w+)``", paragraph)) - {"sentence"}, set(self.dul.NOTICES))
+        for kind in self.dul.NOTICES:
+            self.assertIn("``%s``" % kind, self.dul.Notice.__doc__)
+
+    # ---- its examples of tests, as they stand there
+
+    def example(self, name):
+        """The code between ``.. NAME begin`` and ``end``, run; returns its names and what my_client.verify() was given."""
+        lines = made.between(self.text, name).split("::\n\n")[1].splitlines()
+        given = []
+
+        def verify(host, port):
+            """A client that is tested."""
+            good_echo((host, port))
+            given.append((host, port))
+            return True
+        names = {"my_client": Client(verify)}
+        present = dict((module, sys.modules.get(module)) for module in ("dul", "pytest"))
+        sys.modules["dul"] = self.dul
+        if name == "pytest":
+            sys.modules["pytest"] = Client(None)
+        try:
+            exec(compile("\n".join(line[4:] for line in lines), "README.rst", "exec"), names)
+        finally:
+            for module, value in present.items():
+                if value is None:
+                    sys.modules.pop(module, None)
+                else:
+                    sys.modules[module] = value
+        return names, given
+
+    def test_the_server_in_a_test(self):
+        self.assertEqual(len(self.example("embedding")[1]), 1)
+
+    def test_the_fixture_of_pytest(self):
+        names, given = self.example("pytest")
+        fixture = names["echo_server"]()
+        server = next(fixture)
+        names["test_my_client"](server)
+        self.assertEqual(given, [server.address])
+        self.assertEqual(list(fixture), [])
+        self.assertTrue(server.stopping)
+
+    def test_the_case_of_unittest(self):
+        names, given = self.example("unittest")
+        result = unittest.TestResult()
+        unittest.defaultTestLoader.loadTestsFromTestCase(names["MyClient"]).run(result)
+        self.assertEqual((result.testsRun, result.errors, result.failures, len(given)), (1, [], [], 1))
+
+
+class Client(object):
+    """Stands for a module in an example: the client under test, or pytest."""
+
+    def __init__(self, verify):
+        self.verify = verify
+
+    @staticmethod
+    def fixture(function):
+        """pytest.fixture."""
+        return function
+
+
+class Pytest(unittest.TestCase):
+    """README's fixture in pytest, where that is installed."""
+
+    def test_the_fixture_in_pytest_itself(self):
+        try:
+            import pytest
+        except ImportError:
+            skip_loudly("pytest is not installed: README's fixture is run without it alone")
+        path = folder(self)
+        code = "\n".join([line[4:] for line in made.between(project.read("README.rst"), "pytest").split("::\n\n")[1].splitlines()])
+        with io.open(os.path.join(path, "test_readme.py"), "w") as target:
+            target.write("import sys\nsys.path[:0] = [%r, %r]\n%s\n\n\nimport support as my_client\n"
+                         "my_client.verify = lambda *address: my_client.good_echo(address) > 0\n" % (
+                             ROOT, os.path.join(ROOT, "tests"), code))
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "test_readme.py"]
+        status, out, err = run(self, [], command=command, cwd=path)
+        self.assertEqual(status, 0, out + err)
+        self.assertIn("1 passed", out)
+        self.assertTrue(pytest)
+
+
+class Links(unittest.TestCase):
+    """What the documents point to is there."""
+
+    def test_every_link_and_every_file_that_is_named(self):
+        for path in (("README.rst",), ("docs", "CONTRIBUTING.rst"), ("docs", "CONFORMANCE.rst"), ("docs", "CHANGELOG.rst")):
+            text = project.read(*path)
+            for target in re.findall(r"`[^`]+ <([^>]+)>`__|^\.\. image:: (\S+)", text, re.MULTILINE):
+                self.assertTrue(os.path.exists(os.path.join(ROOT, *(path[:-1] + ("".join(target),)))), target)
+            for name in re.findall(r"``((?:docs|tests|dul|\.ci)/[\w.@/-]*)``", text):
+                self.assertTrue(os.path.exists(os.path.join(ROOT, name)), name)
+
+    def test_on_an_index_no_link_is_dead(self):
+        text = project.long_description()
+        self.assertEqual(re.findall(r"`[^`]+ <[^>]+>`_", text), [])
+        self.assertIn("``docs/CONFORMANCE.rst``: the DICOM conformance statement", text)
+
+
+class Contributing(unittest.TestCase):
+    """docs/CONTRIBUTING.rst."""
+
+    def setUp(self):
+        self.text = project.read("docs", "CONTRIBUTING.rst")
+
+    def test_the_halves_are_those_of_the_one_file(self):
+        rows = [re.findall(r"^``(\w+)``", made.between(self.text, name), re.MULTILINE)
+                for name in ("protocol half", "host half")]
+        self.assertEqual(tuple(rows[0] + rows[1]), project.MODULES)
+        self.assertEqual(rows[0][-1], "association")
+
+    def test_what_it_says_where_to_find_is_there(self):
+        rows = re.findall(r"^\S.*?  +``(.+?)``  +``(.+?)``$", made.between(self.text, "where"), re.MULTILINE)
+        self.assertGreater(len(rows), 15)
+        for words, path in rows:
+            self.assertIn(words, project.read(*path.split("/")))
+
+    def test_the_files_that_are_made(self):
+        rows = re.findall(r"^``python setup.py (\w+)``  +``(.+?)``", made.between(self.text, "made"), re.MULTILINE)
+        self.assertEqual(dict(rows), dict((name, os.path.relpath(command[0], ROOT).replace(os.sep, "/"))
+                                          for name, command in project.COMMANDS.items()))
+
+    def test_how_the_tests_are_run(self):
+        self.assertIn("\n    python -m unittest discover -s tests\n", self.text)
+        names = re.findall(r"python -m unittest (test_\S+)", self.text)
+        self.assertEqual(len(names), 3)
+        self.assertEqual(unittest.defaultTestLoader.loadTestsFromName(names[-1]).countTestCases(), 1)
+
+
+class Made(unittest.TestCase):
+    """What is made from the sources is fresh."""
+
+    def test_the_manual_page(self):
+        self.assertEqual(project.make("manpage", check=True), 0)
+        text = project.read("docs", "echoscp.1")
+        sections = re.findall(r"^\.SH (.+)", text, re.MULTILINE)
+        self.assertEqual(sections, ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "DICOM CONFORMANCE", "EXIT STATUS",
+                                    "SIGNALS", "ENVIRONMENT", "DIAGNOSTICS", "EXAMPLES", "SEE ALSO"])
+        for spelling in FORMS[0].read_options(FORMS[0].OPTION_LINES)[0]:
+            self.assertIn("\\fB%s\\fR" % spelling.replace("-", "\\-"), text)
+
+    def test_formatters_have_nothing_to_say_about_it(self):
+        path, tried = os.path.join(ROOT, "docs", "echoscp.1"), 0
+        for program in (["groff", "-ww", "-z", "-t", "-man", "-Tascii", path], ["mandoc", "-Tlint", path],
+                        ["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", path]):
+            try:
+                status, out, err = run(self, program[1:], command=program[:1])
+            except EnvironmentError:
+                continue
+            self.assertEqual((status, "" if program[0] == "man" else out, err), (0, "", ""), program)
+            tried += 1
+        if not tried:
+            skip_loudly("groff, mandoc and man are not here: the manual page is not formatted")
+
+    def test_the_picture_of_the_state_machine(self):
+        self.assertEqual(project.make("states", check=True), 0)
+        try:
+            self.assertIn("<svg", made.states_svg())
+        except EnvironmentError:
+            skip_loudly("graphviz is not here: the picture is not drawn anew, its source is compared")
+
+    def test_its_bold_way_is_one_of_the_machine(self):
+        cells = dict(((state, event), following) for state, event, action, following in made.steps()
+                     if (action, following) != ("AE-6", "Sta13"))
+        self.assertEqual([cells[step] for step in made.GOOD_ECHO],
+                         ["Sta2", "Sta3", "Sta6", "Sta6", "Sta6", "Sta8", "Sta13", "Sta1"])
 
 
 class Release(unittest.TestCase):
@@ -490,8 +709,11 @@ class Release(unittest.TestCase):
     def test_the_newest_entry_is_this_version_with_the_sum_of_the_one_file(self):
         text = project.read("docs", "CHANGELOG.rst")
         self.assertEqual(re.search(r"^(\d+\.\d+\.\d+)$", text, re.MULTILINE).group(1), project.version())
+        newest = re.split(r"^\d+\.\d+\.\d+$", text, flags=re.MULTILINE)[1]
         with io.open(project.ONE_FILE, "rb") as source:
-            self.assertIn(hashlib.sha256(source.read()).hexdigest(), text)
+            self.assertIn(hashlib.sha256(source.read()).hexdigest(), newest)
+        self.assertIn("git checkout v%s\n" % project.version(), newest)
+
 
 both_forms(Statement)
 both_forms(Readme)
