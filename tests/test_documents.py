@@ -605,7 +605,8 @@ class Pytest(unittest.TestCase):
         except ImportError:
             skip_loudly("pytest is not installed: README's fixture is run without it alone")
         path = folder(self)
-        code = "\n".join([line[4:] for line in made.between(project.read("README.rst"), "pytest").split("::\n\n")[1].splitlines()])
+        lines = made.between(project.read("README.rst"), "pytest").split("::\n\n")[1].splitlines()
+        code = "\n".join([line[4:] for line in lines])
         with io.open(os.path.join(path, "test_readme.py"), "w") as target:
             target.write("import sys\nsys.path[:0] = [%r, %r]\n%s\n\n\nimport support as my_client\n"
                          "my_client.verify = lambda *address: my_client.good_echo(address) > 0\n" % (
