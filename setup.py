@@ -193,8 +193,9 @@ def command_class(name):
 
 def set_up():
     """Hand over to setuptools."""
-    from setuptools import setup
+    from setuptools import __version__ as setuptools_version, setup
     from setuptools.command.sdist import sdist
+    os.umask(0o022)     # of what is generated, modes do not depend on who builds
 
     class ReproducibleSdist(sdist):
         """An sdist whose bytes depend on its content and on SOURCE_DATE_EPOCH alone, where that is set."""
@@ -207,6 +208,8 @@ def set_up():
                 if archive.endswith(".tar.gz"):
                     reproducible(archive, int(epoch))
 
+    # setuptools 77 and later warn of it, because the field License says the same
+    licence = ["License :: OSI Approved :: MIT License"] if int(setuptools_version.split(".")[0]) < 77 else []
     setup(
         name="echoscp",
         version=version(),
@@ -236,10 +239,9 @@ def set_up():
             "Environment :: No Input/Output (Daemon)",
             "Intended Audience :: Healthcare Industry",
             "Intended Audience :: System Administrators",
-            "License :: OSI Approved :: MIT License",
             "Operating System :: POSIX :: Linux",
             "Programming Language :: Python",
-        ] + ["Programming Language :: Python :: " + each for each in PYTHONS] + [
+        ] + licence + ["Programming Language :: Python :: " + each for each in PYTHONS] + [
             "Topic :: Scientific/Engineering :: Medical Science Apps.",
             "Topic :: System :: Networking :: Monitoring",
         ],
