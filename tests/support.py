@@ -23,11 +23,7 @@ PATIENCE = 20.0         # seconds until a condition that should come true is giv
 if ROOT not in sys.path:
     sys.path.insert(0, ROOT)
 
-sys.path.insert(1, os.path.join(ROOT, "docs"))
-
 import setup as project  # noqa: E402  (the list of modules, and the command that makes the one file)
-
-import made  # noqa: E402, F401  (the manual page and the picture of the state machine)
 
 logging.getLogger("echoscp").addHandler(logging.NullHandler())
 logging.getLogger("echoscp").propagate = False

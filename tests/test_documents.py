@@ -12,14 +12,15 @@ import unittest
 
 from process import Program, folder, run
 from support import (
-    FORMS, ROOT, LogCapture, both_forms, good_echo, made, monotonic, project, serve, skip_loudly, wait_until)
-from test_foreign import CLIENT_HELLO
+    FORMS, ROOT, LogCapture, both_forms, good_echo, monotonic, project, serve, skip_loudly, wait_until)
+from test_foreign import client_hello, server_name, supported_versions
 from wire import (
     APPLICATION_CONTEXT, CT_IMAGE, IMPLICIT, RELEASE_RP, RELEASE_RQ, VERIFICATION, Peer, abort, associate_rq, command,
     context, echo_command, echo_rq, element, item, p_data, pdu, pdv, us, user_information)
 
 MR_IMAGE = b"1.2.840.10008.5.1.4.1.1.4"
 JPEG_LOSSLESS = b"1.2.840.10008.1.2.4.70"
+made = project.made()
 ONE_FILE_FORM = FORMS[-1]
 README_PEER, README_SECONDS, README_PORT = "10.1.2.3:40312", 30, 11112
 PEER = re.compile(r"127\.0\.0\.1:\d+")
@@ -86,7 +87,8 @@ def never_reads(peer):
 
 
 PLAIN = (               # causes of one line each, from a program without options that matter
-    sends(CLIENT_HELLO), sends(b"\x80\x2e\x01\x00\x02\x00" + b"\0" * 42),
+    sends(client_hello(0x0303, [server_name(b"pacs.example"), supported_versions(0x0304)])),
+    sends(b"\x80\x2e\x01\x00\x02\x00" + b"\0" * 42),
     sends(b"GET /status?patient=7 HTTP/1.1\r\nHost: pacs\r\n\r\n"),
     sends(b"\x0bMSH|^~\\&|LAB|HOSPITAL|||20260101||ORU^R01|1|P|2.5\r\x1c\r"),
     sends(b"SSH-2.0-OpenSSH_9.2p1\r\n"), sends(b"\0\0\0\xd0\xfeSMB@\0"),
