@@ -241,16 +241,15 @@ class NoRoom(object):
     def test_an_end_of_a_connection_ends_the_pause_of_accept(self):
         replace_name(self, "pool", "PRESSURE_PAUSE", 60.0)
         server = serve(self)
+        wait_until(lambda: server.pool.idle >= 2, "two wait")
         held = Peer(server.address)
         self.addCleanup(held.close)
-        wait_until(lambda: server.pool.idle >= 2, "two wait")
         held.associate()
         real, refused = server.get_request, []
 
         def get_request():
             refused.append(1)
             raise socket.error(errno.EMFILE, "Too many open files")
-        wait_until(lambda: server.pool.idle, "one waits")
         server.get_request = get_request
         with Peer(server.address) as peer:
             wait_until(lambda: refused, "it is refused")
