@@ -171,11 +171,9 @@ def is_plain(data):
 
 
 def escaped(data):
-    """A value in printable ASCII, at most LONGEST_VALUE of it.
+    """Bytes, or text by its code points, in printable ASCII: LONGEST_VALUE of it at most.
 
     Every other byte comes out as ``\\xNN``, a backslash doubled, so that no value can pass for an escape.
-
-    :param data: bytes, or text (escaped by code point)
     """
     more = len(data) - LONGEST_VALUE
     if more > 0:
@@ -368,9 +366,7 @@ def is_uid(data):
 def uid_name(uid):
     """``Verification SOP Class``; the UID itself where it has no known name; of what is not a UID, its length alone.
 
-    A damaged request may have a secret where a UID should be.
-
-    :param uid: bytes without padding
+    A damaged request may have a secret where a UID, as bytes without padding, should be.
     """
     if not is_uid(uid):
         return "(%s that are not a UID)" % counted(len(uid), "byte")
@@ -390,34 +386,29 @@ def named_uid(uid):
 # Log, notices and tests share the sentence.
 
 class PeerError(Exception):
-    """Something that a peer, or the network, did. Never raised for a fault of this program.
+    """Something that a peer, or the network, did. Never raised for a fault of this program."""
 
-    :cvar abort: (source, reason) of the A-ABORT that the peer is owed, if this side aborts
-    """
-
-    abort = ABORT_BY_USER
+    abort = ABORT_BY_USER       # (source, reason) of the A-ABORT that the peer is owed, if this side aborts
 
 
 class InvalidPDU(PeerError):
-    """A PDU that breaks PS3.8 9.3 (Evt19): where, what was found, and what was due.
+    """A PDU that breaks PS3.8 9.3 (Evt19): where, and the value that was found and the one that was due, as text.
 
     :param pdu: the PDU's name, as ``A-ASSOCIATE-RQ``
     :param offset: byte offset of the field from the start of the PDU
     :param field: the field's name in the standard
     :param section: of PS3.8, or with its part (``PS3.7 D.3.3.4``)
-    :param found: the value found, as text
-    :param due: the value that was due, as text
     :param abort: what the peer is owed in Sta3 and later; in Sta2 it is always (0, 0)
     :ivar data: as much of the PDU as had been read, as bytes
     :ivar opening: whether it was the first PDU of its connection: then it may be another protocol altogether
     """
 
+    data, opening = b"", False
+
     def __init__(self, pdu, offset, field, section, found, due, abort=ABORT_INVALID_PARAMETER):
         PeerError.__init__(self, pdu, offset, field, section, found, due)
         self.offset = offset
         self.abort = abort
-        self.data = b""
-        self.opening = False
 
     def __str__(self):
         pdu, offset, field, section, found, due = self.args
@@ -436,19 +427,14 @@ class UnexpectedPDU(PeerError):
 
 
 class MessageError(PeerError):
-    """A message that is not answered: the DIMSE service user aborts (Evt15). Argument: a sentence.
+    """A message that is not answered: the DIMSE service user aborts (Evt15). Argument: a sentence."""
 
-    :ivar unanswered: (presentation context ID, command set as bytes) where there is a whole one
-    """
-
-    unanswered = ()     # type: tuple
+    unanswered = ()     # type: tuple       # (presentation context ID, command set as bytes) where one is whole
 
 
 class Rejected(PeerError):
-    """An A-ASSOCIATE-RQ that is answered by A-ASSOCIATE-RJ (PS3.8 9.3.4).
+    """An A-ASSOCIATE-RQ that is answered by A-ASSOCIATE-RJ (PS3.8 9.3.4). Arguments: (result, source, reason); why.
 
-    :param reject: (result, source, reason)
-    :param sentence: why
     :ivar by_user: whether the service user rejects it (AE-8), and not the service provider (AE-6)
     """
 
@@ -502,19 +488,16 @@ class ConnectionLost(PeerError):
 
 
 class ClosedHere(ConnectionLost):
-    """This side closes a connection that has no association. Argument: why.
+    """This side closes a connection that has no association. Argument: why."""
 
-    :ivar expected: whether it is ordinary, so that there is no warning of it
-    """
-
-    expected = False
+    expected = False    # whether it is ordinary, so that there is no warning of it
 
 
 # ---- dul/settings.py ------------------------------------------------------------------------------------------------
 # What a server is told to do, and the rule for each value: the same for the command line and for embedding.
 
-LEAST_MAXIMUM_LENGTH, LARGEST_MAXIMUM_LENGTH = 128, 4294967295
-LONGEST_TIMEOUT = 4294967295
+LEAST_MAXIMUM_LENGTH, LARGEST_MAXIMUM_LENGTH = 128, 4294967295      # bytes
+LONGEST_TIMEOUT = 4294967295        # seconds
 
 # The acceptor's order of transfer syntaxes, the preferred one first
 PREFER_LITTLE = (EXPLICIT_LITTLE, EXPLICIT_BIG, IMPLICIT_LITTLE)
@@ -528,10 +511,7 @@ def prefer_local(byte_order):
 
 
 def check_title(title):
-    """An AE title (PS3.8 9.3.2, PS3.5 6.2 AE).
-
-    :raises ValueError: saying what is allowed, unless it is 1 to 16 characters of the default repertoire
-    """
+    """An AE title (PS3.5 6.2): 1 to 16 characters of the default repertoire; else a ValueError says so."""
     text = title if isinstance(title, str) else as_native(title)
     if not 1 <= len(text) <= AE_TITLE_LENGTH or not text.strip(" ") or "\\" in text or escaped(text) != text:
         raise ValueError("1 to %d printable ASCII characters, no backslash, not only spaces" % AE_TITLE_LENGTH)
@@ -539,17 +519,14 @@ def check_title(title):
 
 
 def check_seconds(seconds):
-    """A timeout. Raises ValueError saying what is allowed, unless it is 0 (no limit) or more."""
+    """A timeout: 0 (no limit) to 4294967295 seconds; else a ValueError says so."""
     if not 0 <= seconds <= LONGEST_TIMEOUT:
         raise ValueError("0 (no limit) to %d seconds" % LONGEST_TIMEOUT)
     return seconds
 
 
 def check_maximum_length(length):
-    """The Maximum Length that we announce (PS3.8 D.1).
-
-    :raises ValueError: saying what is allowed, unless it is 0 (no limit) or 128 to 4294967295
-    """
+    """A Maximum Length (PS3.8 D.1): 0 (no limit) or 128 to 4294967295 bytes; else a ValueError says so."""
     if length and not LEAST_MAXIMUM_LENGTH <= length <= LARGEST_MAXIMUM_LENGTH:
         raise ValueError("0 (no limit) or %d to %d bytes" % (LEAST_MAXIMUM_LENGTH, LARGEST_MAXIMUM_LENGTH))
     return length
@@ -597,8 +574,8 @@ SubItem = collections.namedtuple("SubItem", "item_type values")
 
 # User information sub-items: name, section, and for each field its name in the standard and its kind: a number,
 # "counted" (a 2-byte length and as many bytes), "uid" (likewise), "uids" (a 2-byte length and as many bytes of counted
-# UIDs), "rest" (all that is left), or "secret" (as "counted"). Of "uids", "secret" and the reserved end of 57H nothing is
-# kept but their length in bytes.
+# UIDs), "rest" (all that is left, a UID or a name), "bytes" (all that is left) or "secret" (as "counted"). Of "uids",
+# "bytes" and "secret" nothing is kept but their length.
 SUB_ITEMS = {
     MAXIMUM_LENGTH: ("Maximum Length", "D.1.1", (("Maximum-length-received", "uint32"),)),
     IMPLEMENTATION_CLASS_UID: ("Implementation Class UID", "PS3.7 D.3.3.2", (("Implementation-class-uid", "rest"),)),
@@ -609,10 +586,10 @@ SUB_ITEMS = {
     IMPLEMENTATION_VERSION_NAME: ("Implementation Version Name", "PS3.7 D.3.3.2", (
         ("Implementation-version-name", "rest"),)),
     EXTENDED_NEGOTIATION: ("SOP Class Extended Negotiation", "PS3.7 D.3.3.5", (
-        ("SOP-class-UID", "uid"), ("Service-class-application-information", "rest"))),
+        ("SOP-class-UID", "uid"), ("Service-class-application-information", "bytes"))),
     COMMON_EXTENDED_NEGOTIATION: ("SOP Class Common Extended Negotiation", "PS3.7 D.3.3.6", (
         ("SOP-class-UID", "uid"), ("Service-class-UID", "uid"), ("Related-general-sop-class-UID", "uids"),
-        ("reserved", "rest"))),
+        ("reserved", "bytes"))),
     USER_IDENTITY_RQ: ("User Identity", "PS3.7 D.3.3.7", (
         ("User-Identity-Type", "byte"), ("Positive-response-requested", "byte"), ("Primary-field", "secret"),
         ("Secondary-field", "secret"))),
@@ -630,10 +607,8 @@ def encode_item(item_type, body):
 
 
 class ItemReader(object):
-    """Reads the items of one PDU. It counts them, so that small items cannot take much memory.
+    """Reads the items of one whole PDU, of this name. It counts them, so that small items cannot take much memory.
 
-    :param pdu: the PDU's name, for errors
-    :param data: the whole PDU
     :ivar unknown: whether an item of unknown type was skipped
     """
 
@@ -712,12 +687,11 @@ class ItemReader(object):
             yield SubItem(item_type, values)
 
     def field(self, item_type, field, kind, offset, end):
-        """(value, offset after it) of one field of a sub-item that ends at ``end``.
-
-        :raises InvalidPDU: where it does not fit
-        """
+        """(value, its end) of one field of a sub-item ending at ``end``. Raises InvalidPDU where it does not fit."""
         if kind == "rest":
             return unpadded(self.data[offset:end]), end
+        if kind == "bytes":
+            return end - offset, end
         number = NUMBERS.get(kind, UINT16)
         name = field if kind in NUMBERS else field + "-length"
         if number.size > end - offset:
@@ -769,10 +743,7 @@ def header_limits(maximum_length):
 
 
 def invalid_header(pdu_type, length, limits):
-    """The InvalidPDU for an unknown PDU-type, or for a PDU-length that its type cannot have.
-
-    :param limits: of header_limits()
-    """
+    """The InvalidPDU for an unknown PDU-type, or for a PDU-length that its type cannot have by header_limits()."""
     if pdu_type not in limits:
         return InvalidPDU("PDU", 0, "PDU-type", "9.3.1", "%02XH" % pdu_type, "01H to 07H", ABORT_UNRECOGNIZED_PDU)
     least, most = limits[pdu_type]
@@ -785,9 +756,7 @@ class AAssociateRQ(object):
 
     :param data: the bytes of the whole PDU
     :raises InvalidPDU: where a length or a count is wrong
-    :ivar protocol_version: bit field
-    :ivar called: Called-AE-title, 16 bytes as received
-    :ivar calling: Calling-AE-title, likewise
+    :ivar called: Called-AE-title, 16 bytes as received; ``calling``: Calling-AE-title, likewise
     :ivar echoed: bytes 11-74 (both titles and 32 reserved bytes), which an A-ASSOCIATE-AC sends back unchanged
     :ivar application_context: UID, or None where the item is absent
     :ivar contexts: list of ProposedContext, 1 to 128
@@ -826,21 +795,14 @@ class AAssociateRQ(object):
 
 
 def encode_associate_ac(echoed, items):
-    """A-ASSOCIATE-AC (02H, PS3.8 9.3.3).
-
-    :param echoed: the request's bytes 11-74
-    :param items: the variable items, encoded
-    """
+    """A-ASSOCIATE-AC (02H, PS3.8 9.3.3) of the request's bytes 11-74 and the variable items, encoded."""
     return (PDU_HEADER.pack(A_ASSOCIATE_AC, FIXED_LENGTH + len(items))          # 1-6
             + struct.pack(">H2x", PROTOCOL_VERSION) + echoed                    # 7-10, 11-74
             + items)                                                            # 75-xxx
 
 
 def encode_associate_rj(reject):
-    """A-ASSOCIATE-RJ (03H, PS3.8 9.3.4): byte 7 reserved, 8 Result, 9 Source, 10 Reason/Diag.
-
-    :param reject: (result, source, reason)
-    """
+    """A-ASSOCIATE-RJ (03H, PS3.8 9.3.4): byte 7 reserved, then ``reject``: 8 Result, 9 Source, 10 Reason/Diag."""
     return _SHORT.pack(A_ASSOCIATE_RJ, SHORT_LENGTH, 0, *reject)
 
 
@@ -855,18 +817,16 @@ def decode_abort(data):
 
 
 class PDV(collections.namedtuple("PDV", "context_id control fragment")):
-    """A presentation data value item (PS3.8 9.3.5.1, Annex E).
+    """A presentation data value item (PS3.8 9.3.5.1, Annex E). ``context_id``: 0 to 255.
 
-    :ivar context_id: 0 to 255
     :ivar control: message control header; only bits 0 (command) and 1 (last fragment) mean anything
-    :ivar fragment: bytes of a command set or of a data set
     """
 
     __slots__ = ()
 
     @property
     def is_command(self):
-        """Whether the fragment belongs to a command set (else to a data set)."""
+        """Whether the fragment belongs to a command set, else to a data set."""
         return bool(self.control & COMMAND_FRAGMENT)
 
     @property
@@ -882,10 +842,7 @@ def encode_p_data(context_id, control, fragment):
 
 
 def decode_p_data(data):
-    """The PDVs of a whole P-DATA-TF.
-
-    :raises InvalidPDU: unless one PDV or more, and not more than MOST_ITEMS, fill it exactly
-    """
+    """The PDVs of a whole P-DATA-TF. Raises InvalidPDU unless 1 to MOST_ITEMS of them fill it exactly."""
     pdvs = []       # type: list
     offset, end, name = HEADER_LENGTH, len(data), PDU_NAMES[P_DATA_TF]
     while offset < end:
@@ -1163,9 +1120,8 @@ AnsweredContext = collections.namedtuple("AnsweredContext", "context_id result t
 
 
 class Decision(object):
-    """An A-ASSOCIATE-RQ and its answer. It is not changed any more, so that associations may share it.
+    """An A-ASSOCIATE-RQ (``request``) and its answer. It is not changed any more, so that associations may share it.
 
-    :ivar request: AAssociateRQ
     :ivar titles: (Calling-AE-title, Called-AE-title) as text
     :ivar rejection: (result, source, reason) and a sentence; None where it is accepted
     :ivar answers: list of AnsweredContext, in the order of the request's contexts
@@ -1220,14 +1176,11 @@ class Decision(object):
 
 
 class Negotiator(object):
-    """Decides on A-ASSOCIATE-RQs by the settings of a server.
+    """Decides on A-ASSOCIATE-RQs by the Settings of a server. ``limits``: of the PDU-lengths, see header_limits().
 
     The same bytes have the same answer, and most peers send the same bytes each time. So the last few decisions are
     remembered: MOST_REMEMBERED at most, of LARGEST_REMEMBERED bytes at most, and none of a request that has a user
     identity or anything else that this program does not know.
-
-    :param settings: Settings
-    :ivar limits: of the PDU-lengths that are taken, see header_limits()
     """
 
     __slots__ = ("settings", "limits", "remembered")
@@ -1266,10 +1219,7 @@ def rejection(request):
 
 
 def answer(proposed, transfer_syntaxes):
-    """The AnsweredContext for one proposed context: the first of ours that it proposes (PS3.8 9.3.3.2).
-
-    :param transfer_syntaxes: ours, the preferred one first
-    """
+    """The AnsweredContext for a proposed one: the first of our transfer syntaxes that it proposes (PS3.8 9.3.3.2)."""
     if proposed.abstract_syntax != VERIFICATION:
         return AnsweredContext(proposed.context_id, ABSTRACT_SYNTAX_NOT_SUPPORTED, IMPLICIT_LITTLE)
     for syntax in transfer_syntaxes:
@@ -1280,16 +1230,12 @@ def answer(proposed, transfer_syntaxes):
 
 def _some(uids, noun):
     """The names of the first few different UIDs, and how many of the list are not named."""
-    names = []      # type: list
-    named, more = set(), 0
+    named = []      # type: list
     for uid in uids:
-        if uid not in named:
-            if len(names) == NAMES_SHOWN:
-                more += 1
-                continue
-            named.add(uid)
-            names.append(uid_name(uid))
-    return ", ".join(names) + (", and %d more %s" % (more, noun) if more else "")
+        if uid not in named and len(named) < NAMES_SHOWN:
+            named.append(uid)
+    more = len([uid for uid in uids if uid not in named])
+    return ", ".join([uid_name(uid) for uid in named]) + (", and %d more %s" % (more, noun) if more else "")
 
 
 # ---- dul/dimse.py ---------------------------------------------------------------------------------------------------
@@ -1302,12 +1248,9 @@ US = struct.Struct("<H")
 
 
 def decode_command(data):
-    """The elements of a command set: {element number in group 0000: value as bytes}.
+    """{element number in group 0000: value as bytes} of a whole command set, without its Command Group Length.
 
-    The Command Group Length may be absent or wrong; it is left out.
-
-    :param data: the bytes of the whole command set
-    :raises MessageError: where an element does not fit, is not of group 0000, or comes twice
+    Raises MessageError where an element does not fit, is not of group 0000, or comes twice.
     """
     command, offset, end = {}, 0, len(data)
     while offset < end:
@@ -1329,10 +1272,7 @@ def decode_command(data):
 
 
 def encode_command(elements):
-    """A whole command set, with its Command Group Length.
-
-    :param elements: list of (element number in group 0000, value as bytes), ascending
-    """
+    """A whole command set of ascending (element number in group 0000, bytes), with its Command Group Length."""
     body = b"".join([ELEMENT_HEADER.pack(0, element, len(value)) + value for element, value in elements])
     return ELEMENT_HEADER.pack(0, COMMAND_GROUP_LENGTH, 4) + struct.pack("<I", len(body)) + body
 
@@ -1350,8 +1290,7 @@ def echo_command(field, id_element, message_id, sop_class, *more):
     """The command set of a C-ECHO-RQ or -RSP (PS3.7 9.3.5).
 
     :param field: Command Field
-    :param id_element: the element of the Message ID
-    :param sop_class: Affected SOP Class UID
+    :param id_element: the number of the element that has the Message ID
     :param more: the elements that follow
     """
     return encode_command([
@@ -1361,10 +1300,9 @@ def echo_command(field, id_element, message_id, sop_class, *more):
 
 
 def to_pdus(context_id, command, maximum_length):
-    """The P-DATA-TF PDUs of a command set, encoded, one PDV each.
+    """The P-DATA-TF PDUs of a command set, encoded, one PDV each. Raises MessageError where nothing would fit in one.
 
     :param maximum_length: the longest PDU-length that the peer takes, in bytes; 0: no limit
-    :raises MessageError: where not even two bytes of it would fit
     """
     most = len(command)
     if maximum_length:
@@ -1381,9 +1319,8 @@ class Echo(object):
 
     :param context_id: of the accepted presentation context
     :param command: the command set of the request, as bytes
-    :param maximum_length: the longest PDU-length that the peer takes, in bytes; 0: no limit
+    :param maximum_length: as in to_pdus()
     :raises MessageError: where it is another command, lacks what a C-ECHO-RQ has, or announces a data set
-    :ivar message_id: 0 to 65535
     :ivar sop_class: Affected SOP Class UID; Verification where it is absent, which is tolerated
     :ivar status: the Status that it is answered with (PS3.7 9.1.5.1.4)
     :ivar response: the command set of the C-ECHO-RSP, as bytes; it names the SOP class of the request (PS3.7 9.1.5)
@@ -1413,17 +1350,13 @@ class Echo(object):
 # The C-ECHO-RQ and -RSP in one P-DATA-TF that every toolkit sends. Only two fields vary: byte 10 is the
 # Presentation-context-ID, bytes 68-69 are the Message ID.
 _COMMON_RQ = to_pdus(0, echo_command(C_ECHO_RQ, MESSAGE_ID, 0, VERIFICATION), 0)[0]
-_COMMON_RSP = to_pdus(0, Echo(0, _COMMON_RQ[HEADER_LENGTH + PDV_OVERHEAD:], 0).response, 0)[0]
+_COMMON_RSP = Echo(0, _COMMON_RQ[HEADER_LENGTH + PDV_OVERHEAD:], 0).pdus[0]
 _RQ_TAIL, _RSP_TAIL = _COMMON_RQ[70:], _COMMON_RSP[70:]
 COMMON_RSP_LENGTH = len(_COMMON_RSP) - HEADER_LENGTH
 
 
 class CommonEcho(object):
-    """The Echo of the common C-ECHO-RQ, from its bytes alone: what decoding gives, without decoding.
-
-    :param data: the whole P-DATA-TF
-    :param response: its answer up to the Message ID
-    """
+    """The Echo of the common C-ECHO-RQ, from its P-DATA-TF and the answer up to the Message ID, without decoding."""
 
     __slots__ = ("data", "pdus")
     sop_class, status = VERIFICATION, SUCCESS
@@ -1442,7 +1375,7 @@ class EchoService(object):
     """The DIMSE service of one association: P-DATA-TF in, C-ECHO-RSP out. Fragments are kept in bounded memory.
 
     :param contexts: the IDs of the accepted presentation contexts
-    :param maximum_length: the longest PDU-length of a P-DATA-TF that the peer takes, in bytes; 0: no limit
+    :param maximum_length: as in to_pdus()
     :param whole: whether each Echo is decoded, because its command sets are to be shown
     :ivar context_id: of the command set that has begun and not ended, or None
     """
@@ -1466,11 +1399,7 @@ class EchoService(object):
         return decode_p_data(data)
 
     def answer(self, pdata):
-        """Each Echo that a P-DATA-TF completes, in their order.
-
-        :param pdata: what decode() gave
-        :raises MessageError: where a PDV, or the message that it completes, cannot be answered
-        """
+        """Each Echo that what decode() gave completes. Raises MessageError where it, or a PDV, cannot be answered."""
         return (pdata,) if type(pdata) is CommonEcho else self._echoes(pdata)
 
     def _echoes(self, pdvs):
@@ -1485,10 +1414,7 @@ class EchoService(object):
                 yield echo
 
     def add(self, pdv):
-        """Add a fragment (PS3.8 Annex E). Returns the command set that it completes, as bytes, or None.
-
-        :raises MessageError: where it cannot be here
-        """
+        """The command set that a PDV completes (PS3.8 Annex E), or None. Raises MessageError where none is due."""
         if pdv.context_id not in self.contexts:
             raise MessageError("P-DATA-TF: Presentation-context-ID is %d, due: one that was accepted (%s) "
                                "(PS3.8 9.3.5.1)" % (pdv.context_id, ", ".join(["%d" % each for each in self.contexts])))
@@ -2624,7 +2550,9 @@ def harmless(data, fault):
         return [(0, 1)]
     found = [(0, HEADER_LENGTH)]
     if fault >= HEADER_LENGTH and pdu_type == A_ASSOCIATE_RQ:
-        found += [(start, 16) for start in (10, 26) if is_plain(unpadded(data[start:start + 16]))]
+        if data[42:76] == b"\0" * 32 + b"\x10\0":
+            # the items begin where they should: nothing is missing before, and the titles are in their place
+            found += [(start, 16) for start in (10, 26) if is_plain(unpadded(data[start:start + 16]))]
         found += harmless_items(data, HEADER_LENGTH + FIXED_LENGTH, len(data), fault)
     elif fault >= HEADER_LENGTH and pdu_type == P_DATA_TF:
         offset = HEADER_LENGTH
@@ -2668,7 +2596,7 @@ def _negotiations(request):
         if item_type == ASYNCHRONOUS_OPERATIONS_WINDOW:
             lines.append("Requested Asynchronous Operations Window: %d invoked, %d performed" % tuple(values))
         elif item_type == EXTENDED_NEGOTIATION:
-            extended.append("Requested Extended Negotiation: %s: %d bytes" % (named_uid(values[0]), len(values[1])))
+            extended.append("Requested Extended Negotiation: %s: %d bytes" % (named_uid(values[0]), values[1]))
         elif item_type == COMMON_EXTENDED_NEGOTIATION:
             extended.append("Requested Common Extended Negotiation: %s: %s" % (
                 named_uid(values[0]), named_uid(values[1])))
@@ -2690,7 +2618,9 @@ PRINTABLE = PLAIN + b"\\"
 FEW = 5                 # bytes that are shown of what is not recognized
 TLS_VERSIONS = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
 SERVER_NAME, SUPPORTED_VERSIONS = 0, 43     # TLS extensions (RFC 6066, RFC 8446)
+SMB_VERSIONS = {b"\xffSMB": "version 1", b"\xfeSMB": "version 2 or 3"}
 PROXY_V2 = b"\r\n\r\n\0\r\nQUIT\n"
+PROXY_ADVICE = "a load balancer announces its client; switch that off there"
 HTTP_METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"OPTIONS", b"DELETE", b"CONNECT", b"TRACE", b"PATCH", b"PRI")
 # Other protocols of text lines: (first words, last word of the line begins with, name, who the peer is)
 TEXT_PROTOCOLS = (
@@ -2702,10 +2632,7 @@ TEXT_PROTOCOLS = (
 
 
 def explanation(error):
-    """What went wrong, in one sentence: of what opens a connection and is not DICOM, which protocol it is.
-
-    :param error: PeerError
-    """
+    """What a PeerError tells, in one sentence: of what opens a connection and is not DICOM, which protocol it is."""
     if not isinstance(error, InvalidPDU) or not error.opening or not error.data:
         return str(error)
     sentence = protocol_of(error.data)
@@ -2716,15 +2643,8 @@ def explanation(error):
 
 
 def protocol_of(data):
-    """What these first bytes are and what that means, in one sentence; None where they look like nothing known.
-
-    :param data: what has arrived, from the first byte of the connection
-    """
-    for recognize in (_tls, _text, _http, _hl7, _ssh, _smb, _rdp, _proxy):
-        sentence = recognize(data)
-        if sentence:
-            return sentence
-    return None
+    """What the first bytes of a connection are and what that means, in one sentence; None where that is not known."""
+    return _tls(data) or _text(_line(data)) or _binary(data)
 
 
 def is_proxy_header(data):
@@ -2758,7 +2678,7 @@ def client_hello(data):
             extension, length = struct.unpack_from(">HH", data, offset)
             body = data[offset + 4:offset + 4 + length]
             if extension == SERVER_NAME:
-                name = body[5:5 + _uint16(body, 3)]
+                name = host_name(body)
             elif extension == SUPPORTED_VERSIONS:
                 found = [_uint16(body, i) for i in range(1, len(body) - 1, 2)]
                 version = max([v for v in found if v in TLS_VERSIONS] + [version])
@@ -2767,57 +2687,43 @@ def client_hello(data):
         return version, name
 
 
+def host_name(body):
+    """The one host name of a server_name extension (RFC 6066 3); nothing where it may be anything else."""
+    name = body[5:]
+    as_due = body[:5] == struct.pack(">HBH", len(name) + 3, 0, len(name)) and name.translate(None, b"-._").isalnum()
+    return name if as_due else b""
+
+
 def _uint16(data, offset):
     return struct.unpack_from(">H", data, offset)[0]
 
 
-def _text(data):
-    words = _line(data).split(b" ")
+def _text(line):
+    words = line.split(b" ")
     for first, last, name, peer in TEXT_PROTOCOLS:
         if words[0].upper() in first or last and len(words) > 2 and words[-1].startswith(last):
             return "%s: the peer is %s" % (name, peer)
+    if words[0] in HTTP_METHODS and len(words) > 1:
+        path = words[1].split(b"?")[0]
+        words[1:2] = [path] if path[:1] in (b"/", b"*") else []     # not the user in an absolute URL
+        return "HTTP request (%s): the peer is a browser, a web client or a health check" % _shown(b" ".join(words[:3]))
+    if line.startswith(b"SSH-"):
+        return "SSH (%s): the peer is an SSH client" % _shown(line)
+    if line.startswith(b"PROXY "):
+        return "PROXY protocol version 1 (%s): %s" % (_shown(line), PROXY_ADVICE)
     return None
 
 
-def _http(data):
-    words = _line(data).split(b" ")
-    if words[0] not in HTTP_METHODS or len(words) < 2:
-        return None
-    path = words[1].split(b"?")[0]
-    words[1:2] = [path] if path[:1] in (b"/", b"*") else []     # not the user in an absolute URL
-    return "HTTP request (%s): the peer is a browser, a web client or a health check" % _shown(b" ".join(words[:3]))
-
-
-def _hl7(data):
+def _binary(data):
     start = data.lstrip(b"\x0b")[:3]
-    if start not in (b"MSH", b"FHS", b"BHS") or data[:1] not in (b"\x0b", b"M"):
-        return None
-    return "HL7 version 2 message (%s|...): the peer sends HL7 over MLLP, it wants another port" % as_native(start)
-
-
-def _ssh(data):
-    return "SSH (%s): the peer is an SSH client" % _shown(_line(data)) if data[:4] == b"SSH-" else None
-
-
-def _smb(data):
-    if data[4:8] in (b"\xffSMB", b"\xfeSMB"):
-        return "SMB (%s): the peer looks for Windows file shares" % (
-            "version 1" if data[4:5] == b"\xff" else "version 2 or 3")
-    return None
-
-
-def _rdp(data):
-    if data[:2] == b"\x03\0" and data[5:6] == b"\xe0" and ord(data[4:5]) == _uint16(data, 2) - 5:   # TPKT, X.224
+    if start in (b"MSH", b"FHS", b"BHS") and data[:1] in (b"\x0b", b"M"):
+        return "HL7 version 2 message (%s|...): the peer sends HL7 over MLLP, it wants another port" % as_native(start)
+    if data[4:8] in SMB_VERSIONS:
+        return "SMB (%s): the peer looks for Windows file shares" % SMB_VERSIONS[data[4:8]]
+    if data[:2] == b"\x03\0" and data[5:6] == b"\xe0" and ord(data[4:5]) == _uint16(data, 2) - 5:     # TPKT, X.224
         return "RDP connection request: the peer looks for a Windows remote desktop"
-    return None
-
-
-def _proxy(data):
     if data.startswith(PROXY_V2):
-        return "PROXY protocol version 2: a load balancer announces its client; switch that off there"
-    if data.startswith(b"PROXY "):
-        return "PROXY protocol version 1 (%s): a load balancer announces its client; switch that off there" % _shown(
-            _line(data))
+        return "PROXY protocol version 2: " + PROXY_ADVICE
     return None
 
 
@@ -3178,7 +3084,7 @@ IDLE_THREADS = 128          # idle threads that there may be at most
 STACK_SIZE = 512 * 1024     # bytes for each thread; only what is used of it takes memory
 PRESSURE_PAUSE = 1.0        # seconds until what the system had no room for is tried again
 STOP_POLITELY = 1.2         # seconds that open associations have for their A-ABORT
-STOP_LIMIT = 1.7            # seconds after which stop() waits no longer
+STOP_LIMIT = 1.4            # seconds after which stop() waits no longer
 SWITCH_INTERVAL = 0.0002    # seconds of GIL switch interval for each thread: with many threads it must be longer than
 LEAST_INTERVAL = 0.005      # Python's own, because they otherwise spend their time requesting the GIL
 LONGEST_INTERVAL = 0.25
@@ -3859,7 +3765,7 @@ PROGRAM = "echoscp.py"
 LINE_FORMAT = "%(levelname).1s: %(message)s"
 FAILURE, REFUSED = 1, 2         # exit statuses
 SILENT = CRITICAL + 1
-WRITING_LIMIT = 1.0             # seconds that log lines have to be written when the program ends
+WRITING_LIMIT = 0.5             # seconds that log lines have to be written when the program ends
 LEVELS_BY_NAME = {"critical": CRITICAL, "error": ERROR, "warning": WARNING, "info": INFO, "debug": DEBUG}
 ADVICE = ((NOT_PERMITTED, "; ports below 1024 need privileges"), (IN_USE, "; another program listens there"))
 KEYWORDS = {"--aetitle": "ae_title", "--timeout": "timeout", "--acse-timeout": "acse_timeout",

@@ -24,8 +24,8 @@ SubItem = collections.namedtuple("SubItem", "item_type values")
 
 # User information sub-items: name, section, and for each field its name in the standard and its kind: a number,
 # "counted" (a 2-byte length and as many bytes), "uid" (likewise), "uids" (a 2-byte length and as many bytes of counted
-# UIDs), "rest" (all that is left), or "secret" (as "counted"). Of "uids", "secret" and the reserved end of 57H nothing is
-# kept but their length in bytes.
+# UIDs), "rest" (all that is left, a UID or a name), "bytes" (all that is left) or "secret" (as "counted"). Of "uids",
+# "bytes" and "secret" nothing is kept but their length.
 SUB_ITEMS = {
     MAXIMUM_LENGTH: ("Maximum Length", "D.1.1", (("Maximum-length-received", "uint32"),)),
     IMPLEMENTATION_CLASS_UID: ("Implementation Class UID", "PS3.7 D.3.3.2", (("Implementation-class-uid", "rest"),)),
@@ -36,10 +36,10 @@ SUB_ITEMS = {
     IMPLEMENTATION_VERSION_NAME: ("Implementation Version Name", "PS3.7 D.3.3.2", (
         ("Implementation-version-name", "rest"),)),
     EXTENDED_NEGOTIATION: ("SOP Class Extended Negotiation", "PS3.7 D.3.3.5", (
-        ("SOP-class-UID", "uid"), ("Service-class-application-information", "rest"))),
+        ("SOP-class-UID", "uid"), ("Service-class-application-information", "bytes"))),
     COMMON_EXTENDED_NEGOTIATION: ("SOP Class Common Extended Negotiation", "PS3.7 D.3.3.6", (
         ("SOP-class-UID", "uid"), ("Service-class-UID", "uid"), ("Related-general-sop-class-UID", "uids"),
-        ("reserved", "rest"))),
+        ("reserved", "bytes"))),
     USER_IDENTITY_RQ: ("User Identity", "PS3.7 D.3.3.7", (
         ("User-Identity-Type", "byte"), ("Positive-response-requested", "byte"), ("Primary-field", "secret"),
         ("Secondary-field", "secret"))),
@@ -57,10 +57,8 @@ def encode_item(item_type, body):
 
 
 class ItemReader(object):
-    """Reads the items of one PDU. It counts them, so that small items cannot take much memory.
+    """Reads the items of one whole PDU, of this name. It counts them, so that small items cannot take much memory.
 
-    :param pdu: the PDU's name, for errors
-    :param data: the whole PDU
     :ivar unknown: whether an item of unknown type was skipped
     """
 
@@ -139,12 +137,11 @@ class ItemReader(object):
             yield SubItem(item_type, values)
 
     def field(self, item_type, field, kind, offset, end):
-        """(value, offset after it) of one field of a sub-item that ends at ``end``.
-
-        :raises InvalidPDU: where it does not fit
-        """
+        """(value, its end) of one field of a sub-item ending at ``end``. Raises InvalidPDU where it does not fit."""
         if kind == "rest":
             return unpadded(self.data[offset:end]), end
+        if kind == "bytes":
+            return end - offset, end
         number = NUMBERS.get(kind, UINT16)
         name = field if kind in NUMBERS else field + "-length"
         if number.size > end - offset:

@@ -16,11 +16,9 @@ def is_plain(data):
 
 
 def escaped(data):
-    """A value in printable ASCII, at most LONGEST_VALUE of it.
+    """Bytes, or text by its code points, in printable ASCII: LONGEST_VALUE of it at most.
 
     Every other byte comes out as ``\\xNN``, a backslash doubled, so that no value can pass for an escape.
-
-    :param data: bytes, or text (escaped by code point)
     """
     more = len(data) - LONGEST_VALUE
     if more > 0:

@@ -171,9 +171,7 @@ def is_uid(data):
 def uid_name(uid):
     """``Verification SOP Class``; the UID itself where it has no known name; of what is not a UID, its length alone.
 
-    A damaged request may have a secret where a UID should be.
-
-    :param uid: bytes without padding
+    A damaged request may have a secret where a UID, as bytes without padding, should be.
     """
     if not is_uid(uid):
         return "(%s that are not a UID)" % counted(len(uid), "byte")

@@ -1,21 +1,26 @@
 """Structured mutation of whole conversations: seeded, reproducible.
 
-    python tests/fuzz.py [--decoders N] [--paths N] [--sockets N] [--seed S]
+    python tests/fuzz.py [--decoders N] [--paths N] [--secrets N] [--sockets N] [--seed S]
 
-In process, against the pure decoders: nothing but the documented exceptions comes out. In process, whole conversations:
-with the short cuts for the common echo and without any, the peer gets the same bytes. Over sockets, against a real
-server: every answer is one of those that the protocol has, in an order that it allows, and the server goes on.
+decoders: nothing but the documented exceptions comes out of what reads and shows the bytes of a peer.
+paths: an Association answers alike with and without a trace, with and without remembered decisions, and with the cached
+decoding of the common C-ECHO-RQ switched off.
+secrets: whatever is damaged around a user identity, no line of any level shows it.
+sockets: against a real server every answer is one that the protocol has, in an order that it allows.
 """
 from __future__ import print_function
 
 import random
+import re
 import struct
 import sys
+from binascii import hexlify
 
+from driver import Driver, judge_header
 from support import FORMS, monotonic, vectors
 from wire import (
-    CT_IMAGE, RELEASE_RQ, VERIFICATION, Peer, abort, associate_rq, context, echo_command, echo_rq, item, p_data, pdv,
-    user_information)
+    CT_IMAGE, RELEASE_RQ, VERIFICATION, Peer, abort, associate_rq, context, decode_ac, echo_command, echo_rq, item, p_data,
+    pdv, user_information)
 
 NUMBERS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 16, 64, 65, 67, 68, 69, 127, 128, 255, 256, 16384, 16385, 32767, 32768, 65535,
            65536, 1048576, 1048577, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
@@ -28,7 +33,8 @@ def corpus():
     seeds += [associate_rq([context(i, VERIFICATION if i % 4 == 1 else CT_IMAGE) for i in range(1, 40, 2)]),
               associate_rq(user=user_information(item(0x58, b"\2\1\0\4name\0\4pass"), item(0x54, b"\0\3" + b"1.2" + b"\1\0"))),
               echo_rq(), p_data(pdv(echo_command()[:20], 1, 1), pdv(echo_command()[20:], 1, 3)), RELEASE_RQ, abort(0, 0),
-              b"GET / HTTP/1.0\r\n\r\n"]
+              b"GET / HTTP/1.0\r\n\r\n", p_data(*[pdv(b"", 1, 1)] * 300),
+              associate_rq([context(1, transfers=(b"1.2",) * 200)], user=user_information(*[item(0x52, b"1.2.3")] * 200))]
     return seeds
 
 
@@ -61,40 +67,44 @@ def mutate(data, chance):
 
 
 def decode(form, data):
-    """Everything that the pure part does with bytes from a peer. Raises what must not come out."""
+    """Everything that is done with a whole PDU of a peer. Raises what must not come out."""
     try:
-        decoded = form.decode_pdu(data)
+        return decode_whole(form, data)
     except form.InvalidPDU as error:
-        str(error), form.protocol_of(data), form.hex_lines(data)
+        error.data, error.opening = data, True
+        str(error), form.explanation(error), form.invalid_lines(error)
         return "invalid"
-    if isinstance(decoded, form.PDataTF):
-        assembler, short = form.Assembler(), form.CommonEcho(1).answer(data)
-        answers = []
+
+
+def decode_whole(form, data):
+    """The same for one that is not broken."""
+    if len(data) < 6:
+        form.protocol_of(data)
+        return "short"
+    kind, length = struct.unpack(">BxI", data[:6])
+    error = judge_header(form, kind, length)
+    if error:
+        raise error
+    if len(data) != 6 + length:
+        return "short"
+    if kind == 1:
+        decision = form.Negotiator(form.Settings()).decide(data)
+        connection = Driver(form)
+        form.fact_lines(connection, form.REQUESTED, decision), form.fact_lines(connection, form.ACCEPTED, decision)
+        decision.problem()
+        if decode_ac(decision.ac)["echoed"] != data[10:74]:
+            raise AssertionError("an answer that is none")
+        return "rejected" if decision.rejected else "accepted"
+    if kind == 4:
+        service = form.EchoService((1,), 0, True)
         try:
-            for each in decoded.pdvs:
-                command = assembler.add(each, (1,))
-                if command is not None:
-                    command_set = form.CommandSet.decode(command)
-                    form.message_lines("INCOMING", 1, command_set, command)
-                    answers += form.to_pdus(1, form.EchoRequest.of(command_set).response(), 0)
+            for echo in service.answer(service.decode(data)):
+                form.fact_lines(None, form.ECHOED, echo)
         except form.MessageError as error:
             str(error)
-            answers = None
-        if short is not None and answers != [short]:
-            raise AssertionError("the short cut decides differently")
         return "message"
-    if isinstance(decoded, form.AAssociateRQ):
-        form.request_lines(decoded)
-        try:
-            form.check_protocol_version(decoded)
-            acceptance = form.negotiate(decoded, form.Settings())
-        except form.Rejected as error:
-            return str(error) and "rejected"
-        form.acceptance_lines(decoded, acceptance.ac, "ME")
-        answer = acceptance.ac.encode()
-        if answer[10:74] != data[10:74] or form.AAssociateAC.decode(answer) != acceptance.ac:
-            raise AssertionError("an answer that is none")
-        return "accepted"
+    if kind == 7:
+        str(form.Aborted(*form.decode_abort(data)))
     return "other"
 
 
@@ -106,6 +116,8 @@ def fuzz_decoders(form, count, seed):
     chance, seeds, outcomes = random.Random(seed), corpus(), {}
     for number in range(count):
         data = mutate(chance.choice(seeds), chance)
+        if len(data) > 6 and chance.random() < 0.7:     # the PDU-length agrees
+            data = data[:2] + struct.pack(">I", len(data) - 6) + data[6:]
         start = monotonic()
         try:
             outcome = decode(form, data)
@@ -130,84 +142,145 @@ def conversation(chance, seeds):
     return [stream[a:b] for a, b in zip([0] + cuts, cuts + [len(stream)])]
 
 
-class Pieces(object):
-    """A socket whose peer sends these pieces and then closes; ``sent`` is what it got."""
+def converse(form, pieces, trace=False, negotiator=None, cached=True):
+    """What a peer that sends these pieces gets: bytes, and what is told in words.
 
-    def __init__(self, pieces):
-        self.pieces = [piece for piece in reversed(pieces) if piece]
-        self.sent = b""
-
-    def recv(self, most):
-        """As a socket does it."""
-        if not self.pieces:
-            return b""
-        piece = self.pieces.pop()
-        if len(piece) > most:
-            self.pieces.append(piece[most:])
-        return piece[:most]
-
-    def sendall(self, data):
-        """As a socket does it."""
-        self.sent += data
-
-    def ignore(self, *_):
-        """What does not matter here."""
-
-    setsockopt = settimeout = setblocking = gettimeout = shutdown = close = ignore
-
-
-class Alone(object):
-    """What an association is part of: nothing."""
-
-    stopping = False
-
-    def admit(self):
-        """There is room."""
-        return True
-
-    def leave(self):
-        """Noted."""
-
-    busy = leave
-
-
-def answers(form, pieces):
-    """What a peer that sends these pieces gets: without a listener, with one, and on the full path alone."""
-    class FullPath(form.Association):
-        """Decodes every C-ECHO-RQ."""
-
-        __slots__ = ()
-
-        def ae_7(self, acceptance):
-            """Without the short cut."""
-            form.Association.ae_7(self, acceptance)
-            self.common = None
-
-    for kind, on_event in ((form.Association, None), (form.Association, lambda notice: None), (FullPath, None)):
-        sock, report = Pieces(pieces), form.Report(on_event)
-        report.log = lambda *_, **__: None
-        kind(sock, ("127.0.0.1", 1), form.Settings(), report, Alone()).run()
-        if report.sums.get("faults"):
-            raise AssertionError("internal errors: %s" % report.sums)
-        yield sock.sent
+    :param cached: whether the common C-ECHO-RQ may be answered without decoding it
+    """
+    def told(driver, kind, value):
+        if kind == form.ACCEPTED and not cached:
+            driver.association.service = form.EchoService(value.contexts, value.maximum_length, True)
+    driver = Driver(form, trace, negotiator=negotiator, told=told).feed(*pieces)
+    end = driver.state
+    driver.end()
+    return driver.output, driver.kinds(), [str(error) for error in driver.errors()], end, driver.clocks
 
 
 def fuzz_paths(form, count, seed):
     """Returns {first PDU type of the answer: how often}.
 
-    :raises AssertionError: with the conversation, where a short cut decides differently
+    :raises AssertionError: with the conversation, where a cache or a trace decides differently
     """
     chance, seeds, outcomes = random.Random(seed), corpus(), {}
+    kept = form.Negotiator(form.Settings())
     for number in range(count):
         pieces = conversation(chance, seeds)
         for _ in range(chance.randrange(4)):
             pieces.insert(chance.randrange(len(pieces) + 1), echo_rq(chance.randrange(65536)))
         if chance.random() < 0.7:
             pieces.insert(0, associate_rq())
-        got = list(answers(form, pieces))
-        if got != got[:1] * len(got):
+        got = converse(form, pieces)
+        for other in (converse(form, pieces, trace=True), converse(form, pieces, negotiator=kept),
+                      converse(form, pieces, cached=False), converse(form, pieces, negotiator=kept)):
+            if other != got:
+                raise AssertionError("seed %s, conversation %d: %r, %r to %r" % (seed, number, got, other, pieces))
+        if not judge(got[0]):
             raise AssertionError("seed %s, conversation %d: %r to %r" % (seed, number, got, pieces))
         outcomes[got[0][:1]] = outcomes.get(got[0][:1], 0) + 1
+    return outcomes
+
+
+USER, PASSCODE = b"maria.huber", b"Zq7#kW9!xT"
+WINDOW = 6      # bytes of a secret in a row that are a find
+SECRET = b"\0\x0b" + USER + b"\0\x0a" + PASSCODE
+OPENINGS = (b"", b"", b"", b"PROXY TCP4 10.0.0.1 10.0.0.2 4711 104\r\n", b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + b"\0" * 12,
+            b"\0\0\0\0\0\4abcd", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\0\x01", b"SSH-2.0-x\r\n", b"EHLO x\r\n",
+            b"\x04\0\0\0\0\x40", b"\x01\0\0\0\0\x80")
+
+
+def secret_requests():
+    """A-ASSOCIATE-RQs with a user identity, in several places and beside several things."""
+    identities = [item(0x58, kind + SECRET) for kind in (b"\2\1", b"\2\0", b"\1\1")] + [
+        item(0x58, b"\1\1\0\x0b" + USER + b"\0\0"), item(0x58, b"\3\0\0\x0a" + PASSCODE + b"\0\0"),
+        item(0x58, b"\2\1\0\x0a" + PASSCODE + b"\0\x0b" + USER)]
+    for identity in identities:
+        yield associate_rq(user=user_information(identity))
+        yield associate_rq([], user=item(0x50, identity), extra=context())
+        yield associate_rq(user=user_information(item(0x55, b"NAME_1"), identity, item(0x54, b"\0\3" + b"1.2" + b"\0\1")))
+        yield associate_rq(user=user_information(item(0x56, b"\0\3" + b"1.2" + b"x"), identity) + item(0x50, identity * 2))
+
+
+def pattern_of(secrets):
+    """What finds WINDOW bytes of a secret in a row, as text, and as hex digits with or without spaces."""
+    pieces = set(secret[start:start + WINDOW] for secret in secrets for start in range(len(secret) - WINDOW + 1))
+    texts = [re.escape(piece.decode("ascii")) for piece in pieces]
+    for piece in pieces:
+        digits = hexlify(piece).decode("ascii")
+        texts.append(" ?".join(digits[at:at + 2] for at in range(0, len(digits), 2)))
+    return re.compile("|".join(texts), re.IGNORECASE)
+
+
+LEAK = pattern_of((USER, PASSCODE))
+
+
+def lines_of(form, pieces):
+    """Every log line that a debug run writes of these pieces."""
+    lines = []
+
+    class Lines(form.Log):
+        """Takes each line where it is made, cut by nothing."""
+
+        def line(self, level, text, connection=None, start="", exc_info=None):
+            """Keep it."""
+            lines.append(start + text)
+
+    log = Lines(None)
+    log.limit.permits = log.limit.permits_bare = lambda address: True
+
+    def told(driver, kind, value):
+        driver.number, driver.peer = 1, "192.0.2.1:4711"
+        if kind == form.REQUESTED:
+            driver.titles = value.titles
+        log.told(driver, kind, value)
+    Driver(form, True, told=told).feed(*pieces).end()
+    return lines
+
+
+def damage(data, chance):
+    """An RQ with a user identity, damaged: a type or a length changed, bytes cut or put in, entered in the middle."""
+    for _ in range(chance.choice((1, 1, 2, 3))):
+        secret = max(data.find(USER), data.find(PASSCODE), 0)
+        at = chance.choice((chance.randrange(len(data)), max(0, min(secret - chance.randrange(40), len(data) - 1))))
+        kind = chance.randrange(8)
+        if kind == 0:           # the type of an item, or any byte
+            data = data[:at] + struct.pack("B", chance.choice((0x10, 0x20, 0x30, 0x40, 0x50, 0x51, 0x52, 0x54, 0x55, 0x56, 0x57, 0x58,
+                                                               0x99, chance.randrange(256)))) + data[at + 1:]
+        elif kind == 1:         # a length
+            data = data[:at] + struct.pack(">H", chance.choice((chance.randrange(40), chance.randrange(65536)))) + data[at + 2:]
+        elif kind == 2:         # the type and the length of an item
+            data = data[:at] + struct.pack(">BBH", chance.choice((0x10, 0x30, 0x40, 0x52, 0x55, 0x56, 0x57, 0x20, 0x50)), 0,
+                                           chance.randrange(60)) + data[at + 4:]
+        elif kind == 3:         # cut
+            data = data[:at] + data[at + chance.randrange(1, 30):]
+        elif kind == 4:         # put in
+            data = data[:at] + bytes(bytearray([chance.randrange(256) for _ in range(chance.randrange(1, 9))])) + data[at:]
+        elif kind == 5:         # entered in the middle
+            data = data[at:]
+        elif kind == 6:
+            data = data[:at]
+        elif kind == 7:
+            data = mutate(data, chance)
+        data = data or b"\1"
+    if chance.random() < 0.7 and len(data) > 6:     # the PDU-length agrees
+        data = data[:2] + struct.pack(">I", len(data) - 6) + data[6:]
+    return data
+
+
+def fuzz_secrets(form, count, seed):
+    """Returns {whether an invalid PDU was shown: how often}.
+
+    :raises AssertionError: with the input, for a line that shows a part of a user identity
+    """
+    chance, seeds, outcomes = random.Random(seed), list(secret_requests()), {}
+    for number in range(count):
+        data = chance.choice(OPENINGS) + damage(chance.choice(seeds), chance)
+        pieces = [associate_rq(), data] if chance.random() < 0.2 else [data]
+        lines = lines_of(form, pieces)
+        found = [line for line in lines if LEAK.search(line)]
+        if found:
+            raise AssertionError("seed %s, input %d: %r from %r" % (seed, number, found, pieces))
+        outcome = "invalid" if any("INVALID PDU" in line for line in lines) else "other"
+        outcomes[outcome] = outcomes.get(outcome, 0) + 1
     return outcomes
 
 
@@ -252,17 +325,19 @@ def fuzz_sockets(form, count, seed):
         with Peer(server.address) as peer:
             if peer.associate()[:1] != b"\x02":
                 raise AssertionError("the server does not go on")
-        if server.report.sums.get("faults"):
-            raise AssertionError("internal errors: %s" % server.report.sums)
+        if server.sums.counts.get(form.FAULTS):
+            raise AssertionError("internal errors: %s" % server.sums.counts)
     return outcomes
 
 
 def main(arguments):
     """The command line."""
-    options = {"--decoders": 100000, "--paths": 10000, "--sockets": 1000, "--seed": 1}
+    parts = (("--decoders", fuzz_decoders, 100000), ("--paths", fuzz_paths, 10000), ("--secrets", fuzz_secrets, 200000),
+             ("--sockets", fuzz_sockets, 1000))
+    options = dict([(name, count) for name, _, count in parts], **{"--seed": 1})
     for name, value in zip(arguments[::2], arguments[1::2]):
         options[name] = int(value)
-    for name, fuzz in (("--decoders", fuzz_decoders), ("--paths", fuzz_paths), ("--sockets", fuzz_sockets)):
+    for name, fuzz, _ in parts:
         start = monotonic()
         outcomes = fuzz(FORMS[-1], options[name], options["--seed"])
         print(name[2:], options[name], outcomes, "%.0f s" % (monotonic() - start))

@@ -36,6 +36,11 @@ else:
         return os.times()[4]
 
 
+def processor_seconds():
+    """Seconds of processor time of this process so far."""
+    return sum(os.times()[:2])
+
+
 def package_form():
     """Every top-level name of every module of dul/, in one namespace."""
     form = types.ModuleType("dul_form")
@@ -215,3 +220,23 @@ class LogCapture(object):
 
 if not hasattr(unittest.TestCase, "assertRegex"):       # Python 2.7
     unittest.TestCase.assertRegex = unittest.TestCase.assertRegexpMatches
+
+
+class LogLines(logging.Handler):
+    """The lines that the logger has had, in this process, while a test runs.
+
+    :ivar lines: ``W: text``
+    """
+
+    def __init__(self, case, level=logging.WARNING):
+        logging.Handler.__init__(self)
+        logger = logging.getLogger("echoscp")
+        case.addCleanup(logger.setLevel, logger.level)
+        case.addCleanup(logger.removeHandler, self)
+        logger.setLevel(level)
+        logger.addHandler(self)
+        self.lines = []
+
+    def emit(self, record):
+        """Keep a line."""
+        self.lines.append("%.1s: %s" % (record.levelname, record.getMessage()))

@@ -1,10 +1,12 @@
-"""Command sets, their fragments, and the short cut for the common C-ECHO-RQ."""
+"""Command sets, their fragments, C-ECHO, and the cached decoding of the common C-ECHO-RQ."""
 import struct
 import unittest
 
 from support import both_forms, skip_loudly, vectors
 from wire import (
-    CT_IMAGE, VERIFICATION, command, echo_command, echo_rq, echo_rsp, element, p_data, pdv, us)
+    CT_IMAGE, VERIFICATION, command, echo_command, echo_rq, echo_rsp, element, p_data, pdu, pdv, split, us)
+
+MINIMAL = (element(0x100, us(0x30)), element(0x110, us(1)), element(0x800, us(0x101)))
 
 
 def cuts(data, size):
@@ -13,197 +15,300 @@ def cuts(data, size):
     return [(piece, 1 if number < len(pieces) - 1 else 3) for number, piece in enumerate(pieces)]
 
 
-class CommandSets(object):
-    """CommandSet and EchoRequest."""
+def read_elements(data):
+    """[(element, value)] of a command set, by struct alone."""
+    found = []
+    while data:
+        group, number, length = struct.unpack("<HHI", data[:8])
+        if group or length > len(data) - 8:
+            raise ValueError("no command set")
+        found.append((number, data[8:8 + length]))
+        data = data[8 + length:]
+    return found
+
+
+class Case(object):
+    """What the cases share."""
+
+    def message_error(self, function, *arguments):
+        with self.assertRaises(self.dul.MessageError) as caught:
+            function(*arguments)
+        self.assertEqual(caught.exception.abort, (0, 0))
+        return str(caught.exception)
+
+    def echo(self, data, context_id=1, maximum=0):
+        return self.dul.Echo(context_id, data, maximum)
+
+
+class CommandSets(Case):
+    """decode_command(), Echo."""
 
     def test_the_response_is_the_golden_one(self):
         golden = vectors()
-        for name, message_id in (("c_echo_rsp", 1), ("c_echo_rsp_message_id_65535", 65535)):
-            response = self.dul.EchoRequest(message_id, VERIFICATION).response()
-            self.assertEqual(self.dul.to_pdus(1, response, 0), [golden[name]["data"]])
-        refused = self.dul.EchoRequest(1, CT_IMAGE)
-        self.assertEqual(refused.status, 0x0122)
-        self.assertEqual(self.dul.to_pdus(1, refused.response(), 0), [golden["c_echo_rsp_sop_class_not_supported"]["data"]])
-        self.assertEqual(self.dul.to_pdus(1, self.dul.EchoRequest(1, None).response(), 64),
-                         list(self.split(golden["c_echo_rsp_fragmented_for_max_length_64"]["data"])))
+        for request, answer in (("c_echo_rq", "c_echo_rsp"), ("c_echo_rq_message_id_65535", "c_echo_rsp_message_id_65535")):
+            echo = self.echo(golden[request]["data"][12:])
+            self.assertEqual(list(echo.pdus), [golden[answer]["data"]])
+            self.assertEqual(echo.response, golden[answer]["data"][12:])
+            self.assertEqual((echo.context_id, echo.command), (1, golden[request]["data"][12:]))
+        self.assertEqual(list(self.echo(golden["c_echo_rq"]["data"][12:], 1, 64).pdus),
+                         split(golden["c_echo_rsp_fragmented_for_max_length_64"]["data"]))
 
-    @staticmethod
-    def split(data):
-        while data:
-            length = 6 + struct.unpack(">I", data[2:6])[0]
-            yield data[:length]
-            data = data[length:]
+    def test_a_wrong_sop_class_is_answered_with_0122h_and_its_own_name(self):
+        for sop_class in (CT_IMAGE, b"1.2", b"", VERIFICATION + b".1", b"x" * 5001):
+            echo = self.echo(echo_command(4, sop_class))
+            self.assertEqual((echo.status, echo.sop_class, echo.message_id), (0x0122, sop_class, 4))
+            self.assertEqual(read_elements(echo.response)[1:], [
+                (2, sop_class + b"\0" * (len(sop_class) % 2)), (0x100, us(0x8030)), (0x120, us(4)), (0x800, us(0x101)),
+                (0x900, us(0x122))])
+            self.assertEqual(read_elements(echo.response)[0], (0, struct.pack("<I", len(echo.response) - 12)))
+
+    def test_every_message_id_is_returned(self):
+        for message_id in (0, 1, 255, 256, 0x1234, 65535):
+            echo = self.echo(echo_command(message_id))
+            self.assertEqual((echo.message_id, echo.status, list(echo.pdus)), (message_id, 0, [echo_rsp(message_id)]))
+            self.assertEqual(list(self.echo(echo_command(message_id), 255).pdus), [echo_rsp(message_id, 255)])
 
     def test_what_is_forgiven(self):
         for data in (echo_command(sop_class=None), echo_command(sop_class=VERIFICATION + b"  "),
-                     command(element(0x100, us(0x30)), element(0x110, us(1)), element(0x800, us(0x101)), length=None),
-                     command(element(0x100, us(0x30)), element(0x110, us(1)), element(0x800, us(0x101)), length=7),
-                     command(element(0x800, us(0x101)), element(0x110, us(1)), element(0x100, us(0x30))),
-                     command(element(0x100, us(0x30)), element(0x110, us(1)), element(0x800, us(0x101)),
-                             element(0x5000, b"odd"))):
-            request = self.dul.EchoRequest.of(self.dul.CommandSet.decode(data))
-            self.assertEqual((request.message_id, request.status), (1, 0))
+                     echo_command(sop_class=b" " + VERIFICATION), command(*MINIMAL, length=None), command(*MINIMAL, length=7),
+                     command(element(0, b""), *MINIMAL, length=None), command(*reversed(MINIMAL)),
+                     command(*(MINIMAL + (element(0x5000, b"odd"), element(0xFFFF, b""))))):
+            echo = self.echo(data)
+            self.assertEqual((echo.message_id, echo.status, list(echo.pdus)), (1, 0, [echo_rsp(1)]))
 
     def test_what_is_not_a_c_echo_rq_is_told_in_words(self):
-        table = [
-            (echo_command(field=0x0001), "C-STORE-RQ on Verification"),
-            (echo_command(field=0x8030), "C-ECHO-RSP on Verification"),
-            (echo_command(field=0x0FFF), "C-CANCEL-RQ on Verification"),
-            (echo_command(field=0x0777), "command 0777H on Verification"),
-            (echo_command(data_set=0), "Command Data Set Type (0000,0800) is 0000H, due: 0101H"),
-            (command(element(0x110, us(1)), element(0x800, us(0x101))), "Command Field (0000,0100) is absent"),
-            (command(element(0x100, us(0x30)), element(0x800, us(0x101))), "Message ID (0000,0110) is absent"),
-            (command(element(0x100, us(0x30)), element(0x110, us(1))), "Command Data Set Type (0000,0800) is absent"),
-            (command(element(0x100, b"\x30\0\0\0")), "Command Field (0000,0100) is 4 bytes long, due: 2 bytes"),
-            (b"", "Command Field (0000,0100) is absent"),
-            (b"1234567", "element at byte 0 is cut off: 7 bytes are left, due: 8 at least"),
-            (command(element(0x100, us(0x30), group=8)), "group at byte 12 is 0008H, due: 0000H"),
-            (command(element(0x100, us(0x30)), element(0x100, us(0x30))), "Command Field (0000,0100) at byte 22 is there a "
-                                                                          "second time, due: once at most"),
-            (struct.pack("<HHI", 0, 0x100, 0xFFFFFFFF) + b"ab", "Value Length of Command Field (0000,0100) at byte 4 is "
-                                                                "4294967295, due: at most 2"),
-        ]
+        absent, two = "command set: %s is absent, due: 2 bytes (PS3.7 E.1)", "command set: %s is %d bytes long, due: 2 bytes (PS3.7 E.1)"
+        rest = MINIMAL[1:]
+        table = [(echo_command(field=field), "%s on Verification, which has C-ECHO-RQ alone (PS3.7 9.1.5)" % name) for field, name in (
+            (0x0001, "C-STORE-RQ"), (0x8030, "C-ECHO-RSP"), (0x0FFF, "C-CANCEL-RQ"), (0x0777, "command 0777H"), (0x31, "command 0031H"),
+            (0, "command 0000H"))]
+        table += [(echo_command(data_set=value), "C-ECHO-RQ with a data set: Command Data Set Type (0000,0800) is %04XH, due: 0101H "
+                                                 "(PS3.7 9.3.5.1)" % value) for value in (0, 1, 0x0100, 0x0102, 0xFFFF)]
+        table += [(command(*rest), absent % "Command Field (0000,0100)"),
+                  (command(MINIMAL[0], MINIMAL[2]), absent % "Message ID (0000,0110)"),
+                  (command(*MINIMAL[:2]), absent % "Command Data Set Type (0000,0800)"),
+                  (command(), absent % "Command Field (0000,0100)"), (b"", absent % "Command Field (0000,0100)"),
+                  (command(element(0x100, b"\x30\0\0\0"), *rest), two % ("Command Field (0000,0100)", 4)),
+                  (command(element(0x100, b""), *rest), two % ("Command Field (0000,0100)", 0)),
+                  (command(element(0x100, b"\x30"), *rest), two % ("Command Field (0000,0100)", 1)),
+                  (command(MINIMAL[0], element(0x110, b"\1\0\0"), MINIMAL[2]), two % ("Message ID (0000,0110)", 3))]
         for data, words in table:
-            with self.assertRaises(self.dul.MessageError) as caught:
-                self.dul.EchoRequest.of(self.dul.CommandSet.decode(data))
-            self.assertIn(words, str(caught.exception))
-            self.assertEqual(caught.exception.abort, (0, 0))
+            self.assertEqual(self.message_error(self.echo, data), words)
+
+    def test_each_element_that_does_not_fit_is_told_with_its_place(self):
+        first = element(0x100, us(0x30))        # 10 bytes
+        for left in range(1, 8):
+            self.assertEqual(self.message_error(self.dul.decode_command, first + b"\0" * left),
+                             "command set: element at byte 10 is cut off: %d bytes are left, due: 8 at least (PS3.7 6.3.1)" % left)
+        self.assertEqual(self.message_error(self.dul.decode_command, first + element(0x110, us(1), group=8)),
+                         "command set: group at byte 10 is 0008H, due: 0000H (PS3.7 6.3.1)")
+        self.assertEqual(self.message_error(self.dul.decode_command, first + element(0x110, b"") + first),
+                         "command set: Command Field (0000,0100) at byte 18 is there a second time, due: once at most (PS3.7 6.3.1)")
+        self.assertEqual(self.message_error(self.dul.decode_command, command(*MINIMAL) + element(0, b"\0\0\0\0")),
+                         "command set: Command Group Length (0000,0000) at byte 42 is there a second time, due: once at most "
+                         "(PS3.7 6.3.1)")
+        for length, left in ((1, 0), (3, 2), (0xFFFFFFFF, 2), (0xFFFFFFFF, 0)):
+            self.assertEqual(self.message_error(self.dul.decode_command, first + struct.pack("<HHI", 0, 0x110, length) + b"x" * left),
+                             "command set: Value Length of Message ID (0000,0110) at byte 14 is %d, due: at most %d "
+                             "(PS3.7 6.3.1)" % (length, left))
+
+    def test_all_elements_are_kept_but_the_group_length(self):
+        data = command(element(2, b"1.2\0"), element(0x100, us(0x30)), element(0x1234, b""), element(0x110, b"abc"))
+        self.assertEqual(self.dul.decode_command(data), {2: b"1.2\0", 0x100: us(0x30), 0x1234: b"", 0x110: b"abc"})
+        self.assertEqual(self.dul.decode_command(b""), {})
 
     def test_cut_at_every_length_nothing_but_a_message_error_comes_out(self):
         data = echo_command()
         for length in range(len(data)):
-            with self.assertRaises(self.dul.MessageError):
-                self.dul.EchoRequest.of(self.dul.CommandSet.decode(data[:length]))
+            self.message_error(self.echo, data[:length])
 
-    def test_encode_and_decode_are_inverse(self):
-        for message_id in (0, 1, 255, 256, 65535):
-            data = echo_command(message_id)
-            request = self.dul.EchoRequest.of(self.dul.CommandSet.decode(data))
-            self.assertEqual(request.encode(), data)
-            self.assertEqual(self.dul.CommandSet.decode(data).encode(), data)
+    def test_a_command_set_is_encoded_with_its_group_length(self):
+        self.assertEqual(self.dul.encode_command([]), element(0, b"\0\0\0\0"))
+        self.assertEqual(self.dul.encode_command([(2, b"1.2\0"), (0x900, us(1))]), command(element(2, b"1.2\0"), element(0x900, us(1))))
 
 
-class Fragments(object):
-    """Assembler and to_pdus()."""
+class Maximum(Case):
+    """to_pdus(): no PDU is longer than the peer's maximum."""
 
-    def assemble(self, fragments, context_id=1, contexts=(1,)):
-        assembler, done = self.dul.Assembler(), []
-        for fragment, control in fragments:
-            data = assembler.add(self.dul.PDV(context_id, control, fragment), contexts)
-            if data is not None:
-                done.append(data)
-        return done
-
-    def test_any_fragmentation_gives_the_command_set_back(self):
-        data = echo_command()
-        for size in range(1, len(data) + 2):
-            self.assertEqual(self.assemble(cuts(data, size)), [data])
-        self.assertEqual(self.assemble([(b"", 1), (data, 1), (b"", 3)]), [data])
-        self.assertEqual(self.assemble([(data, 0xFF)]), [data])
-
-    def test_what_cannot_be_here_is_told(self):
-        dul = self.dul
-        begun = dul.Assembler()
-        begun.add(dul.PDV(1, 1, b"ab"), (1, 3))
-        table = [(dul.Assembler(), dul.PDV(5, 3, b""), "Presentation-context-ID is 5, due: one that was accepted (1, 3)"),
-                 (dul.Assembler(), dul.PDV(1, 2, b""), "fragment of a data set, due: of a command set"),
-                 (begun, dul.PDV(3, 3, b""), "Presentation-context-ID is 3 in the middle of a command set, due: 1"),
-                 (begun, dul.PDV(1, 0, b""), "fragment of a data set")]
-        for assembler, each, words in table:
-            with self.assertRaises(dul.MessageError) as caught:
-                assembler.add(each, (1, 3))
-            self.assertIn(words, str(caught.exception))
-
-    def test_a_command_set_and_fragments_without_end_are_bounded(self):
-        for fragment, most in ((b"x" * 1000, 66), (b"", 32769)):
-            assembler, count = self.dul.Assembler(), 0
-            with self.assertRaises(self.dul.MessageError):
-                while count <= most:
-                    assembler.add(self.dul.PDV(1, 1, fragment), (1,))
-                    count += 1
-            self.assertLessEqual(count, most)
-
-    def test_no_pdu_is_longer_than_the_peers_maximum(self):
-        response = self.dul.EchoRequest(1, None).response()
+    def test_no_pdu_is_longer_and_none_is_shorter_than_need_be(self):
+        response = echo_rsp()[12:]
         for maximum in list(range(8, 100)) + [0, 16384, 0xFFFFFFFF]:
-            pdus = self.dul.to_pdus(1, response, maximum)
-            parts = [self.dul.PDataTF.decode(each).pdvs for each in pdus]
-            self.assertTrue(all(len(each) == 1 and len(each[0].fragment) % 2 == 0 for each in parts))
+            pdus = self.dul.to_pdus(3, response, maximum)
+            most = len(response) if not maximum else (maximum - 6) // 2 * 2
+            self.assertEqual(pdus, [p_data(pdv(fragment, 3, control)) for fragment, control in cuts(response, most)], maximum)
             self.assertTrue(all(not maximum or len(each) - 6 <= maximum for each in pdus), maximum)
-            self.assertEqual(self.assemble([(each[0].fragment, each[0].control) for each in parts]), [response])
-            self.assertEqual(len(pdus), 1 if not maximum or maximum >= 84 else -(-78 // ((maximum - 6) // 2 * 2)))
 
     def test_a_maximum_that_lets_nothing_through_is_told(self):
         for maximum in range(1, 8):
-            with self.assertRaises(self.dul.MessageError) as caught:
-                self.dul.to_pdus(1, b"xx", maximum)
-            self.assertIn("Maximum-length-received is %d" % maximum, str(caught.exception))
+            self.assertEqual(self.message_error(self.dul.to_pdus, 1, b"xx", maximum),
+                             "A-ASSOCIATE-RQ: Maximum-length-received is %d, due: 0 or at least 8, or nothing can be answered "
+                             "(PS3.8 D.1)" % maximum)
+        self.assertEqual(self.dul.to_pdus(1, b"xx", 8), [p_data(pdv(b"xx"))])
 
 
-class ShortCut(object):
-    """The common C-ECHO-RQ is answered as the full path would."""
+class Service(Case):
+    """EchoService: fragments in, echoes out."""
 
-    def full(self, data, context_id):
-        """What decoding gives: the answer's bytes, or None where there is another answer than an echo response."""
+    def service(self, contexts=(1,), maximum=0, whole=False):
+        return self.dul.EchoService(contexts, maximum, whole)
+
+    def answers(self, service, *pdus):
+        """The response PDUs."""
+        return [each for data in pdus for echo in service.answer(service.decode(data)) for each in echo.pdus]
+
+    def test_any_fragmentation_gives_the_same_answer(self):
+        data = echo_command(9)
+        for size in range(1, len(data) + 2):
+            pieces = [pdv(fragment, 1, control) for fragment, control in cuts(data, size)]
+            for whole in (False, True):
+                self.assertEqual(self.answers(self.service(whole=whole), p_data(*pieces)), [echo_rsp(9)])
+                self.assertEqual(self.answers(self.service(whole=whole), *[p_data(each) for each in pieces]), [echo_rsp(9)])
+        for pieces in ((pdv(b"", 1, 1), pdv(data, 1, 1), pdv(b"", 1, 3)), (pdv(data, 1, 0xFF),), (pdv(data, 1, 0x07),)):
+            self.assertEqual(self.answers(self.service(), p_data(*pieces)), [echo_rsp(9)])
+
+    def test_several_messages_in_one_pdu_are_answered_in_their_order(self):
+        pdus = p_data(pdv(echo_command(1)), pdv(echo_command(2), 3), pdv(echo_command(3)[:30], 1, 1)), p_data(
+            pdv(echo_command(3)[30:]), pdv(echo_command(4)))
+        for whole in (False, True):
+            self.assertEqual(self.answers(self.service((1, 3), whole=whole), *pdus),
+                             [echo_rsp(1), echo_rsp(2, 3), echo_rsp(3), echo_rsp(4)])
+
+    def test_messages_in_front_of_one_that_cannot_be_answered_are_answered(self):
+        service = self.service()
+        echoes = iter(service.answer(service.decode(p_data(pdv(echo_command(1)), pdv(echo_command(field=1))))))
+        self.assertEqual(list(next(echoes).pdus), [echo_rsp(1)])
+        self.assertIn("C-STORE-RQ", self.message_error(next, echoes))
+
+    def test_what_cannot_be_here_is_told(self):
+        begun = pdv(b"ab", 1, 1)
+        table = [((pdv(b"", 5),), "P-DATA-TF: Presentation-context-ID is 5, due: one that was accepted (1, 3) (PS3.8 9.3.5.1)"),
+                 ((pdv(b"", 2),), "P-DATA-TF: Presentation-context-ID is 2, due: one that was accepted (1, 3) (PS3.8 9.3.5.1)"),
+                 ((pdv(b"", 1, 2),), "P-DATA-TF: fragment of a data set, due: of a command set (PS3.8 E.2)"),
+                 ((pdv(b"", 5, 0),), "P-DATA-TF: Presentation-context-ID is 5, due: one that was accepted (1, 3) (PS3.8 9.3.5.1)"),
+                 ((begun, pdv(b"", 3)), "P-DATA-TF: Presentation-context-ID is 3 in the middle of a command set, due: 1 (PS3.8 E.1)"),
+                 ((begun, pdv(b"", 1, 0)), "P-DATA-TF: fragment of a data set, due: of a command set (PS3.8 E.2)"),
+                 ((begun, pdv(b"", 7)), "P-DATA-TF: Presentation-context-ID is 7, due: one that was accepted (1, 3) (PS3.8 9.3.5.1)")]
+        for pdvs, words in table:
+            service = self.service((1, 3))
+            self.assertEqual(self.message_error(self.answers, service, p_data(*pdvs)), words)
+            service = self.service((1, 3))
+            self.assertEqual(self.message_error(self.answers, service, *[p_data(each) for each in pdvs]), words)
+
+    def test_another_context_may_follow_when_a_command_set_is_complete(self):
+        service = self.service((1, 3))
+        self.assertEqual(self.answers(service, p_data(pdv(echo_command(1)[:9], 3, 1)), p_data(pdv(echo_command(1)[9:], 3)),
+                                      echo_rq(2), p_data(pdv(echo_command(5), 3))), [echo_rsp(1, 3), echo_rsp(2), echo_rsp(5, 3)])
+
+    def test_the_common_request_amid_another_command_set_is_no_message_of_its_own(self):
+        service = self.service()
+        self.answers(service, p_data(pdv(echo_command()[:20], 1, 1)))
+        self.assertIn("command set: ", self.message_error(self.answers, service, echo_rq(2)))
+
+    def test_a_command_set_of_65536_bytes_is_taken_and_one_byte_more_is_not(self):
+        head = echo_command(7)
+        for size, taken in ((65536, True), (65537, False)):
+            data = head + element(0x5000, b"x" * (size - len(head) - 8))
+            self.assertEqual(len(data), size)
+            for step in (size, 16000, 1001):
+                pdus = [p_data(pdv(fragment, 1, control)) for fragment, control in cuts(data, step)]
+                if taken:
+                    self.assertEqual(self.answers(self.service(), *pdus), [echo_rsp(7)])
+                else:
+                    self.assertEqual(self.message_error(self.answers, self.service(), *pdus),
+                                     "command set: longer than 65536 bytes, the most that is taken here")
+
+    def test_fragments_without_end_are_bounded_in_number(self):
+        for fragment, most in ((b"", 32768), (b"x", 32768), (b"xy", 32768), (b"xyz", 21845)):
+            service, one = self.service(), p_data(pdv(fragment, 1, 1))
+            for count in range(most):
+                self.answers(service, one)
+            self.assertIn("longer than 65536 bytes", self.message_error(self.answers, service, one))
+
+    def test_each_command_set_may_be_that_long(self):
+        data, service = echo_command(7) + element(0x5000, b"x" * 40000), self.service()
+        for _ in range(3):
+            self.assertEqual(self.answers(service, p_data(pdv(data))), [echo_rsp(7)])
+
+    def test_a_broken_pdu_is_an_invalid_pdu(self):
+        for data in (pdu(4, b"\0\0\0\1\1\3"), echo_rq()[:-1], echo_rq() + b"\0"):
+            self.assertRaises(self.dul.InvalidPDU, self.service().decode, data)
+
+
+class Common(Case):
+    """The common C-ECHO-RQ has the answer that decoding gives, without decoding."""
+
+    def full(self, data, contexts, maximum=0):
+        """What decoding gives: the answer's bytes, or the sentence of the error."""
+        return self.result(self.dul.EchoService(contexts, maximum, True), data)
+
+    def short(self, data, contexts, maximum=0):
+        """What is given where command sets are not shown, and whether nothing was decoded."""
+        service = self.dul.EchoService(contexts, maximum)
         try:
-            decoded = self.dul.PDataTF.decode(data)
-            assembler = self.dul.Assembler()
-            done = [assembler.add(each, (context_id,)) for each in decoded.pdvs]
-            if len(done) != 1 or done[0] is None:
-                return None
-            request = self.dul.EchoRequest.of(self.dul.CommandSet.decode(done[0]))
-            return b"".join(self.dul.to_pdus(context_id, request.response(), 0))
-        except self.dul.PeerError:
-            return None
+            cached = type(service.decode(data)) is self.dul.CommonEcho
+        except self.dul.InvalidPDU:
+            cached = False
+        return self.result(service, data), cached
 
-    def test_it_answers_every_context_and_message_id_as_decoding_does(self):
-        for context_id in range(1, 256, 2):
-            short = self.dul.CommonEcho(context_id)
+    def result(self, service, data):
+        try:
+            return [(echo.message_id, echo.sop_class, echo.status, tuple(echo.pdus)) for echo in service.answer(service.decode(data))]
+        except self.dul.PeerError as error:
+            return str(error)
+
+    def test_every_context_and_message_id_is_answered_as_decoding_does(self):
+        contexts = tuple(range(1, 256, 2))
+        for context_id in contexts:
             for message_id in (0, 1, 255, 256, 40000, 65535):
                 data = echo_rq(message_id, context_id)
-                self.assertEqual(short.answer(data), echo_rsp(message_id, context_id))
-                self.assertEqual(short.answer(data), self.full(data, context_id))
+                due = [(message_id, VERIFICATION, 0, (echo_rsp(message_id, context_id),))]
+                self.assertEqual(self.full(data, contexts), due)
+                self.assertEqual(self.short(data, (context_id,)), (due, True))
 
-    def test_whatever_it_answers_decoding_answers_alike(self):
-        short, data, taken = self.dul.CommonEcho(1), echo_rq(7), 0
+    def test_whatever_is_answered_from_the_cache_decoding_answers_alike(self):
+        data, taken = echo_rq(7), 0
         for offset in range(len(data)):
             for value in range(256):
                 mutated = data[:offset] + struct.pack("B", value) + data[offset + 1:]
-                answer = short.answer(mutated)
-                if answer is not None:
-                    taken += 1
-                    self.assertEqual(answer, self.full(mutated, 1))
-        self.assertEqual(taken, len(data) - 2 + 2 * 256)    # itself, and every Message ID that differs in one byte
+                result, cached = self.short(mutated, (1, 3))
+                taken += cached
+                self.assertEqual(result, self.full(mutated, (1, 3)))
+        # itself at each other offset, every Message ID that differs in one byte, and the other context
+        self.assertEqual(taken, len(data) - 2 + 2 * 256 + 1)
 
-    def test_it_leaves_everything_else_to_decoding(self):
-        short = self.dul.CommonEcho(1)
-        for data in (b"", echo_rq()[:-1], echo_rq() + b"\0", echo_rq(1, 3), echo_rq() * 2, b"\x05\0\0\0\0\x04\0\0\0\0",
-                     p_data(pdv(echo_command(sop_class=CT_IMAGE)))):
-            self.assertIsNone(short.answer(data))
+    def test_everything_else_is_left_to_decoding(self):
+        for data in (echo_rq()[:-1], echo_rq() + b"\0", echo_rq(1, 5), echo_rq() * 2, p_data(pdv(echo_command(sop_class=CT_IMAGE))),
+                     p_data(pdv(echo_command(sop_class=None))), p_data(pdv(echo_command()), pdv(echo_command(2)))):
+            result, cached = self.short(data, (1, 3))
+            self.assertEqual((result, cached), (self.full(data, (1, 3)), False))
 
-    def test_its_answer_has_the_length_that_it_says(self):
-        self.assertEqual(self.dul.CommonEcho.LENGTH, len(echo_rsp()) - 6)
+    def test_it_is_used_where_the_response_fits_in_one_pdu_alone(self):
+        for maximum, due in ((0, True), (84, True), (85, True), (0xFFFFFFFF, True), (83, False), (8, False), (7, False), (1, False)):
+            result, cached = self.short(echo_rq(3), (1,), maximum)
+            self.assertEqual((result, cached), (self.full(echo_rq(3), (1,), maximum), due), maximum)
+
+    def test_it_is_not_used_where_command_sets_are_shown(self):
+        service = self.dul.EchoService((1,), 0, True)
+        echo, = service.answer(service.decode(echo_rq(3)))
+        self.assertEqual((echo.context_id, echo.command, echo.response), (1, echo_command(3), echo_rsp(3)[12:]))
 
 
-class IndependentWitness(object):
+class IndependentWitness(Case):
     """pydicom reads what we write, and we read what it writes."""
 
     def setUp(self):
         try:
             import pydicom.dataset
+            import pydicom.filebase
             import pydicom.filereader
             import pydicom.filewriter
-            import pydicom.filebase
         except ImportError:
             skip_loudly("pydicom is not installed: it is not asked about our command sets")
         self.pydicom = pydicom
 
-    def read(self, data):
-        from io import BytesIO
-        return self.pydicom.filereader.read_dataset(BytesIO(data), True, True)
-
     def test_it_decodes_our_response(self):
-        data_set = self.read(self.dul.EchoRequest(513, VERIFICATION).response())
+        from io import BytesIO
+        data_set = self.pydicom.filereader.read_dataset(BytesIO(self.echo(echo_command(513)).response), True, True)
         self.assertEqual([(each.tag.elem, each.value) for each in data_set], [
             (0x0000, 66), (0x0002, VERIFICATION.decode()), (0x0100, 0x8030), (0x0120, 513), (0x0800, 0x0101), (0x0900, 0)])
 
@@ -215,14 +320,12 @@ class IndependentWitness(object):
         target.is_little_endian, target.is_implicit_VR = True, True
         self.pydicom.filewriter.write_dataset(target, data_set)
         for data in (target.getvalue(), command(target.getvalue())):
-            request = self.dul.EchoRequest.of(self.dul.CommandSet.decode(data))
-            self.assertEqual((request.message_id, request.sop_class), (4711, VERIFICATION))
+            echo = self.echo(data)
+            self.assertEqual((echo.message_id, echo.sop_class), (4711, VERIFICATION))
 
 
-both_forms(CommandSets)
-both_forms(Fragments)
-both_forms(ShortCut)
-both_forms(IndependentWitness)
+for each in (CommandSets, Maximum, Service, Common, IndependentWitness):
+    both_forms(each)
 
 if __name__ == "__main__":
     unittest.main()

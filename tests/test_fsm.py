@@ -45,9 +45,21 @@ def cell(event, state):
 class StateMachine(object):
     """The table, held against the transcription."""
 
-    def machine(self, state):
-        machine = self.dul.Machine()
-        machine.state = self.dul.STATES[state - 1]
+    def machine(self, state, trace=True):
+        """A Machine that notes what it does."""
+        class Probe(self.dul.Machine):
+            """Each action is a note of its name."""
+
+            METHODS = dict((name, lambda machine, value, name=name: machine.did.append((name, value)))
+                           for name in self.dul.ACTIONS)
+
+            def moved(self, state, event, action):
+                self.did.append(("moved", state.name, event.name, action, self.state.name))
+
+            def artim(self, what):
+                self.did.append(("artim", what))
+        machine = Probe(trace)
+        machine.state, machine.did = self.dul.STATES[state - 1], []
         return machine
 
     def test_all_247_cells_have_the_action_and_the_next_states_of_the_standard(self):
@@ -57,42 +69,78 @@ class StateMachine(object):
                 machine, due = self.machine(state), cell(event, state)
                 which = self.dul.EVENTS[event - 1]
                 checked += 1
+                self.assertEqual(machine.allows(which), due is not None)
                 if due is None:
-                    self.assertFalse(machine.allows(which))
                     with self.assertRaises(self.dul.Undefined) as caught:
-                        machine.action(which)
-                    self.assertIn("Evt%d" % event, str(caught.exception))
-                    self.assertIs(machine.state, self.dul.STATES[state - 1])
+                        machine.handle(which, "value")
+                    self.assertTrue(str(caught.exception).startswith("Evt%d (" % event))
+                    self.assertIn(" has no cell in Sta%d (" % state, str(caught.exception))
+                    self.assertEqual((machine.state.name, machine.did), ("Sta%d" % state, []))
                     continue
                 filled += 1
-                self.assertTrue(machine.allows(which))
-                action = machine.action(which)
-                self.assertEqual((action.name, [each.name for each in action.next_states]), due, (event, state))
-                for branch, following in enumerate(action.next_states):
-                    machine = self.machine(state)
-                    machine.enter(action, branch)
-                    self.assertIs(machine.state, following)
-                    self.assertEqual(machine.over, following.name == "Sta1")
+                action, following = due
+                for branch, after in enumerate((following * 2)[:2]):
+                    timer = (ARTIM.get(action, (None,)) * 2)[branch]
+                    did = [("artim", timer)] if timer else []
+                    did.append((action, "value"))
+                    for trace in (False, True):
+                        machine = self.machine(state, trace)
+                        machine.handle(which, "value", branch)
+                        told = [("moved", "Sta%d" % state, "Evt%d" % event, action, after)] if trace else []
+                        self.assertEqual((machine.state.name, machine.did), (after, told + did), (event, state, branch))
+                machine = self.machine(state)
+                machine.handle(which)
+                self.assertEqual(machine.state.name, following[-1])     # an acceptor in AR-8; in AE-6 what is not acceptable
+                self.assertEqual(machine.did[-1], (action, None))
         self.assertEqual((checked, filled), (247, 123))
 
     def test_names_are_the_standards_in_its_order(self):
         self.assertEqual([state.name for state in self.dul.STATES], ["Sta%d" % n for n in range(1, 14)])
         self.assertEqual([event.name for event in self.dul.EVENTS], ["Evt%d" % n for n in range(1, 20)])
-        self.assertEqual(len(self.dul.ACTIONS), 28)
+        self.assertEqual([repr(each) for each in self.dul.STATES[:2] + self.dul.EVENTS[:2]], ["Sta1", "Sta2", "Evt1", "Evt2"])
+        self.assertEqual(sorted(self.dul.ACTIONS), sorted(
+            ["AE-%d" % n for n in range(1, 9)] + ["DT-1", "DT-2"] + ["AR-%d" % n for n in range(1, 11)]
+            + ["AA-%d" % n for n in range(1, 9)]))
+        self.assertEqual((self.dul.FIRST, self.dul.SECOND), (0, 1))
+
+    def test_each_state_event_and_action_says_what_it_means(self):
+        meanings = [each.meaning for each in self.dul.STATES + self.dul.EVENTS]
+        self.assertEqual(len(set(meanings)), 13 + 19)
+        self.assertTrue(all(each.meaning for each in self.dul.ACTIONS.values()))
 
     def test_only_ae_6_and_ar_8_have_two_next_states(self):
-        two = sorted(name for name, action in self.dul.ACTIONS.items() if len(action.next_states) == 2)
+        two = sorted(name for name, action in self.dul.ACTIONS.items() if len(set(action.next_states)) == 2)
         self.assertEqual(two, ["AE-6", "AR-8"])
 
     def test_artim_starts_and_stops_where_the_standard_says(self):
         for name, action in self.dul.ACTIONS.items():
-            self.assertEqual(action.artim, ARTIM.get(name, (None,) * len(action.next_states)), name)
-            machine = self.machine(1)
-            self.assertEqual(tuple(machine.enter(action, n) for n in range(len(action.next_states))), action.artim)
+            self.assertEqual(action.artim, (ARTIM.get(name, (None,)) * 2)[:2], name)
+        self.assertEqual((self.dul.START, self.dul.STOP), ("start", "stop"))
 
-    def test_aborting_actions_are_carried_out_on_the_header(self):
-        at_once = sorted(name for name, action in self.dul.ACTIONS.items() if action.needs == self.dul.HEADER)
-        self.assertEqual(at_once, ["AA-1", "AA-7", "AA-8"])
+    def test_artim_runs_in_sta2_and_sta13_alone(self):
+        for event in ACCEPTOR_EVENTS:
+            for state in range(1, 14):
+                due = cell(event, state)
+                for branch, following in enumerate(due[1] if due else ()):
+                    machine = self.machine(state, False)
+                    machine.handle(self.dul.EVENTS[event - 1], None, branch)
+                    timers = [value for name, value in machine.did if name == "artim"] or [
+                        "start" if state in (2, 13) else "stop"]
+                    self.assertEqual(timers, ["start" if following in ("Sta2", "Sta13") else "stop"], (event, state))
+
+    def test_actions_that_need_no_more_than_the_header_are_the_aborting_and_the_ignoring_ones(self):
+        needs = {}
+        for name, action in self.dul.ACTIONS.items():
+            needs.setdefault(action.needs, []).append(name)
+        self.assertEqual(sorted(needs[self.dul.HEADER]), ["AA-1", "AA-6", "AA-7", "AA-8"])
+        for event in (3, 4, 6, 10, 12, 13, 16):     # a PDU arrived
+            for state in range(1, 14):
+                due = cell(event, state)
+                if due:
+                    self.assertIn(self.dul.ACTIONS[due[0]].needs, (self.dul.HEADER, self.dul.WHOLE), due)
+        self.assertEqual(sorted(needs[self.dul.WHOLE]), sorted(
+            set(cell(event, state)[0] for event in (3, 4, 6, 10, 12, 13, 16) for state in range(1, 14) if cell(event, state))
+            - set(needs[self.dul.HEADER])))
 
     def test_every_action_that_an_acceptor_can_come_to_is_a_method_of_association(self):
         for event in ACCEPTOR_EVENTS:
@@ -101,13 +149,14 @@ class StateMachine(object):
                 if due is not None:
                     self.assertTrue(callable(getattr(self.dul.Association, due[0].lower().replace("-", "_"))), due)
 
-    def test_an_echo_and_its_response_stay_in_sta6_alone(self):
-        staying = [number for number in range(1, 14) if self.machine(number).stays(self.dul.ECHO)]
-        self.assertEqual(staying, [6])
-        self.assertEqual([self.machine(6).action(event).name for event in self.dul.ECHO], ["DT-2", "DT-1"])
-
     def test_a_machine_begins_in_sta1(self):
-        self.assertEqual(self.dul.Machine().state.name, "Sta1")
+        self.assertEqual(self.dul.Machine(False).state.name, "Sta1")
+
+    def test_what_a_state_means_for_its_owner(self):
+        for state in range(1, 14):
+            machine = self.machine(state)
+            self.assertEqual((machine.over, machine.associated, machine.closing),
+                             (state == 1, state not in (1, 2, 13), state == 13), state)
 
 
 both_forms(StateMachine)

@@ -2,16 +2,21 @@
 import io
 import os
 import socket
+import sys
 import unittest
 
-from process import Program, folder, run
-from support import both_forms, wait_until
+from process import ENDED, POSIX, Program, folder, main_module, need_posix, run, script
+from support import LogLines, both_forms, monotonic, serve, skip_loudly, wait_until
 from wire import (
-    CT_IMAGE, RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, context, echo_command, echo_rq, echo_rsp, element, item,
-    p_data, pdv, user_information)
+    RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, context, echo_command, echo_rq, echo_rsp, element, good_echo, item,
+    other_service, p_data, pdv, reject, user_information)
 
 GOOD = ["I: Association Received", "I: Association Accepted", "I: Received Echo Request (MsgID 1)",
         "I: Association Released"]
+ECHOES = 700        # their lines at -d are more than the queue of the log holds
+SOON = 10.0         # seconds, where a handler would take minutes; two are promised on a machine that does nothing else
+SECRET = item(0x58, b"\2\1\0\5maria\0\6geheim")
+PROXY_V2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + b"\0" * 12
 CONFIGURATION = """
 [loggers]
 keys=root,echoscp
@@ -33,22 +38,33 @@ args=%s
 [formatter_line]
 format=%%(levelname)s|%%(association)s|%%(peer)s|%%(calling)s|%%(called)s|%%(message)s
 """
+HANDLERS = """
+import logging, threading
+class Raising(logging.Handler):
+    def emit(self, record):
+        raise RuntimeError("somebody else's mistake")
+class Exiting(logging.Handler):
+    def emit(self, record):
+        raise SystemExit(5)
+class Slow(logging.Handler):
+    def emit(self, record):
+        threading.Event().wait(5)
+"""
+
+# Becomes the program in the background of a terminal, which is standard input and lets no background process write.
+IN_BACKGROUND = script("import fcntl, signal, termios\nos.setsid()\nfcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
+                       "mode = termios.tcgetattr(0)\nmode[3] |= termios.TOSTOP\n"
+                       "termios.tcsetattr(0, termios.TCSANOW, mode)\n"
+                       "child = os.fork()\nif child == 0:\n    signal.pause()\n"
+                       "os.setpgid(child, child)\nos.tcsetpgrp(0, child)\nos.execv(sys.argv[1], sys.argv[1:])\n")
 
 
-def good_echo(program, message_id=1):
-    """One association that is as it should be."""
-    with Peer(program.address) as peer:
-        peer.associate()
-        answer = peer.send(echo_rq(message_id)).pdu()
-        released = peer.send(RELEASE_RQ).pdu()
-        return answer == echo_rsp(message_id) and released == RELEASE_RP and peer.finish() == b""
-
-
-def foreign_service(program):
-    """One association that is aborted."""
-    with Peer(program.address) as peer:
-        peer.send(associate_rq([context(1, CT_IMAGE), context(3, CT_IMAGE)]))
-        return peer.pdu()[:1] == b"\x02" and peer.pdu() == abort(0, 0) and peer.finish() == b""
+def configuration(case, kind, arguments, level="DEBUG"):
+    """The name of a logging configuration file."""
+    name = os.path.join(folder(case), "log.ini")
+    with open(name, "w") as target:
+        target.write(CONFIGURATION % (level, kind, arguments))
+    return name
 
 
 def text_of(name):
@@ -57,17 +73,27 @@ def text_of(name):
         return source.read()
 
 
+def many_echoes(address, count=ECHOES):
+    """One association with so many echoes."""
+    with Peer(address) as peer:
+        peer.associate()
+        for _ in range(count // 50):
+            if peer.send(echo_rq() * 50).read(50 * len(echo_rsp())) != echo_rsp() * 50:
+                raise AssertionError("not answered")
+        if peer.send(RELEASE_RQ).pdu() != RELEASE_RP:
+            raise AssertionError("not released")
+
+
 class Levels(object):
     """-q, -v, -d, -ll."""
 
-    def lines(self, arguments, done="\n"):
+    def lines(self, arguments, done="this is an echo server"):
         program = Program(self, arguments)
-        self.assertTrue(good_echo(program))
-        self.assertTrue(foreign_service(program))
+        good_echo(program.address)
+        other_service(program.address)
         if done:
-            program.saw("this is an echo server")
-        self.assertEqual(program.end(), -15)
-        self.assertEqual(program.out, "")
+            program.saw(done)
+        self.assertEqual((program.end(), program.out), (ENDED, ""))
         return program.err.splitlines()
 
     def explanation(self, line):
@@ -90,49 +116,43 @@ class Levels(object):
         for arguments in ("-ll error", "--log-level=critical", "-q"):
             self.assertEqual(self.lines(arguments, None), [])
 
-    def test_debug_opens_as_the_manual_shows_and_dumps(self):
-        for arguments in ("-d", "-ll debug"):
-            lines = self.lines(arguments)
-            self.assertEqual(lines[:2], ["D: $echoscp.py v" + self.dul.VERSION, "D: "])
-            self.assertIn("D: Listening on port", lines[2])
-            start = lines.index("I: Association Received")
-            self.assertEqual(lines[start + 1:start + 4], [
-                "D: Request Parameters:", "D: ====================== BEGIN A-ASSOCIATE-RQ =============================",
-                "D: Their Implementation Class UID: 1.2.3.4"])
-            for due in ("D: Sta2 + Evt6 -> AE-6 -> Sta3", "D: Sta6 + Evt10 -> DT-2 -> Sta6", "D: Sta6 + Evt9 -> DT-1 -> Sta6",
-                        "D: Sta8 + Evt14 -> AR-4 -> Sta13", "D: Sta6 + Evt15 -> AA-1 -> Sta13"):
-                self.assertIn(due, lines)
-            self.assertEqual([line for line in lines if line.startswith("I: ")][:4], GOOD)
-            self.assertRegex(lines[-1], r"^D: \d+ connections, at most \d+ at once; 1 echoes, the slowest "
-                                        r"\d+\.\d ms; 1 released, 0 rejected, 1 aborted here, ")
-            self.assertTrue(all(line[:3] in ("D: ", "I: ", "W: ") for line in lines))
+    def test_a_client_that_has_its_echo_and_just_closes_is_no_warning(self):
+        program = Program(self, "-v")
+        with Peer(program.address) as peer:
+            peer.associate()
+            peer.send(echo_rq()).pdu()
+        program.saw("connection closed by the peer in Sta6")
+        self.assertEqual(program.end(), ENDED)
+        self.assertEqual([line[:3] for line in program.err.splitlines()], ["I: "] * 4)
 
-    def test_a_port_in_use_is_one_line_and_exit_status_1_and_quiet_keeps_even_that(self):
-        program = Program(self)
-        for arguments, due in (([], 1), (["-q"], 0), (["-ll", "critical"], 1)):
-            status, out, err = run(self, [str(program.port)] + arguments)
-            self.assertEqual((status, out, err.count("\n")), (1, "", due))
-            self.assertTrue(err == "" or err.startswith("C: cannot listen on port %d: Address already in use" % program.port))
+    def test_debug_opens_as_the_manual_shows_and_dumps(self):
+        lines = self.lines("-ll debug")
+        self.assertEqual(lines[:2], ["D: $echoscp.py v" + self.dul.VERSION, "D: "])
+        self.assertIn("D: Listening on port", lines[2])
+        start = lines.index("I: Association Received")
+        self.assertEqual(lines[start + 1:start + 4], [
+            "D: Request Parameters:", "D: ====================== BEGIN A-ASSOCIATE-RQ =============================",
+            "D: Their Implementation Class UID: 1.2.3.4"])
+        for due in ("D: Sta2 + Evt6 -> AE-6 -> Sta3", "D: Sta6 + Evt10 -> DT-2 -> Sta6", "D: Sta6 + Evt9 -> DT-1 -> Sta6",
+                    "D: Sta8 + Evt14 -> AR-4 -> Sta13", "D: Sta6 + Evt15 -> AA-1 -> Sta13"):
+            self.assertIn(due, lines)
+        self.assertEqual([line for line in lines if line.startswith("I: ")][:4], GOOD)
+        self.assertRegex(lines[-1], r"^D: 2 connections, at most \d at once; 1 echo, the slowest "
+                                    r"\d+\.\d ms; 1 released, 0 rejected, 1 aborted here, ")
+        self.assertEqual(set(line[:3] for line in lines), set(["D: ", "I: ", "W: "]))
 
 
 class Configuration(object):
     """-lc."""
 
-    def configure(self, kind, arguments, level="DEBUG"):
-        name = os.path.join(folder(self), "log.ini")
-        with io.open(name, "w") as target:
-            target.write(u"" + CONFIGURATION % (level, kind, arguments))
-        return name
-
     def test_it_sends_to_a_file_with_the_attributes_of_every_record(self):
         target = os.path.join(folder(self), "echoscp.log")
         for kind in ("FileHandler", "handlers.RotatingFileHandler"):
-            name = self.configure(kind, "(%r, 'a')" % target)
-            program = Program(self, ["-lc", name])
-            self.assertTrue(good_echo(program) and foreign_service(program))
+            program = Program(self, ["-lc", configuration(self, kind, "(%r, 'a')" % target)])
+            good_echo(program.address)
+            other_service(program.address)
             wait_until(lambda: "echo server" in text_of(target), "the explanation is in the file")
-            program.end()
-            self.assertEqual(program.err, "")
+            self.assertEqual((program.end(), program.err), (ENDED, ""))
             lines = text_of(target).splitlines()
             os.remove(target)
             self.assertTrue(all(line.count("|") >= 5 for line in lines))
@@ -142,14 +162,12 @@ class Configuration(object):
 
     def test_a_level_option_sets_the_level_and_the_file_the_rest(self):
         target = os.path.join(folder(self), "echoscp.log")
-        for level, option, due in (("CRITICAL", "-v", True), ("DEBUG", "-q", False), ("DEBUG", "-ll=x", None),
-                                   ("DEBUG", "--log-level=error", False), ("INFO", "", True)):
-            if due is None:
-                continue
-            name = self.configure("FileHandler", "(%r, 'w')" % target, level)
+        for level, option, due in (("CRITICAL", "-v", True), ("DEBUG", "-q", False), ("DEBUG", "--log-level=error", False),
+                                   ("INFO", "", True)):
+            name = configuration(self, "FileHandler", "(%r, 'w')" % target, level)
             program = Program(self, ["--log-config", name] + ([option] if option else []))
-            self.assertTrue(good_echo(program))
-            program.end()
+            good_echo(program.address)
+            self.assertEqual((program.end(), program.err), (ENDED, ""))
             self.assertEqual("INFO|" in text_of(target), due, (level, option))
             self.assertNotIn("DEBUG|", text_of(target))
 
@@ -158,140 +176,299 @@ class Configuration(object):
         self.addCleanup(receiver.close)
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(20)
-        name = self.configure("handlers.SysLogHandler", "(('127.0.0.1', %d),)" % receiver.getsockname()[1], "INFO")
+        name = configuration(self, "handlers.SysLogHandler", "(('127.0.0.1', %d),)" % receiver.getsockname()[1], "INFO")
         program = Program(self, ["-lc", name])
-        self.assertTrue(good_echo(program))
+        good_echo(program.address)
         while b"|Association Released" not in receiver.recv(4096):
             pass
 
+    def refusal(self, name):
+        status, out, err = run(self, ["11112", "-lc", name])
+        self.assertEqual((status, out, err.count("\n")), (2, "", 1), err)
+        start = "echoscp.py: option -lc: %s cannot be used: " % self.dul.quoted(name)
+        self.assertEqual(err[:len(start)], start)
+        return err[len(start):-1]
+
     def test_a_missing_or_broken_file_is_one_line_and_exit_status_2(self):
         path = folder(self)
-        names = [os.path.join(path, "missing"), path]
-        for number, text in enumerate((u"", u"nonsense", u"[loggers]\nkeys=root\n", u"\x00\x01", u"" + CONFIGURATION % (
-                "INFO", "NoSuchHandler", "()"), u"" + CONFIGURATION % ("LOUD", "StreamHandler", "()"))):
-            names.append(os.path.join(path, str(number)))
-            with io.open(names[-1], "w") as target:
+        for name in (os.path.join(path, "missing"), path):
+            self.assertTrue(self.refusal(name))
+        for text in ("", "nonsense", "[loggers]\nkeys=root\n", "\x00\x01",
+                     CONFIGURATION % ("LOUD", "StreamHandler", "()")):
+            name = os.path.join(path, "broken")
+            with open(name, "w") as target:
                 target.write(text)
-        for name in names:
-            status, out, err = run(self, ["11112", "-lc", name])
-            self.assertEqual((status, out, err.count("\n")), (2, "", 1), err)
-            self.assertIn("option -lc: '%s' cannot be used: " % name, err)
+            self.assertTrue(self.refusal(name))
+        self.assertIn("NoSuchHandler", self.refusal(configuration(self, "NoSuchHandler", "()")))
+
+    def test_a_log_file_that_cannot_be_opened_is_named(self):
+        target = os.path.join(folder(self), "no", "such.log")
+        name = configuration(self, "FileHandler", "(%r, 'a')" % target)
+        self.assertEqual(self.refusal(name), "%s: No such file or directory" % self.dul.quoted(target))
 
 
-class Harm(object):
-    """Logging never blocks or kills an association."""
+class Handlers(object):
+    """What a handler of a configuration file does holds up no association and no end."""
 
-    def serves(self, program):
-        for _ in range(3):
-            self.assertTrue(good_echo(program))
-        self.assertEqual(program.end(), -15)
+    def program(self, kind, arguments="()", **options):
+        path = folder(self)
+        with open(os.path.join(path, "handlers_of_this_test.py"), "w") as target:
+            target.write(HANDLERS)
+        name = configuration(self, kind, arguments)
+        return Program(self, ["-lc", name], env=dict(os.environ, PYTHONPATH=path, PYTHONDONTWRITEBYTECODE="1"), **options)
 
-    def test_a_closed_standard_error(self):
-        self.serves(Program(self, "-d", stderr=None, preexec_fn=lambda: os.close(2)))
+    def ends(self, program):
+        start = monotonic()
+        self.assertEqual(program.end(), ENDED)
+        self.assertLess(monotonic() - start, SOON)
 
-    def test_all_standard_files_closed(self):
-        self.serves(Program(self, "-d", stderr=None, stdout=None, preexec_fn=lambda: [os.close(n) for n in (0, 1, 2)]))
+    def test_one_that_raises(self):
+        for kind in ("Raising", "Exiting"):
+            program = self.program("handlers_of_this_test." + kind)
+            for _ in range(3):
+                good_echo(program.address)
+            self.ends(program)
+            self.assertEqual(program.err, "")
 
-    def test_a_full_disk(self):
-        with io.open("/dev/full", "wb") as full:
-            self.serves(Program(self, "-d", stderr=full))
+    def test_one_that_takes_five_seconds_for_a_line(self):
+        program = self.program("handlers_of_this_test.Slow")
+        start = monotonic()
+        for _ in range(3):          # more than a hundred lines
+            good_echo(program.address)
+        self.ends(program)
+        self.assertLess(monotonic() - start, 2 * SOON)
 
-    def test_a_broken_pipe(self):
-        reading, writing = os.pipe()
-        os.close(reading)
-        self.addCleanup(os.close, writing)
-        self.serves(Program(self, "-d", stderr=writing))
-
-    def test_a_pipe_that_nobody_reads(self):
+    def test_one_that_writes_to_a_pipe_that_nobody_reads(self):
         reading, writing = os.pipe()
         self.addCleanup(os.close, reading)
         self.addCleanup(os.close, writing)
-        program = Program(self, "-d", stderr=writing)
-        for _ in range(40):     # some 3 kB each: far more than the pipe holds
-            self.assertTrue(good_echo(program))
+        program = self.program("StreamHandler", "(sys.stderr,)", stderr=writing)
+        many_echoes(program.address)
+        good_echo(program.address)
+        self.ends(program)
+
+
+class StandardError(object):
+    """Where standard error leads to harms no association and no end."""
+
+    def serves(self, program, echoes=3):
+        for _ in range(echoes):
+            good_echo(program.address)
+        start = monotonic()
+        self.assertEqual(program.end(), ENDED)
+        self.assertLess(monotonic() - start, SOON)
+
+    def test_standard_files_that_are_closed(self):
+        need_posix("shell that closes them")
+        for after in ("2>&-", "<&- >&- 2>&-"):
+            self.serves(Program(self, "-d", after=after))
+
+    def test_a_full_disk(self):
+        if not os.path.exists("/dev/full"):
+            skip_loudly("there is no /dev/full here")
+        self.serves(Program(self, "-d", after="2>/dev/full"))
+
+    def test_a_broken_pipe(self):
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, writing)
+        program = Program(self, "-ll debug", stderr=writing, wait=POSIX)
+        os.close(reading)
         self.serves(program)
 
+    def test_a_pipe_that_nobody_reads_loses_lines_and_tells_how_many(self):
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        program = Program(self, "-d", stderr=writing)
+        os.close(writing)
+        many_echoes(program.address)
+        good_echo(program.address)
+        shown = b""
+        while b" lines were dropped here: the log took no more\n" not in shown:
+            shown += os.read(reading, 65536)
+        self.assertEqual(set(line[:3] for line in shown.splitlines()), set([b"D: ", b"I: ", b"W: "]))
+        many_echoes(program.address)        # and nobody reads again
+        self.serves(program)
 
-@unittest.skipUnless(hasattr(socket, "AF_UNIX") and hasattr(socket, "SOCK_SEQPACKET"), "there are no such sockets here")
-class Writes(object):
-    """How lines reach standard error."""
+    def terminal(self, command=(), stdin=False, **options):
+        """(program, master side) of a terminal that is standard error; nobody reads it after the start."""
+        need_posix("pseudo-terminals")
+        import pty
+        master, slave = pty.openpty()
+        self.addCleanup(os.close, master)
+        if stdin:
+            options.update(stdin=slave, own=True)
+        owner = options.pop("owner", None)
+        if owner is not None:
+            os.fchown(slave, owner, -1)
+            os.fchmod(slave, 0o600)
+        program = Program(self, "-ll debug", command=list(command) or None, stderr=slave, **options)
+        os.close(slave)
+        return program, master
+
+    def test_a_terminal_that_takes_no_more(self):
+        program, _ = self.terminal()
+        many_echoes(program.address, 100)
+        self.serves(program)
+
+    def test_a_terminal_of_another_user(self):
+        if not POSIX or os.getuid() != 0:
+            skip_loudly("only root can give a terminal away")
+        command = script("import %s as program\nimport logging, signal, encodings.idna\nos.setgid(54321)\nos.setuid(54321)\n"
+                         "program.main()\n" % main_module(self))
+        program, master = self.terminal(command, owner=12345)
+        shown = b""
+        good_echo(program.address)
+        while b"Association Released" not in shown:
+            shown += os.read(master, 4096)
+        many_echoes(program.address, 100)
+        self.serves(program)
+
+    def test_a_terminal_that_stops_what_writes_in_its_background(self):
+        program, master = self.terminal(IN_BACKGROUND + self.dul.COMMAND, stdin=True)
+        shown = b""
+        good_echo(program.address)
+        while b"Association Released" not in shown:
+            shown += os.read(master, 4096)
+        self.serves(program)
 
     def test_a_line_is_written_at_once_with_its_end(self):
+        if not hasattr(socket, "AF_UNIX") or not hasattr(socket, "SOCK_SEQPACKET"):
+            skip_loudly("there are no sockets here that show what was one write")
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)     # each write is a record of its own
         self.addCleanup(ours.close)
         ours.settimeout(20)
         program = Program(self, "-d", stderr=theirs)
         theirs.close()
-        self.assertTrue(good_echo(program))
-        program.end()
+        good_echo(program.address)
+        self.assertEqual(program.end(), ENDED)
         written = list(iter(lambda: ours.recv(65536), b""))
         self.assertGreater(len(written), 50)
         self.assertEqual([text for text in written if text[1:3] != b": " or text.find(b"\n") != len(text) - 1], [])
+
+    def test_one_that_is_non_blocking_loses_nothing(self):
+        need_posix("pipes that can be made non-blocking")
+        import fcntl
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        fcntl.fcntl(writing, fcntl.F_SETFL, fcntl.fcntl(writing, fcntl.F_GETFL) | os.O_NONBLOCK)
+        program = Program(self, "-d", stderr=writing)
+        os.close(writing)
+        many_echoes(program.address, 200)       # more than the pipe holds, less than the queue does
+        shown = b""
+        while b"Association Released" not in shown:
+            shown += os.read(reading, 65536)
+        self.assertEqual(shown.count(b"I: Received Echo Request (MsgID 1)\n"), 200)
+        self.serves(program, 0)
+
+
+class Flood(object):
+    """Warnings cannot fill a disk."""
+
+    def test_ten_of_one_address_are_told_the_others_counted_when_it_ends(self):
+        program = Program(self)
+        for _ in range(15):
+            other_service(program.address)
+        program.saw("this is an echo server", 10)
+        self.assertEqual(program.end(), ENDED)
+        lines = program.err.splitlines()
+        self.assertEqual(lines[10:], ["W: 5 further warnings in the last minute (100 a minute are shown, 10 of one address)"])
+        self.assertEqual(program.err.count("this is an echo server"), 10)
+
+    def test_the_count_is_told_when_the_minute_is_over_and_the_next_ten_after_it(self):
+        minute = self.dul.MINUTE
+        owner = self.dul if self.dul.FORM == "one file" else sys.modules["dul.log"]
+        self.addCleanup(setattr, owner, "MINUTE", minute)
+        log = LogLines(self)
+        server = serve(self)
+        for _ in range(12):
+            other_service(server.address)
+        self.assertEqual(len(log.lines), 10)
+        owner.MINUTE = 0.0      # the minute is over
+        server.wake()
+        wait_until(lambda: log.lines[10:] == ["W: 2 further warnings in the last minute (100 a minute are shown, 10 of one "
+                                              "address)"], "they are counted")
+        owner.MINUTE = minute
+        other_service(server.address)
+        wait_until(lambda: len(log.lines) == 12, "the next one is told")
+        self.assertIn("this is an echo server", log.lines[11])
+
+    def test_a_hundred_of_all_addresses_are_told(self):
+        limit = self.dul.WarningLimit()
+        told = [limit.permits("192.0.2.%d" % (number % 15)) for number in range(150)]
+        self.assertEqual((told.count(True), told.index(False)), (100, 100))
+        self.assertEqual((limit.take(), limit.take()), (50, 0))
+        self.assertTrue(limit.permits("192.0.2.1"))
+
+    def test_what_is_remembered_of_a_scan_from_many_addresses_is_bounded(self):
+        limit = self.dul.WarningLimit()
+        for number in range(3000):
+            self.assertTrue(limit.first(str(number)))
+            limit.permits(str(number))
+        self.assertLessEqual(len(limit.last), 1024)
+        self.assertLessEqual(len(limit.told), 100)
+        self.assertFalse(limit.first("2999"))
 
 
 class Hostile(object):
     """What a peer sends, in the log."""
 
-    def test_it_cannot_forge_a_line_or_steer_a_terminal_or_be_a_format(self):
+    def test_it_cannot_forge_a_line_or_steer_a_terminal_or_be_a_format_or_long(self):
         program = Program(self, "-d")
         with Peer(program.address) as peer:
             peer.associate(called=b"%s%n\nI: Forged", calling=b"\x1b[2J\r\x07", contexts=[context(1), context(
                 3, b"1.2\nI: Association Forged\x9b", (b"%d\n",))])
+            strange = echo_command(sop_class=b"1.2\x1b[2J.3") + element(0x4100, b"xx") + element(0x0902, b"\xff\n")
+            peer.send(p_data(pdv(strange))).pdu()
             peer.send(abort(0, 0)).finish()
         with Peer(program.address) as peer:
             peer.send(b"GET /\x1b[2J%s HTTP/1.1\nI: Forged\n").pdu()
             peer.finish()
-        program.saw("HTTP request")
-        program.end()
-        for line in program.err.splitlines():
-            self.assertTrue(all(0x20 <= ord(character) < 0x7F for character in line), line)
-            self.assertNotEqual(line[:9], "I: Forged")
-        self.assertIn("D: Calling Application Name: \\x1b[2J\\x0d\\x07", program.err)
-
-    def test_pydicom_adds_no_lines_of_its_own(self):
-        program = Program(self, "-d")
-        strange = echo_command(sop_class=b"1.2\x1b[2J.3") + element(0x4100, b"xx") + element(0x0902, b"\xff\n")
+        long = b"\x07" * 30000
         with Peer(program.address) as peer:
-            peer.associate()
-            peer.send(p_data(pdv(strange))).finish()
-        program.saw("-> Sta1")
-        program.end()
-        for line in program.err.splitlines():
-            self.assertTrue(line[:3] in ("D: ", "I: ", "W: "), line)
+            peer.send(associate_rq([context(1, long, (long,)), context(3)],
+                                   user=user_information(item(0x52, long), item(0x55, long)))).pdu()
+            peer.send(p_data(pdv(echo_command(sop_class=long[:9000]), 3)) + abort(0, 0)).finish()
+        program.saw("Association Aborted", 2)
+        self.assertEqual(program.end(), ENDED)
+        lines = program.err.splitlines()
+        for line in lines:
             self.assertTrue(all(0x20 <= ord(character) < 0x7F for character in line), line)
+            self.assertIn(line[:3], ("D: ", "I: ", "W: "), line)
+        self.assertEqual([line for line in lines if line.startswith("I: Forged") or line == "I: Association Forged"], [])
+        self.assertIn("D: Calling Application Name: \\x1b[2J\\x0d\\x07", lines)
+        self.assertLess(max(map(len, lines)), 2100)
 
     def test_a_peer_cannot_make_a_quiet_program_speak(self):
         program = Program(self, "-q")
         for uid in (b"1.2.840.10008.01.2", b"1.2.840.10008..2.", b"1.2.840.10008.\x1b[2J", b"1.2.840.10008." + b"0" * 60):
             with Peer(program.address) as peer:
                 peer.send(associate_rq([context(1, uid)])).finish()
-        program.end()
-        self.assertEqual((program.out, program.err), ("", ""))
-
-    def test_a_peer_cannot_make_a_line_long(self):
-        program = Program(self, "-d")
-        long = b"\x07" * 30000
         with Peer(program.address) as peer:
-            peer.send(associate_rq([context(1, long, (long,)), context(3)],
-                                   user=user_information(item(0x52, long), item(0x55, long)))).pdu()
-            peer.send(p_data(pdv(echo_command(sop_class=long[:9000]), 3)) + abort(0, 0)).finish()
-        program.saw("characters more)", 3)
-        program.saw("-> Sta1")
-        program.end()
-        self.assertLess(max(map(len, program.err.splitlines())), 2100)
+            peer.send(b"GET / HTTP/1.0\r\n\r\n").finish()
+        with Peer(program.address) as peer:
+            self.assertEqual(peer.associate(version=0), reject(1, 2, 2))
+        self.assertEqual((program.end(), program.out, program.err), (ENDED, "", ""))
 
-    def test_no_secret_is_in_it_at_any_level(self):
+    def test_no_secret_is_in_it_at_any_level_whatever_is_damaged_around_it(self):
         program = Program(self, "-d")
-        secret = item(0x58, b"\2\1\0\5maria\0\6geheim")
-        for data in (associate_rq(user=user_information(secret)), associate_rq(user=user_information(secret + b"\x51"))):
+        request = associate_rq(user=user_information(SECRET))
+        damaged = [associate_rq(user=user_information(SECRET + b"\x51")), request[:2] + b"\0\0\0\x70" + request[6:],
+                   request.replace(b"\x58\0\0\x11", b"\x58\0\0\xff"), request.replace(b"\x50\0", b"\x5f\0", 1),
+                   request.replace(b"\0\5maria", b"\0\xff" + b"maria"), request.replace(b"\x52\0\0\7", b"\x52\0\0\x1e"),
+                   b"PROXY TCP4 10.0.0.1 10.0.0.2 4711 104\r\n" + request, PROXY_V2 + request,
+                   b"\0\0\0\0\0\4abcd" + request,
+                   b"GET / HTTP/1.1\r\nAuthorization: Basic bWFyaWE6Z2VoZWlt\r\n\r\n",
+                   b"GET http://maria:geheim@host/?passcode=geheim HTTP/1.1\r\n\r\n"]
+        for data in [request] + damaged:
             with Peer(program.address) as peer:
                 peer.send(data).pdu()
                 peer.send(abort(0, 0)).finish()
-        program.saw("INVALID PDU", 2)
-        program.end()
+        program.saw("END INVALID PDU", 8)
+        self.assertEqual(program.end(), ENDED)
         self.assertIn("User name and passcode", program.err)
-        for form in ("maria", "geheim", "67 65 68 65", "6d 61 72", "gehei"):
-            self.assertFalse(form in program.err, form)
+        self.assertIn("PROXY protocol version 2", program.err)
+        for words in ("maria", "geheim", "67 65 68", "6d 61 72", "gehei", "bWFya", "62 57 46"):
+            self.assertEqual([line for line in program.err.splitlines() if words in line], [], words)
 
     def test_with_several_associations_every_line_tells_whose_it_is(self):
         program = Program(self, "-d")
@@ -305,22 +482,21 @@ class Hostile(object):
                 port = two.sock.getsockname()[1]
                 self.assertRegex(program.err, r"I: \[\d+ 127\.0\.0\.1:%d\] Received Echo Request \(MsgID 77\)" % port)
                 two.send(RELEASE_RQ).pdu()
-        program.saw("Sta6 + Evt17")
-        program.end()
+                two.finish()
+            one.send(RELEASE_RQ).pdu()
+            one.finish()
+        program.saw("I: Association Released\n")
+        self.assertEqual(program.end(), ENDED)
         lines = program.err.splitlines()
-        self.assertIn("I: Association Accepted", lines)
-        first = [line for line in lines if "Sta6 + Evt17" in line]
-        self.assertEqual(len(first), 1)
+        self.assertEqual(lines.count("I: Association Accepted"), 1)
+        self.assertEqual(lines.count("I: Association Released"), 1)     # alone again, no line needs a name
 
 
 if not hasattr(unittest.TestCase, "assertRegex"):       # Python 2.7
     unittest.TestCase.assertRegex = unittest.TestCase.assertRegexpMatches
 
-both_forms(Levels)
-both_forms(Configuration)
-both_forms(Harm)
-both_forms(Writes)
-both_forms(Hostile)
+for each in (Levels, Configuration, Handlers, StandardError, Flood, Hostile):
+    both_forms(each)
 
 if __name__ == "__main__":
     unittest.main()

@@ -15,7 +15,7 @@ class MainJob(object):
             self.assertEqual(peer.send(echo_rq(7)).pdu(), echo_rsp(7))
             self.assertEqual(peer.send(RELEASE_RQ).pdu(), RELEASE_RP)
             self.assertEqual(peer.finish(), b"")
-        wait_until(lambda: not server.associations, "the association is over")
+        wait_until(lambda: not server.admission.connections, "the association is over")
 
 
 both_forms(MainJob)

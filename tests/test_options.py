@@ -1,19 +1,26 @@
-"""The command line: every option, and every way to get it wrong."""
-import io
-import os
-import subprocess
-import sys
+"""The command line: every option, and every way to get it wrong; parse(), in this process."""
 import unittest
 
-from process import alone, run
 from support import both_forms
 
-PAIRS = [("-q", "--quiet"), ("-v", "--verbose"), ("-d", "--debug"), ("-ll", "--log-level"), ("-lc", "--log-config"),
-         ("-aet", "--aetitle"), ("-to", "--timeout"), ("-ta", "--acse-timeout"), ("-td", "--dimse-timeout"),
-         ("-pdu", "--max-pdu"), ("-x=", "--prefer-uncompr"), ("-xe", "--prefer-little"), ("-xb", "--prefer-big"),
-         ("-xi", "--implicit"), ("-h", "--help")]
-VALUES = {"--log-level": "info", "--log-config": "log.ini", "--aetitle": "ME", "--timeout": "5", "--acse-timeout": "6",
-          "--dimse-timeout": "7", "--max-pdu": "128"}
+# The manual's options: group, short form, long form, a value that is allowed (None: it takes none), its words.
+MANUAL = (
+    ("Logging", "-q", "--quiet", None, "quiet mode, prints no warnings or errors"),
+    ("Logging", "-v", "--verbose", None, "verbose mode, prints processing details"),
+    ("Logging", "-d", "--debug", None, "debug mode, prints debugging information"),
+    ("Logging", "-ll", "--log-level", "info", "of level l or higher"),
+    ("Logging", "-lc", "--log-config", "log.ini", "use python logging config file f for the logger"),
+    ("Application Entity Titles", "-aet", "--aetitle", "ME", "set my AE title (default: ECHOSCP)"),
+    ("Miscellaneous DICOM", "-to", "--timeout", "5", "timeout for connection requests (default: unlimited)"),
+    ("Miscellaneous DICOM", "-ta", "--acse-timeout", "6", "timeout for ACSE messages (default: 30)"),
+    ("Miscellaneous DICOM", "-td", "--dimse-timeout", "7", "timeout for DIMSE messages (default: unlimited)"),
+    ("Miscellaneous DICOM", "-pdu", "--max-pdu", "128", "set maximum receive PDU bytes to n bytes (default: 16384"),
+    ("Preferred Transfer Syntaxes", "-x=", "--prefer-uncompr", None, "prefer explicit VR local byte order (default)"),
+    ("Preferred Transfer Syntaxes", "-xe", "--prefer-little", None, "prefer explicit VR little endian transfer syntax"),
+    ("Preferred Transfer Syntaxes", "-xb", "--prefer-big", None, "prefer explicit VR big endian transfer syntax"),
+    ("Preferred Transfer Syntaxes", "-xi", "--implicit", None, "accept implicit VR little endian transfer syntax only"),
+)
+EXTRA = ("-h", "--help", "--version")       # what there is besides
 SECONDS = "0 (no limit) to 4294967295 seconds"
 BYTES = "0 (no limit) or 128 to 4294967295 bytes"
 TITLE = "1 to 16 printable ASCII characters, no backslash, not only spaces"
@@ -45,9 +52,9 @@ REFUSED = [  # command line, what the line says
     (["1", "-td", "4294967296"], "option -td: '4294967296' is not allowed: " + SECONDS),
     (["1", "--verbose=1"], "option --verbose takes no value, it was given '1'"),
     (["1", "--prefer-big="], "option --prefer-big takes no value, it was given ''"),
-    (["1", "-q", "-v"], "options --quiet and -v contradict each other"),
-    (["1", "-d", "-ll", "debug"], "options --debug and -ll contradict each other"),
-    (["1", "-x=", "-xi"], "options --prefer-uncompr and -xi contradict each other"),
+    (["1", "-q", "-v"], "options -q and -v contradict each other: one of --debug, --log-level, --quiet, --verbose"),
+    (["1", "-d", "-ll", "debug"], "options -d and -ll contradict each other"),
+    (["1", "-x=", "-xi"], "options -x= and -xi contradict each other"),
     (["1", "--prefer-big", "-xe"], "options --prefer-big and -xe contradict each other"),
 ]
 NO_NUMBERS = ["0x50", " 5", "5 ", "1_0", "+3", "-3", "1e3", "5.0", "", "five", "5s", "\xb2", "\xd9\xa3", "0b1", "1,000"]
@@ -65,18 +72,25 @@ class Parser(object):
         return str(caught.exception)
 
     def test_both_spellings_before_and_after_the_port_mean_the_same(self):
-        for short, long_form in PAIRS:
-            value = VALUES.get(long_form)
+        for _, short, long_form, value, _ in MANUAL:
             due = {"port": 11112, long_form: True if value is None else int(value) if value.isdigit() else value}
-            if long_form == "--help":
-                due = {"--help": True}
             for spelling in (short, long_form):
                 words = [spelling] if value is None else [spelling, value]
                 self.assertEqual(self.parse(*(words + ["11112"])), due)
-                if long_form != "--help":
-                    self.assertEqual(self.parse(*(["11112"] + words)), due)
+                self.assertEqual(self.parse(*(["11112"] + words)), due)
             if value is not None:
                 self.assertEqual(self.parse("%s=%s" % (long_form, value), "11112"), due)
+
+    def test_help_and_version_need_no_port_and_what_follows_them_is_not_read(self):
+        for spelling, due in (("-h", "--help"), ("--help", "--help"), ("--version", "--version")):
+            self.assertEqual(self.parse(spelling), {due: True})
+            self.assertEqual(self.parse("1", "-v", spelling, "--nonsense"), {"--verbose": True, due: True})
+
+    def test_there_is_no_option_besides(self):
+        due = set(EXTRA)
+        for _, short, long_form, _, _ in MANUAL:
+            due.update([short, long_form])
+        self.assertEqual(set(self.dul.read_options(self.dul.OPTION_LINES)[0]), due)
 
     def test_the_last_of_a_repeated_option_wins(self):
         self.assertEqual(self.parse("-ta", "5", "1", "--acse-timeout=6", "-ta", "7")["--acse-timeout"], 7)
@@ -106,7 +120,7 @@ class Parser(object):
             self.assertIn("is not allowed: 1 to 65535" if text != "-3" else "unknown option", self.refusal([text]))
 
     def test_every_abbreviation_and_cluster_is_refused(self):
-        for _, long_form in PAIRS:
+        for _, _, long_form, _, _ in MANUAL:
             for length in range(3, len(long_form)):
                 self.assertIn("unknown option", self.refusal(["1", long_form[:length]]))
         for cluster in ("-vq", "-dv", "-xexb", "-x=e", "-vx=", "-qh", "-ll=info", "-aetME", "-pdu128"):
@@ -118,16 +132,33 @@ class Parser(object):
             self.assertEqual(self.dul.transfer_syntaxes(self.parse("1", option)), getattr(self.dul, order))
         self.assertEqual(self.dul.transfer_syntaxes(self.parse("1")), self.dul.PREFER_LOCAL)
 
-    def test_the_help_has_every_option_in_the_manuals_groups_and_fits_80_columns(self):
+    def test_an_option_is_no_value_of_the_option_before(self):
+        for _, short, long_form, value, _ in MANUAL:
+            for name in (short, long_form) if value is not None else ():
+                for following in ("--max-pdu=128", "-v", "--help"):
+                    self.assertIn("option %s needs a value: " % name, self.refusal([name, following, "104"]))
+
+    def test_members_of_a_group_contradict_each_other_by_the_spellings_that_were_typed(self):
+        for group in (MANUAL[:4], MANUAL[10:]):
+            for one in group:
+                for other in group:
+                    for left, right in ((one[1], other[2]), (one[2], other[1])):
+                        words = ["1", left] + ([one[3]] if one[3] else []) + [right] + ([other[3]] if other[3] else [])
+                        if one is not other:
+                            self.assertIn("options %s and %s contradict each other" % (left, right), self.refusal(words))
+                        else:
+                            self.assertEqual(len(self.parse(*words)), 2)
+
+    def test_the_help_has_every_option_in_the_manuals_groups_and_words_and_fits_80_columns(self):
         text = self.dul.help_text()
         self.assertLess(max(len(line) for line in text.splitlines()), 80)
-        places = [text.index(words) for words in (
-            "Logging\n", "-q    --quiet ", "-v    --verbose ", "-d    --debug ", "-ll   --log-level ", "-lc   --log-config ",
-            "Application Entity Titles\n", "-aet  --aetitle ", "Miscellaneous DICOM\n", "-to   --timeout ",
-            "-ta   --acse-timeout ", "-td   --dimse-timeout ", "-pdu  --max-pdu ", "Preferred Transfer Syntaxes\n",
-            "-x=   --prefer-uncompr ", "-xe   --prefer-little ", "-xb   --prefer-big ", "-xi   --implicit ")]
-        self.assertEqual(places, sorted(places))
-        self.assertEqual(len(self.dul.read_options(self.dul.OPTION_LINES)[0]), 2 * len(PAIRS) + 1)
+        words, place = " ".join(text.split()), 0
+        for group, short, long_form, value, meaning in MANUAL:
+            self.assertIn("\n%s\n" % group, text)
+            at = words.index(" %s %s " % (short, long_form))
+            self.assertLess(max(place, words.index(group)), at)
+            place = words.index(meaning, at)
+            self.assertEqual(words[at:place].count(" [") == 1, value is not None, long_form)
 
     def test_the_defaults_in_the_help_are_those_of_settings(self):
         settings, text = self.dul.Settings(), " ".join(self.dul.help_text().split())
@@ -141,42 +172,7 @@ class Parser(object):
         self.assertEqual(settings.transfer_syntaxes, self.dul.PREFER_LOCAL)
 
 
-class CommandLine(object):
-    """The process."""
-
-    def test_a_refusal_is_one_line_on_standard_error_and_exit_status_2(self):
-        for arguments in ([], ["1", "-ta", "x\ny"], ["1", "--debg"], ["1", "-q", "-aet", ""], ["1", "-lc", "/no/such/file"]):
-            status, out, err = run(self, arguments)
-            self.assertEqual((status, out, err.count("\n"), err[:12]), (2, "", 1, "echoscp.py: "), err)
-
-    def test_help_and_version_go_to_standard_output(self):
-        status, out, err = run(self, ["--help"])
-        self.assertEqual((status, out, err), (0, self.dul.help_text(), ""))
-        status, out, err = run(self, ["-v", "--version", "nonsense"])
-        self.assertEqual((status, out, err), (0, "echoscp.py %s\n" % self.dul.VERSION, ""))
-
-    def test_help_that_nobody_can_read_ends_without_a_traceback(self):
-        for target in ("/dev/full", None):
-            if target and not os.path.exists(target):
-                continue
-            with io.open(target or os.devnull, "wb") as out:
-                options = {"stdout": out} if target else {"stdout": out, "preexec_fn": lambda: os.close(1)}
-                process = subprocess.Popen(self.dul.COMMAND + ["-h"], stderr=subprocess.PIPE, cwd=os.path.dirname(
-                    os.path.dirname(os.path.abspath(__file__))), **options)
-                err = process.communicate()[1]
-            self.assertEqual(err, b"")
-
-    def test_alone_in_an_empty_folder_it_is_the_whole_program(self):
-        path, program = alone(self)
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-        process = subprocess.Popen([sys.executable, "-S", program, "--version"], stdout=subprocess.PIPE, cwd=path,
-                                   env=environment)
-        self.assertEqual(process.communicate()[0].decode(), "echoscp.py %s\n" % self.dul.VERSION)
-        self.assertEqual(os.listdir(path), ["echoscp.py"])
-
-
 both_forms(Parser)
-both_forms(CommandLine)
 
 if __name__ == "__main__":
     unittest.main()

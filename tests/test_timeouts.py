@@ -1,13 +1,85 @@
-"""-to, -ta and -td on real sockets: absolute deadlines that no peer can extend, each leaving the other phases alone."""
+"""-to, -ta and -td on real sockets: absolute deadlines that no peer can extend, each leaving the other phases alone.
+
+Lower bounds are strict; upper bounds only tell a deadline that is kept from none at all.
+"""
+import select
 import socket
 import threading
 import unittest
 
 from support import both_forms, monotonic, serve, wait_until
-from wire import RELEASE_RQ, Peer, abort, associate_rq, echo_rq, echo_rsp, pdu, reject
+from wire import RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, echo_rq, echo_rsp, pdu, reject
 
-EARLY, LATE = 0.1, 0.3      # seconds; the clock of Python 2.7 has steps of 10 ms
-NEVER = 1.3                 # seconds after which an end that is not due has not come
+EARLY = 0.03        # seconds: the clock of Python 2.7 has steps of 10 ms
+LATE = 15.0         # seconds
+DRIP = 0.05         # seconds that a peer waits for the end before it sends one byte more
+
+
+def silent(_):
+    """Connected, nothing more."""
+
+
+def half(peer):
+    """22 bytes of a request."""
+    peer.send(associate_rq()[:22])
+
+
+def established(peer):
+    """An association; the clock of -td starts with it."""
+    if peer.associate()[:1] != b"\x02":
+        raise AssertionError("not accepted")
+
+
+def echoed(peer):
+    """An association with an echo after a quarter of two seconds; the clock of -td starts anew with it."""
+    established(peer)
+    if select.select([peer.sock], [], [], 0.5)[0]:
+        raise AssertionError("something came too early")
+    start = monotonic()
+    if peer.send(echo_rq()).pdu() != echo_rsp():
+        raise AssertionError("no echo")
+    return start
+
+
+def released(peer):
+    """Released, but not closed."""
+    established(peer)
+    start = monotonic()
+    if peer.send(RELEASE_RQ).pdu() != RELEASE_RP:
+        raise AssertionError("not released")
+    return start
+
+
+def rejected(peer):
+    """Rejected, but not closed."""
+    if peer.associate(version=0) != reject(1, 2, 2):
+        raise AssertionError("not rejected")
+
+
+def aborted(peer):
+    """Aborted, but not closed."""
+    established(peer)
+    start = monotonic()
+    if peer.send(pdu(0x99, b"")).pdu() != abort(2, 1):
+        raise AssertionError("not aborted")
+    return start
+
+
+def until_the_end(peer, drip):
+    """What the peer gets until the end of the stream, while it sends ``drip`` byte by byte."""
+    got = b""
+    try:
+        while True:
+            if drip and not select.select([peer.sock], [], [], DRIP)[0]:
+                peer.send(drip[:1])
+                drip = drip[1:]
+                continue
+            more = peer.sock.recv(100)
+            got += more
+            if not more or got == abort(0, 0):
+                return got
+    except socket.error:        # closed with unread bytes of ours: a reset, which Sta2 and Sta13 allow
+        return got
 
 
 class Timeouts(object):
@@ -35,28 +107,11 @@ class Timeouts(object):
         def case():
             notices = []
             server = serve(self, on_event=notices.append, **settings)
+            start = monotonic()
             with Peer(server.address) as peer:
-                start = monotonic()
                 start = conversation(peer) or start
-                stop = threading.Event()
-
-                def feed():
-                    for byte in bytearray(drip):
-                        if stop.wait(0.1):
-                            return
-                        try:
-                            peer.send(bytes(bytearray([byte])))
-                        except socket.error:
-                            return
-                feeder = threading.Thread(target=feed)
-                feeder.start()
-                try:
-                    got = peer.read(len(answer)) if answer else peer.sock.recv(100)
-                except socket.error:    # closed with unread bytes of ours: a reset, which Sta2 and Sta13 allow
-                    got = b""
+                got = until_the_end(peer, drip)
                 took = monotonic() - start
-                stop.set()
-                feeder.join()
             self.assertEqual(got, answer)
             self.assertTrue(due - EARLY <= took <= due + LATE, "%.2f s instead of %s" % (took, due))
             if words:
@@ -65,93 +120,52 @@ class Timeouts(object):
         case.__name__ = "%s %s" % (settings, conversation.__name__)
         return case
 
-    def lasts(self, settings, conversation):
-        """A case: after ``conversation(peer)``, nothing ends for longer than any deadline."""
+    def outlasts(self, settings, conversation, other, data, answer):
+        """A case: what comes after ``conversation(peer)`` has no limit, as it still is answered when another peer, who
+        began later, after ``other(peer)`` has been ended by the same limit."""
         def case():
             server = serve(self, **settings)
-            with Peer(server.address) as peer:
+            with Peer(server.address) as peer, Peer(server.address) as later:
                 conversation(peer)
-                peer.sock.settimeout(NEVER)
-                self.assertRaises(socket.timeout, peer.sock.recv, 1)
-        case.__name__ = "%s %s lasts" % (settings, conversation.__name__)
+                other(later)
+                until_the_end(later, b"")
+                self.assertEqual(peer.send(data).read(len(answer)), answer)
+        case.__name__ = "%s %s outlasts %s" % (settings, conversation.__name__, other.__name__)
         return case
 
-    @staticmethod
-    def silent(peer):
-        """Connected, nothing more."""
-
-    @staticmethod
-    def half(peer):
-        """22 bytes of a request."""
-        peer.send(associate_rq()[:22])
-
-    @staticmethod
-    def established(peer):
-        """An association; the clock of -td starts with it."""
-        peer.associate()
-        return monotonic()
-
-    @staticmethod
-    def echoed(peer):
-        """An association with an echo, after half a second; the clock of -td starts anew with it."""
-        peer.associate()
-        threading.Event().wait(0.5)
-        if peer.send(echo_rq()).pdu() != echo_rsp():
-            raise AssertionError("no echo")
-        return monotonic()
-
-    @staticmethod
-    def released(peer):
-        """Released, but not closed."""
-        peer.associate()
-        peer.send(RELEASE_RQ).pdu()
-        return monotonic()
-
-    @staticmethod
-    def rejected(peer):
-        """Rejected, but not closed."""
-        if peer.associate(version=0) != reject(1, 2, 2):
-            raise AssertionError("not rejected")
-        return monotonic()
-
-    @staticmethod
-    def aborted(peer):
-        """Aborted, but not closed."""
-        peer.associate()
-        if peer.send(pdu(0x99, b"")).pdu() != abort(2, 1):
-            raise AssertionError("not aborted")
-        return monotonic()
-
     def test_each_deadline_ends_its_phase_on_time_whatever_drips_and_no_other(self):
-        echo = echo_rq()
-        request = associate_rq()
+        echo, request = echo_rq(), associate_rq()
         sta2 = "(%s) in Sta2 (transport connection open, awaiting A-ASSOCIATE-RQ)"
         td = {"acse_timeout": 0, "dimse_timeout": 1}
         self.run_all([
-            self.ends({"timeout": 1}, self.silent, 1, b"", "timeout: nothing in 1 s " + sta2 % "-to"),
-            self.ends({"timeout": 1, "acse_timeout": 0}, self.half, 1, b"", "22 of 172 bytes of A-ASSOCIATE-RQ in 1 s (-to)"),
-            self.ends({"timeout": 1}, self.silent, 1, b"", " bytes of A-ASSOCIATE-RQ in 1 s (-to)", drip=request),
-            self.ends({"acse_timeout": 1}, self.silent, 1, b"", "timeout: nothing in 1 s " + sta2 % "-ta"),
-            self.ends({"acse_timeout": 1}, self.half, 1, b"", "22 of 172 bytes of A-ASSOCIATE-RQ in 1 s (-ta)"),
-            self.ends({"acse_timeout": 1}, self.silent, 1, b"", " bytes of A-ASSOCIATE-RQ in 1 s (-ta)", drip=request),
-            self.ends({"timeout": 1, "acse_timeout": 2}, self.silent, 1, b"", "(-to)"),
-            self.ends({"timeout": 2, "acse_timeout": 1}, self.silent, 1, b"", "(-ta)"),
-            self.ends(td, self.established, 1, abort(0, 0), "timeout: nothing in 1 s (-td) in Sta6"),
-            self.ends(td, self.established, 1, abort(0, 0), " bytes of P-DATA-TF in 1 s (-td) in Sta6", drip=echo),
-            self.ends(td, self.echoed, 1, abort(0, 0), "timeout: nothing in 1 s (-td) in Sta6"),
-            self.ends({"acse_timeout": 1}, self.released, 1, b"", None),
-            self.ends({"acse_timeout": 1}, self.rejected, 1, b"", "protocol-version-not-supported"),
-            self.ends({"acse_timeout": 1}, self.aborted, 1, b"", "PDU-type"),
-            self.ends({"acse_timeout": 1}, self.released, 1, b"", None, drip=echo),
+            self.ends({"timeout": 1}, silent, 1, b"", "timeout: nothing in 1 s " + sta2 % "-to"),
+            self.ends({"timeout": 1, "acse_timeout": 0}, half, 1, b"", "22 of 172 bytes of A-ASSOCIATE-RQ in 1 s (-to)"),
+            self.ends({"timeout": 1}, silent, 1, b"", " bytes of A-ASSOCIATE-RQ in 1 s (-to)", drip=request),
+            self.ends({"acse_timeout": 1}, silent, 1, b"", "timeout: nothing in 1 s " + sta2 % "-ta"),
+            self.ends({"acse_timeout": 1}, half, 1, b"", "22 of 172 bytes of A-ASSOCIATE-RQ in 1 s (-ta)"),
+            self.ends({"acse_timeout": 1}, silent, 1, b"", " bytes of A-ASSOCIATE-RQ in 1 s (-ta)", drip=request),
+            self.ends({"timeout": 1, "acse_timeout": 2}, silent, 1, b"", "in 1 s (-to)"),
+            self.ends({"timeout": 2, "acse_timeout": 1}, silent, 1, b"", "in 1 s (-ta)"),
+            self.ends(td, established, 1, abort(0, 0), "timeout: nothing in 1 s (-td) in Sta6"),
+            self.ends(td, established, 1, abort(0, 0), " bytes of P-DATA-TF in 1 s (-td) in Sta6", drip=echo),
+            self.ends({"acse_timeout": 0, "dimse_timeout": 2}, echoed, 2, abort(0, 0), "nothing in 2 s (-td) in Sta6"),
+            self.ends({"acse_timeout": 1}, released, 1, b"", None),
+            self.ends({"acse_timeout": 1}, rejected, 1, b"", "protocol-version-not-supported"),
+            self.ends({"acse_timeout": 1}, aborted, 1, b"", "PDU-type"),
+            self.ends({"acse_timeout": 1}, released, 1, b"", None, drip=echo),
             # 0 means none, and each leaves the other phases alone
-            self.lasts({"timeout": 0, "acse_timeout": 0}, self.silent),
-            self.lasts({"timeout": 0, "acse_timeout": 0}, self.half),
-            self.lasts({"acse_timeout": 0, "dimse_timeout": 1}, self.half),
-            self.lasts({"acse_timeout": 0, "dimse_timeout": 1}, self.released),
-            self.lasts({"acse_timeout": 0, "timeout": 1, "dimse_timeout": 1}, self.rejected),
-            self.lasts({"timeout": 1, "acse_timeout": 1}, self.established),
-            self.lasts({"timeout": 1, "acse_timeout": 1, "dimse_timeout": 0}, self.echoed),
+            self.outlasts({"timeout": 0, "acse_timeout": 0, "dimse_timeout": 1}, silent, established, request, b"\2\0"),
+            self.outlasts({"timeout": 0, "acse_timeout": 0, "dimse_timeout": 1}, half, established, request[22:], b"\2\0"),
+            self.outlasts(dict(td), released, established, request, abort(2, 2)),
+            self.outlasts(dict(td, timeout=1), rejected, silent, request, abort(2, 2)),
+            self.outlasts({"timeout": 1, "acse_timeout": 2}, established, silent, echo, echo_rsp()),
+            self.outlasts({"timeout": 2, "acse_timeout": 1}, established, silent, echo, echo_rsp()),
+            self.outlasts({"timeout": 1, "acse_timeout": 1}, echoed, half, echo, echo_rsp()),
         ])
+
+    def test_the_default_of_to_and_td_is_no_limit_and_of_ta_30_s(self):
+        settings = self.dul.Settings()
+        self.assertEqual((settings.timeout, settings.acse_timeout, settings.dimse_timeout), (0, 30, 0))
 
     def test_a_peer_that_does_not_read_its_answers_is_given_up(self):
         notices = []
@@ -163,14 +177,16 @@ class Timeouts(object):
         peer = Peer(server.address, receive_buffer=2048)
         self.addCleanup(peer.close)
         peer.associate()
-        peer.sock.settimeout(0.4)
-        try:
-            while True:
+        peer.sock.settimeout(0.5)
+
+        def given_up():
+            try:
                 peer.send(echo_rq() * 200)
-        except (socket.timeout, socket.error):
-            pass
-        wait_until(lambda: any("has not read" in n.sentence for n in notices), "it is given up", 10)
-        wait_until(lambda: not server.associations, "its thread is free")
+            except socket.error:
+                pass
+            return [n for n in notices if "the peer has not read what was sent to it for 1 s in Sta6" in n.sentence]
+        wait_until(given_up, "it is given up")
+        wait_until(lambda: not server.admission.connections, "its thread is free")
 
 
 both_forms(Timeouts)

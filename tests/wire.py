@@ -100,6 +100,49 @@ def echo_rsp(message_id=1, context_id=1, status=0):
                               element(0x900, us(status))), context_id))
 
 
+def split(data):
+    """The PDUs of a stream that ends with a whole one."""
+    found = []
+    while data:
+        end = 6 + struct.unpack(">I", data[2:6])[0]
+        found.append(data[:end])
+        data = data[end:]
+    return found
+
+
+def items_of(data):
+    """[(Item-type, body)] of encoded items; ValueError where they do not fill it exactly."""
+    found = []
+    while data:
+        kind, length = struct.unpack(">BxH", data[:4])
+        if length > len(data) - 4:
+            raise ValueError("item %02XH is cut off" % kind)
+        found.append((kind, data[4:4 + length]))
+        data = data[4 + length:]
+    return found
+
+
+def decode_ac(data):
+    """A whole A-ASSOCIATE-AC, as PS3.8 9.3.3 lays it out; ValueError where it is none.
+
+    :returns: ``version``, ``echoed`` (bytes 11-74), ``application``, ``contexts`` [(ID, result, transfer syntax)],
+        ``user`` [(Item-type, body)]
+    """
+    kind, length, version = struct.unpack(">BxIHxx", data[:10])
+    found = items_of(data[74:])
+    kinds = [each for each, _ in found]
+    if kind != 2 or length != len(data) - 6 or kinds != [0x10] + [0x21] * (len(found) - 2) + [0x50]:
+        raise ValueError("not an A-ASSOCIATE-AC")
+    contexts = []
+    for _, body in found[1:-1]:
+        (inner, syntax), = items_of(body[4:])
+        if inner != 0x40 or body[1:2] + body[3:4] != b"\0\0":
+            raise ValueError("not a presentation context item of an A-ASSOCIATE-AC")
+        contexts.append((ord(body[:1]), ord(body[2:3]), syntax))
+    return {"version": version, "echoed": data[10:74], "application": found[0][1], "contexts": contexts,
+            "user": items_of(found[-1][1])}
+
+
 class Peer(object):
     """A raw peer: a TCP connection that sends bytes and reads PDUs.
 
@@ -170,3 +213,21 @@ class Peer(object):
 
     def __exit__(self, *_):
         self.close()
+
+
+def good_echo(address, message_id=1, timeout=20.0):
+    """One association that is as it should be: echo, release, end of the connection."""
+    with Peer(address, timeout) as peer:
+        accepted = peer.associate()[:1]
+        answers = accepted, peer.send(echo_rq(message_id)).pdu(), peer.send(RELEASE_RQ).pdu(), peer.finish()
+        if answers != (b"\x02", echo_rsp(message_id), RELEASE_RP, b""):
+            raise AssertionError("%r" % (answers,))
+
+
+def other_service(address):
+    """One association that proposes another service alone, and is aborted."""
+    with Peer(address) as peer:
+        peer.send(associate_rq([context(1, CT_IMAGE), context(3, CT_IMAGE)]))
+        answers = peer.pdu()[:1], peer.pdu(), peer.finish()
+        if answers != (b"\x02", abort(0, 0), b""):
+            raise AssertionError("%r" % (answers,))

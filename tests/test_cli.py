@@ -1,0 +1,188 @@
+"""The process: its exit statuses, its standard files, its port, and what each option changes for a peer."""
+import os
+import re
+import socket
+import struct
+import sys
+import unittest
+
+from process import ENDED, Program, alone, listening, main_module, need_posix, run, script, without
+from support import FORMS, ONE_FILE, both_forms, skip_loudly
+from wire import BIG, IMPLICIT, LITTLE, VERIFICATION, Peer, abort, associate_rq, context, good_echo, pdu
+
+NATIVE = LITTLE if sys.byteorder == "little" else BIG
+PRIVILEGED = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
+
+
+class CommandLine(object):
+    """A command line that ends by itself."""
+
+    def test_a_refusal_is_one_line_on_standard_error_and_exit_status_2(self):
+        for arguments, words in (
+                ([], "one port is needed"), (["1", "-ta", "x\ny"], "option -ta: 'x\\x0ay' is not allowed: 0 (no limit) to"),
+                (["1", "--debg"], "unknown option '--debg'; did you mean --debug?"), (["65536"], "port '65536' is not"),
+                (["1", "-q", "-v"], "options -q and -v contradict each other"),
+                (["1", "-q", "-aet", ""], "option -aet: '' is not allowed"), (["1", "-lc", "/no/such/file"], "option -lc: ")):
+            status, out, err = run(self, arguments)
+            self.assertEqual((status, out, err.count("\n")), (2, "", 1), err)
+            self.assertTrue(err.startswith("echoscp.py: " + words), err)
+
+    def test_a_mistyped_option_is_one_line_where_python_lacks_difflib(self):
+        status, out, err = run(self, ["1", "--debgu"], command=without(self, "difflib"))
+        self.assertEqual((status, out, err), (2, "", "echoscp.py: unknown option '--debgu'; --help shows the options\n"))
+
+    def test_help_and_version_go_to_standard_output(self):
+        self.assertEqual(run(self, ["--help"]), (0, self.dul.help_text(), ""))
+        status, out, err = run(self, ["-v", "--version", "nonsense"])
+        self.assertEqual((status, out, err), (0, "echoscp.py v%s\n" % self.dul.VERSION, ""))
+        self.assertTrue(re.match(r"echoscp\.py v\d+\.\d+\.\d+\n$", out), out)
+
+    def test_help_that_cannot_be_written_is_exit_status_1_and_no_traceback(self):
+        if os.path.exists("/dev/full"):
+            self.assertEqual(run(self, ["-h"], after=">/dev/full"), (1, "", ""))
+        need_posix("way to close standard output")
+        self.assertEqual(run(self, ["-h"], after=">&-"), (0, "", ""))
+
+    def test_a_port_in_use_is_one_line_and_exit_status_1_and_quiet_keeps_even_that(self):
+        port = str(listening(self).getsockname()[1])
+        for arguments, due in (([], 1), (["-q"], 0), (["-ll", "critical"], 1)):
+            status, out, err = run(self, [port] + arguments)
+            self.assertEqual((status, out, err.count("\n")), (1, "", due))
+            self.assertTrue(not due or err.startswith("C: cannot listen on port %s: " % port), err)
+            self.assertTrue(not due or err.endswith("; another program listens there\n"), err)
+
+    def test_a_privileged_port_is_one_line_and_exit_status_1(self):
+        if not os.path.exists(PRIVILEGED) or int(text_of(PRIVILEGED)) <= 1:
+            skip_loudly("this system has no privileged ports")
+        # An ordinary user may not be able to read this interpreter's files: root goes after the imports.
+        command = script("import %s as program\nimport logging, signal\nif os.getuid() == 0:\n    os.setgid(65534)\n"
+                         "    os.setuid(65534)\nprogram.main(['1'])\n" % main_module(self))
+        self.assertEqual(run(self, [], command=command), (
+            1, "", "C: cannot listen on port 1: Permission denied; ports below 1024 need privileges\n"))
+
+
+class StandardFiles(object):
+    """Descriptors 0, 1, 2."""
+
+    def test_a_closed_standard_input_is_filled_even_without_a_null_device(self):
+        need_posix("descriptors like that")
+        command = script("import %s as program\nos.devnull = '/no/such/device'\nos.close(0)\nprogram.main()\n"
+                         % main_module(self))
+        program = Program(self, "-v", command=command)
+        good_echo(program.address)
+        if os.path.isdir("/proc/self/fd"):
+            self.assertTrue(os.readlink("/proc/%d/fd/0" % program.process.pid).startswith("pipe:"))
+        self.assertEqual(program.end(), ENDED)
+        self.assertEqual(len(program.err.splitlines()), 4, program.err)
+
+
+class Options(object):
+    """What a peer sees of each option."""
+
+    def ac(self, arguments, request):
+        """The A-ASSOCIATE-AC that a request gets, and the peer, who is associated."""
+        peer = Peer(Program(self, arguments).address)
+        self.addCleanup(peer.close)
+        return peer.send(request).pdu(), peer
+
+    def test_transfer_syntaxes_are_preferred_in_the_order_of_the_option(self):
+        request = associate_rq([context(1, VERIFICATION, (IMPLICIT, BIG, LITTLE)), context(3, VERIFICATION, (BIG, LITTLE)),
+                                context(5, VERIFICATION, (IMPLICIT,))])
+        for arguments, due in (("", (NATIVE, NATIVE, IMPLICIT)), ("-x=", (NATIVE, NATIVE, IMPLICIT)),
+                               ("-xe", (LITTLE, LITTLE, IMPLICIT)), ("--prefer-big", (BIG, BIG, IMPLICIT)),
+                               ("-xi", (IMPLICIT, None, IMPLICIT))):
+            answer, _ = self.ac(arguments, request)
+            for context_id, uid in zip((1, 3, 5), due):
+                at = answer.index(b"\x21\0\0", 74 if context_id == 1 else at + 4)
+                self.assertEqual(ord(answer[at + 4:at + 5]), context_id)
+                self.assertEqual(ord(answer[at + 6:at + 7]), 0 if uid else 4, arguments)
+                if uid:
+                    length = struct.unpack(">H", answer[at + 10:at + 12])[0]
+                    self.assertEqual(answer[at + 12:at + 12 + length], uid, arguments)
+
+    def test_the_maximum_length_is_announced_and_enforced(self):
+        for arguments, maximum in (("", 16384), ("-pdu 128", 128), ("--max-pdu=0", 0)):
+            answer, peer = self.ac(arguments, associate_rq())
+            self.assertIn(b"\x51\0\0\4" + struct.pack(">I", maximum), answer)
+            longer = pdu(4, b"\0" * (maximum + 1)) if maximum else b"\4\0" + struct.pack(">I", 1048577)
+            self.assertEqual(peer.send(longer).pdu(), abort(2, 6) if maximum else abort(0, 0))
+
+    def test_the_title_and_the_port_are_shown_at_debug(self):
+        program = Program(self, ["-aet", "MY TITLE", "-d", "-pdu", "4096"])
+        good_echo(program.address)
+        program.saw("D: Our AE Title: MY TITLE\n")
+        program.saw("D: Our Max PDU Receive Size: 4096\n")
+        program.saw("D: Listening on port %d (" % program.port)
+        self.assertIn(" as MY TITLE\n", program.err)
+
+    def test_each_timeout_ends_what_it_is_for(self):
+        rows = [("-to 1 -ta 0", b"", b"", "timeout: nothing in 1 s (-to) in Sta2 ("),
+                ("--acse-timeout=1", b"\1\0", b"", "timeout: 2 of the 6 bytes of a PDU header in 1 s (-ta) in Sta2 ("),
+                ("-td 1", associate_rq(), abort(0, 0), "timeout: nothing in 1 s (-td) in Sta6 (")]
+        programs = [Program(self, row[0]) for row in rows]
+        peers = [Peer(program.address) for program in programs]
+        for peer, (_, data, _, _) in zip(peers, rows):
+            self.addCleanup(peer.close)
+            peer.send(data)
+        self.assertEqual(peers[2].pdu()[:1], b"\x02")
+        for program, peer, (_, _, answer, words) in zip(programs, peers, rows):
+            self.assertEqual(peer.read(10), answer)
+            program.saw(words)
+
+
+class Listening(object):
+    """Its own listening socket."""
+
+    def test_it_answers_on_ipv4_and_ipv6_and_says_so(self):
+        program = Program(self, "-d", own=True)
+        good_echo(program.address)
+        families = "IPv4"
+        try:
+            probe = socket.socket(socket.AF_INET6)
+            probe.bind(("::1", 0))
+            probe.close()
+            families = "IPv6 and IPv4"
+        except (socket.error, AttributeError):
+            pass
+        if families != "IPv4":
+            good_echo(("::1", program.port))
+        program.saw("Listening on port %d (%s) as ECHOSCP\n" % (program.port, families))
+
+    def test_a_port_is_free_again_at_once_after_the_end(self):
+        program = Program(self, own=True)
+        with Peer(program.address) as peer:         # the program closes first: its side stays in TIME_WAIT
+            peer.associate()
+            self.assertEqual(program.end(), ENDED)
+            self.assertEqual(peer.rest(), abort(0, 0))
+        again = self.dul.EchoServer(port=program.port)
+        self.addCleanup(again.stop)
+        again.start()
+        good_echo(("127.0.0.1", program.port))
+
+
+class Alone(unittest.TestCase):
+    """echoscp.py, copied into an empty folder."""
+
+    dul = FORMS[1]
+
+    def test_alone_in_an_empty_folder_it_is_the_whole_program_and_leaves_nothing_behind(self):
+        path, name = alone(self)
+        program = Program(self, "-v", command=[sys.executable, "-S", name], cwd=path, own=True,
+                          env=dict(item for item in os.environ.items() if not item[0].startswith("PYTHON")))
+        good_echo(program.address)
+        self.assertEqual(program.end(), ENDED)
+        self.assertEqual(len(program.err.splitlines()), 4, program.err)
+        self.assertEqual(os.listdir(path), [os.path.basename(ONE_FILE)])
+
+
+def text_of(name):
+    """The text of a small file."""
+    with open(name) as source:
+        return source.read()
+
+
+for each in (CommandLine, StandardFiles, Options, Listening):
+    both_forms(each)
+
+if __name__ == "__main__":
+    unittest.main()
