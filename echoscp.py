@@ -1442,9 +1442,9 @@ def _invalid(offset, field, found, due):
 # ---- dul/association.py ---------------------------------------------------------------------------------------------
 # One association, from accept to close, as PS3.8 sees it: an acceptor that answers C-ECHO.
 #
-# It knows no socket, thread, clock, file or log. Its owner calls a method for each thing that happens: open(), header(),
-# pdu(), lost(), expired(), abort(), release(). What is to be done then, and what happened, is in ``effects``: a list of
-# (kind, value), in their order. The owner carries out the effects and tells the facts; nothing comes back.
+# Its owner calls a method for each thing that happens: open(), header(), pdu(), lost(), expired(), abort(), release().
+# What is to be done then, and what happened, is in ``effects``: a list of (kind, value), in their order. The owner
+# carries out the effects and tells the facts; nothing comes back.
 #
 # Effects:
 #     SEND, bytes: send one PDU.
@@ -1503,13 +1503,10 @@ class Association(Machine):
         self.handle(Evt5)
 
     def header(self, pdu_type, length, data):
-        """The first six bytes of a PDU arrived. Returns what is to be done with it:
+        """The first six bytes of a PDU arrived, and perhaps more of its ``data``. Returns what is to be done with it:
 
         READ: pdu() is due with the whole PDU. SKIP: the rest of it is thrown away. SEEK: likewise, but an A-ABORT in it is
         heard. DISCARD: nothing tells where the next PDU begins; all that follows is thrown away up to an A-ABORT.
-
-        :param length: its PDU-length
-        :param data: what has arrived of it, for the error
         """
         limits = self.limits.get(pdu_type)
         if limits is None or not limits[0] <= length <= limits[1]:
@@ -1570,13 +1567,9 @@ class Association(Machine):
         self.handle(Evt17, error)
 
     def expired(self, progress):
-        """The deadline passed: of ARTIM where it runs (Evt18), else of a timeout of the service user (Evt15).
-
-        :param progress: what had arrived of the next PDU, in words
-        """
+        """A deadline passed: of ARTIM where it runs (Evt18), else of the service user (Evt15). See Expired."""
         option, seconds = self.clock
-        error = Expired(option, seconds, self.state, progress)
-        self.handle(Evt18 if self.allows(Evt18) else Evt15, error)
+        self.handle(Evt18 if self.allows(Evt18) else Evt15, Expired(option, seconds, self.state, progress))
 
     def abort(self, error):
         """The service user aborts for a reason (Evt15), if there is an association. Returns whether there was."""
@@ -1625,9 +1618,8 @@ class Association(Machine):
 
     def ae_5(self, _):
         """The connection is accepted: ARTIM runs, or -to where that ends first; neither, where both are 0."""
-        limits = [(seconds, option) for option, seconds in (
-            ("-ta", self.settings.acse_timeout), ("-to", self.settings.timeout)) if seconds]
-        seconds, option = min(limits) if limits else (0, "")
+        limits = [(self.settings.acse_timeout, "-ta"), (self.settings.timeout, "-to")]
+        seconds, option = min([limit for limit in limits if limit[0]] or [(0, "")])
         self.start_clock(option, seconds)
 
     def ae_6(self, what):
@@ -1787,10 +1779,7 @@ KERNEL_TIMEOUTS = sys.platform.startswith("linux") and struct.calcsize("l") == 8
 
 
 def set_timeout(sock, seconds, sending=False):
-    """Bound each recv(), or each send(), of a blocking socket; None for no bound.
-
-    Without kernel timeouts one bound holds for both.
-    """
+    """Bound each recv() or each send() of a socket; None: no bound. One holds for both without kernel timeouts."""
     if KERNEL_TIMEOUTS:
         whole = 0 if seconds is None else int(seconds)
         micro = 0 if seconds is None else int(seconds % 1 * 1000000) or 1      # 0, 0 would be no bound
@@ -1893,11 +1882,7 @@ class DeadlinePassed(Exception):
 
 
 class Transport(object):
-    """A socket with a deadline for receiving, and a limit for each send.
-
-    :param sock: a connected, blocking socket; it belongs to this object from now on
-    :param send_limit: seconds that a peer which does not read may hold up one PDU
-    """
+    """A connected socket with a deadline for receiving, and a limit, in seconds, for the sending of each PDU."""
 
     __slots__ = ("sock", "send_limit", "deadline", "armed", "interrupted")
 
@@ -1924,8 +1909,7 @@ class Transport(object):
     def receive(self, most):
         """Bytes that have arrived, ``most`` at most; ``b""`` at the end of the stream.
 
-        :raises DeadlinePassed: at the deadline
-        :raises ConnectionLost: where the connection is reset, or the network gone
+        Raises DeadlinePassed at the deadline, ConnectionLost where the connection is reset, or the network gone.
         """
         while True:
             left = RECEIVE_SLICE
@@ -1958,10 +1942,7 @@ class Transport(object):
                 pass
 
     def send(self, data):
-        """Send one PDU.
-
-        :raises ConnectionLost: where the peer is gone, or has not taken all of it within the send limit
-        """
+        """Send one PDU. Raises ConnectionLost where the peer is gone, or has not taken all of it within the limit."""
         deadline, cut = monotonic() + self.send_limit, not KERNEL_TIMEOUTS
         while data:
             try:
@@ -1992,10 +1973,7 @@ class Transport(object):
             self.armed = seconds
 
     def interrupt(self, sending=False):
-        """Wake the thread that is receiving, as if the stream had ended; also one that is ``sending``.
-
-        May be called from any thread.
-        """
+        """Wake, from any thread, one that is receiving as if the stream had ended; also one that is ``sending``."""
         self.interrupted = True
         try:
             self.sock.shutdown(socket.SHUT_RDWR if sending else socket.SHUT_RD)
@@ -2140,7 +2118,7 @@ class Connection(socketserver.BaseRequestHandler, object):
         self.titles = ("", "")
         self.active = monotonic()
         self.admitted = self.evicted = False
-        self.wish = None            # what on_event asked for: a method of Association
+        self.wish = None            # what on_event asked for: called with the Association
         self.association = Association(server.negotiator, self.admit, server.log.debugs())
         self.watched = server.on_event is not None or server.log.informs()     # an echo is more than counted
 
@@ -2199,7 +2177,7 @@ class Connection(socketserver.BaseRequestHandler, object):
         self.apply()
 
     def apply(self):
-        """Carry out the effects of the association and tell its facts, until none is left."""
+        """Carry out the association's effects and tell its facts, until none is left."""
         association, lost = self.association, None
         while association.effects:
             if self.admitted and not association.associated:
@@ -2256,28 +2234,23 @@ class Connection(socketserver.BaseRequestHandler, object):
         return peer_name(self.client_address)
 
     def release(self):
-        """Ask the peer to release the association (A-RELEASE request, PS3.8 7.2).
+        """Ask the peer, from within on_event, to release the association (A-RELEASE request, PS3.8 7.2).
 
-        To be called from within on_event. It takes effect as soon as what happens is done, or when an association is
-        established; never, where none comes to be.
+        It takes effect when what happens is done and an association is established; never, where none comes to be.
         """
         self.wish = Association.release
 
     def abort(self):
-        """Abort the association (A-ABORT request, PS3.8 7.3).
+        """Abort the association from within on_event (A-ABORT request, PS3.8 7.3), as soon as what happens is done.
 
-        To be called from within on_event. It takes effect as soon as what happens is done: from within ``received``,
-        before the A-ASSOCIATE-RQ is answered; within ``connected``, when it has come.
+        From within ``received``: before the A-ASSOCIATE-RQ is answered; ``connected``: when it has come.
         """
         self.wish = lambda association: association.abort(Stopped("aborted by the program"))
 
 
 def peer_name(address):
-    """``address:port``; of an IPv4 peer in IPv4's form, of an IPv6 peer with brackets.
-
-    :param address: as accept() gives it; empty on some systems where the peer is gone already
-    """
-    host = address[0] if address else "?"
+    """``address:port``; of an IPv4 peer in IPv4's form, of an IPv6 peer with brackets."""
+    host = address[0] if address else "?"   # some systems give none where the peer is gone already
     if host.startswith("::ffff:") and "." in host:
         host = host[7:]
     return "%s:%d" % ("[%s]" % host if ":" in host else host, address[1] if address else 0)
@@ -2287,15 +2260,9 @@ def peer_name(address):
 # How many connections and associations at once, and who has to go when it is too many.
 
 class Admission(object):
-    """The connections that are open, and the associations that count.
+    """The connections that are open, and the associations that count: ``most`` of these at once.
 
     An association counts from its acceptance to its release, rejection or abort, not to the end of its connection.
-
-    :param most: associations at once
-    :ivar connections: set of Connection
-    :ivar established: associations that count
-    :ivar number: connections so far
-    :ivar peak: connections at once, at most
     """
 
     def __init__(self, most):
@@ -2303,8 +2270,8 @@ class Admission(object):
         self.lock = threading.Lock()
         self.departed = threading.Condition(self.lock)
         self.connections = set()
-        self.established = 0
-        self.number = self.peak = 0
+        self.established = 0            # associations that count
+        self.number = self.peak = 0     # connections so far, and at once at most
 
     def enter(self, connection):
         """A connection begins. Returns its number, from 1."""
@@ -2778,16 +2745,12 @@ class Notice(object):
 
 
 class Sums(object):
-    """How often what happened, over all connections of a server.
-
-    :ivar counts: {kind: how often}
-    :ivar slowest: seconds from a C-ECHO-RQ to its response at most, measured at debug alone
-    """
+    """How often what happened, over all connections of a server."""
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.counts = {}
-        self.slowest = 0.0
+        self.counts = {}        # {kind: how often}
+        self.slowest = 0.0      # seconds from a C-ECHO-RQ to its response at most, measured at debug alone
 
     def add(self, kind, count=1):
         """Count."""
@@ -2896,10 +2859,10 @@ class WarningLimit(object):
 
 
 class LogWriter(object):
-    """A bounded queue of log records, and one thread that hands them to the logger's handlers.
+    """A bounded queue of log records, and one thread that hands them to the logger's handlers in their order.
 
-    Whatever a handler does, it holds up no association and no signal. The order and the attributes of the records
-    stay. Where the handlers take no more, records beyond QUEUE_LIMIT are dropped, and their number is logged.
+    Whatever a handler does, it holds up no association and no signal. Where the handlers take no more, records beyond
+    QUEUE_LIMIT are dropped, and their number is logged.
     """
 
     def __init__(self):
@@ -2964,19 +2927,14 @@ def hand_over(record):
 
 
 class Log(object):
-    """Tells of facts in log lines.
-
-    :param admission: Admission
-    :ivar put: called with each record: hand_over() where it happens, or LogWriter.put()
-    :ivar wake: called when warnings begin to be counted, so that summarize() is called when pause() is over
-    """
+    """Tells of facts in log lines."""
 
     def __init__(self, admission):
         self.admission = admission
         self.limit = WarningLimit()
         self.proxied = {}           # {number of a connection: InvalidPDU} of open ones that began with a PROXY header alone
-        self.put = hand_over
-        self.wake = lambda: None
+        self.put = hand_over        # called with each record: where it happens, or LogWriter.put()
+        self.wake = lambda: None    # called when warnings begin to be counted, to summarize() when pause() is over
 
     @staticmethod
     def debugs():
@@ -3044,13 +3002,10 @@ class Log(object):
             self.line(WARNING, sentence)
 
     def line(self, level, text, connection=None, start="", exc_info=None):
-        """One record.
+        """One record, whose line begins with number and peer at -v and -d while several associations are open.
 
         Its attributes ``peer``, ``association``, ``calling`` and ``called`` are ``-`` where it concerns no peer;
-        ``text`` is the line without its start. At -v and -d the line begins with number and peer while several
-        associations are open.
-
-        :param start: what it begins with otherwise
+        ``text`` is the line without that, and without ``start``, with which it begins otherwise.
         """
         if not enabled(level):
             return
@@ -3072,10 +3027,10 @@ def address_of(connection):
 # ---- dul/pool.py ----------------------------------------------------------------------------------------------------
 # The handler threads of an EchoServer: the one deviation from ``ThreadingTCPServer``, and its reason.
 #
-# ``ThreadingTCPServer`` accepts in one thread and starts a new one for each connection. Starting a thread is half of
-# what a whole association costs it. So a handler thread that has finished a connection goes on to accept the next one.
-# One of the idle threads, the leader, waits for a connection; when it has one, the next becomes the leader. The thread
-# in serve_forever() starts new ones when none is idle, and sleeps otherwise.
+# ``ThreadingTCPServer`` starts a thread for each connection, which is half of what a whole association costs it. So a
+# handler thread that has finished a connection goes on to accept the next one. One idle thread, the leader, waits for a
+# connection; when it has one, the next becomes the leader. The thread in serve_forever() starts new ones when none is
+# idle, and sleeps otherwise.
 
 SPARE_THREADS = 2           # idle threads that there should be at least
 IDLE_THREADS = 128          # idle threads that there may be at most
@@ -3090,13 +3045,7 @@ SLOWER = "accepting connections slows down until there is room again"
 
 
 class HandlerThreads(object):
-    """The threads in which connections are served.
-
-    :param server: EchoServer; its get_request() and process_request() are called here
-    :param alone: whether the GIL switch interval may be set
-    :ivar threads: how many there are
-    :ivar idle: how many of them wait for a connection
-    """
+    """The threads that serve the connections of an EchoServer. ``alone``: the GIL switch interval may be set."""
 
     def __init__(self, server, alone):
         self.server = server
@@ -3105,15 +3054,12 @@ class HandlerThreads(object):
         self.lock = threading.Lock()
         self.ended = threading.Condition(self.lock)
         self.leader = threading.Lock()
-        self.threads = self.idle = 0
+        self.threads = self.idle = 0                # how many there are, and how many of them wait for a connection
         self.halt, self.halted = socket_pair()      # halt is closed at the end: then the leader can read from halted
         self.wait = waiter([server.socket, self.halted])
 
     def grow(self):
-        """Start a thread where one is missing; called again when it runs.
-
-        :returns: seconds until this is to be called again all the same; None where no thread is missing
-        """
+        """Start a thread where one is missing; called again when it runs, and after the seconds that this returns."""
         with self.lock:
             threads, idle = self.threads, self.idle
         if self.alone and hasattr(sys, "setswitchinterval"):
@@ -3211,15 +3157,12 @@ class HandlerThreads(object):
 # ---- dul/server.py --------------------------------------------------------------------------------------------------
 # ``EchoServer``: the ``ThreadingTCPServer``, listening, accepting, stopping; for the command line and for embedding.
 #
-# Which lock guards what, as if there were no GIL:
-#
-# - ``Admission.lock``: connections, established, number, peak.
-# - ``HandlerThreads.lock``: threads, idle. ``HandlerThreads.leader``: held by the one thread that waits for a connection.
-# - ``Sums.lock``, ``WarningLimit.lock``, ``LogWriter.changed``: what the object of that name keeps.
-# - No lock: a Connection and its Association are written by their handler thread alone, but for ``evicted``, which goes
-#   from False to True once, as ``EchoServer.stopping`` does. Other threads read ``active``, ``admitted`` and the state to
-#   choose what to evict; a value that is just old costs nothing. ``Negotiator.remembered`` is a dict whose values are
-#   never changed; two threads that add to it at the same time decode once more, or keep a few decisions more.
+# Which lock guards what, as if there were no GIL: ``lock``, or LogWriter's ``changed``, guards what its own object keeps;
+# ``HandlerThreads.leader`` is held by the one thread that waits for a connection. Without a lock, a Connection and its
+# Association are written by their handler thread alone, but for ``evicted``, which goes from False to True once, as
+# ``EchoServer.stopping`` does. Other threads read ``active``, ``admitted`` and the state to choose what to evict; a value
+# that is just old costs nothing. The values of ``Negotiator.remembered`` are never changed; two threads that add to it at
+# the same time decode once more, or keep a few decisions more.
 
 LARGEST_PORT = 65535
 MOST_ASSOCIATIONS = 4096
@@ -3235,10 +3178,8 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     :param port: TCP port; 0: one that is free
     :param host: address to listen on; empty: every address, of IPv6 and of IPv4
     :param max_associations: established at once; a further one is rejected (2, 3, 2)
-    :param on_event: called with a Notice for each thing that happens, in the thread of the connection that it happens
-        in; it must be quick. See ``help(Notice)``
-    :param listener: a socket that listens already, in place of ``host`` and ``port``; it stays open, and is left as it
-        was
+    :param on_event: called with a Notice for each thing that happens, in the thread of its connection; must be quick
+    :param listener: a socket that listens already, in place of ``host`` and ``port``; it stays open and as it was
     :param alone: whether this process does nothing else: then the GIL switch interval is set for many threads
     :param settings: what Settings takes: ``ae_title``, ``timeout``, ``acse_timeout``, ``dimse_timeout``,
         ``maximum_length``, ``transfer_syntaxes``
@@ -3273,10 +3214,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         self.pool = HandlerThreads(self, alone)
 
     def open(self, host, port):
-        """Listen: on IPv6 and IPv4 where ``host`` is empty and the system has both, else on what it has.
-
-        :raises socket.error: where the address cannot be had
-        """
+        """Listen: on IPv6 and IPv4 where ``host`` is empty and the system has both, else on what it has."""
         if self.handed_over is not None:
             addresses = [(self.handed_over.family, ("", 0))]
         elif not host and socket.has_ipv6 and hasattr(socket, "IPV6_V6ONLY") and hasattr(socket, "IPPROTO_IPV6"):
@@ -3309,10 +3247,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         return self.sums.summary(self.admission)
 
     def start(self):
-        """Serve, in threads of its own, once. Returns the server.
-
-        :raises RuntimeError: where it has been started or stopped before
-        """
+        """Serve in threads of its own, and return the server. Raises RuntimeError where it began or ended before."""
         if self.thread is not None or self.stopping:
             raise RuntimeError("an EchoServer can be started once")
         thread = threading.Thread(target=self.serve_forever, name="echoscp")
@@ -3459,10 +3394,9 @@ NOT_LISTENING = "the socket handed over (LISTEN_FDS) does not listen on TCP"
 
 
 def handed_over(environ):
-    """The listening socket that the service manager hands over, or None.
+    """The listening socket that the service manager hands over, or None; what tells of it is taken out of ``environ``.
 
-    :param environ: the process environment; what this reads is taken out of it
-    :raises ValueError: where what is handed over is not one listening TCP socket
+    Raises ValueError where what is handed over is not one listening TCP socket.
     """
     pid, count = environ.pop("LISTEN_PID", ""), environ.pop("LISTEN_FDS", "")
     environ.pop("LISTEN_FDNAMES", "")
@@ -3514,10 +3448,7 @@ def fill_standard_files():
 
 
 def write(number, text):
-    """Write to standard output or error, and wait until all is taken. Returns whether it was.
-
-    :param number: of the descriptor
-    """
+    """Write to a descriptor, standard output or error, and wait until all is taken. Returns whether it was."""
     data = text if isinstance(text, bytes) else text.encode("ascii", "backslashreplace")
     while data:
         try:
@@ -3532,8 +3463,7 @@ def write(number, text):
 def end_by(number):
     """End as a process that this signal ended, as shells and service managers expect.
 
-    On Windows, and as the first process of a container, no signal of its own ends a process: the exit status is then 128
-    + its number.
+    Where none can, on Windows and as the first process of a container, the exit status is 128 + its number.
     """
     if not WINDOWS:
         signal.signal(number, signal.SIG_DFL)
@@ -3610,8 +3540,7 @@ def read_options(lines):
 def parse(arguments):
     """What a command line asks for: {long form: value} (True where the option takes none), and ``port``.
 
-    :param arguments: list of native strings, without the program's name
-    :raises UsageError: with the one line that the user gets
+    Raises UsageError with the one line that the user gets.
     """
     spellings, with_value = read_options(OPTION_LINES)
     chosen, typed, ports, rest = {}, {}, [], list(arguments)
@@ -3674,14 +3603,14 @@ def checked(option, name, text):
 
 
 def check_level(name):
-    """A log level. Raises ValueError saying what is allowed."""
+    """A log level. Raises ValueError that says what is allowed."""
     if name not in LEVELS:
         raise ValueError("one of " + ", ".join(LEVELS))
     return name
 
 
 def check_file(name):
-    """A file name. Raises ValueError saying what is allowed."""
+    """A file name. Raises ValueError that says what is allowed."""
     if not name:
         raise ValueError("the name of a logging configuration file")
     return name
@@ -3709,16 +3638,12 @@ def number(text):
 
 
 def contradict(typed, option):
-    """Refuse two options of one group.
-
-    :param typed: {long form: spelling} of what was chosen so far
-    :raises UsageError: where another member of the option's group was chosen, too
-    """
+    """Raise UsageError where another option of its group is ``typed``, too: {long form: spelling}."""
     for group in (LEVEL_OPTIONS, SYNTAX_OPTIONS):
         for other in group if option in group else ():
             if other in typed and other != option:
                 raise UsageError("options %s and %s contradict each other: one of %s is allowed" % (
-                    typed[other], typed[option], ", ".join(each for each in sorted(group))))
+                    typed[other], typed[option], ", ".join(sorted(group))))
 
 
 def hint(argument, spellings, with_value):
@@ -3771,10 +3696,7 @@ KEYWORDS = {"--aetitle": "ae_title", "--timeout": "timeout", "--acse-timeout": "
 
 
 def main(arguments=None):
-    """Run the program. It ends by ``sys.exit()`` or by the signal that stopped it.
-
-    :param arguments: list of strings; ``sys.argv`` without the program's name where it is None
-    """
+    """Run the program with these arguments, or those of ``sys.argv``. It ends by ``sys.exit()`` or by a signal."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)    # Ctrl-C ends it without a traceback, until the server catches it
     fill_standard_files()
@@ -3793,10 +3715,7 @@ def main(arguments=None):
 
 
 def activated(port):
-    """The socket that systemd hands over, or None.
-
-    :raises UsageError: where it cannot be used, or listens on another port
-    """
+    """The socket that systemd hands over, or None. Raises UsageError where it is unusable, or has another port."""
     try:
         listener = handed_over(os.environ)
     except ValueError as error:
@@ -3878,10 +3797,7 @@ def set_up_log(chosen):
 
 
 def log_by_file(name, level):
-    """Set up the logger by a configuration file.
-
-    :raises UsageError: where it, or what it needs, is missing or broken
-    """
+    """Set up the logger by a configuration file. Raises UsageError where it, or what it needs, is broken."""
     try:
         import logging
         from logging.config import fileConfig

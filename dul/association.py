@@ -1,8 +1,8 @@
 """One association, from accept to close, as PS3.8 sees it: an acceptor that answers C-ECHO.
 
-It knows no socket, thread, clock, file or log. Its owner calls a method for each thing that happens: open(), header(),
-pdu(), lost(), expired(), abort(), release(). What is to be done then, and what happened, is in ``effects``: a list of
-(kind, value), in their order. The owner carries out the effects and tells the facts; nothing comes back.
+Its owner calls a method for each thing that happens: open(), header(), pdu(), lost(), expired(), abort(), release().
+What is to be done then, and what happened, is in ``effects``: a list of (kind, value), in their order. The owner
+carries out the effects and tells the facts; nothing comes back.
 
 Effects:
     SEND, bytes: send one PDU.
@@ -73,13 +73,10 @@ class Association(Machine):
         self.handle(Evt5)
 
     def header(self, pdu_type, length, data):
-        """The first six bytes of a PDU arrived. Returns what is to be done with it:
+        """The first six bytes of a PDU arrived, and perhaps more of its ``data``. Returns what is to be done with it:
 
         READ: pdu() is due with the whole PDU. SKIP: the rest of it is thrown away. SEEK: likewise, but an A-ABORT in it is
         heard. DISCARD: nothing tells where the next PDU begins; all that follows is thrown away up to an A-ABORT.
-
-        :param length: its PDU-length
-        :param data: what has arrived of it, for the error
         """
         limits = self.limits.get(pdu_type)
         if limits is None or not limits[0] <= length <= limits[1]:
@@ -140,13 +137,9 @@ class Association(Machine):
         self.handle(Evt17, error)
 
     def expired(self, progress):
-        """The deadline passed: of ARTIM where it runs (Evt18), else of a timeout of the service user (Evt15).
-
-        :param progress: what had arrived of the next PDU, in words
-        """
+        """A deadline passed: of ARTIM where it runs (Evt18), else of the service user (Evt15). See Expired."""
         option, seconds = self.clock
-        error = Expired(option, seconds, self.state, progress)
-        self.handle(Evt18 if self.allows(Evt18) else Evt15, error)
+        self.handle(Evt18 if self.allows(Evt18) else Evt15, Expired(option, seconds, self.state, progress))
 
     def abort(self, error):
         """The service user aborts for a reason (Evt15), if there is an association. Returns whether there was."""
@@ -195,9 +188,8 @@ class Association(Machine):
 
     def ae_5(self, _):
         """The connection is accepted: ARTIM runs, or -to where that ends first; neither, where both are 0."""
-        limits = [(seconds, option) for option, seconds in (
-            ("-ta", self.settings.acse_timeout), ("-to", self.settings.timeout)) if seconds]
-        seconds, option = min(limits) if limits else (0, "")
+        limits = [(self.settings.acse_timeout, "-ta"), (self.settings.timeout, "-to")]
+        seconds, option = min([limit for limit in limits if limit[0]] or [(0, "")])
         self.start_clock(option, seconds)
 
     def ae_6(self, what):

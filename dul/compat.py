@@ -60,10 +60,7 @@ KERNEL_TIMEOUTS = sys.platform.startswith("linux") and struct.calcsize("l") == 8
 
 
 def set_timeout(sock, seconds, sending=False):
-    """Bound each recv(), or each send(), of a blocking socket; None for no bound.
-
-    Without kernel timeouts one bound holds for both.
-    """
+    """Bound each recv() or each send() of a socket; None: no bound. One holds for both without kernel timeouts."""
     if KERNEL_TIMEOUTS:
         whole = 0 if seconds is None else int(seconds)
         micro = 0 if seconds is None else int(seconds % 1 * 1000000) or 1      # 0, 0 would be no bound

@@ -30,7 +30,7 @@ class Connection(socketserver.BaseRequestHandler, object):
         self.titles = ("", "")
         self.active = monotonic()
         self.admitted = self.evicted = False
-        self.wish = None            # what on_event asked for: a method of Association
+        self.wish = None            # what on_event asked for: called with the Association
         self.association = Association(server.negotiator, self.admit, server.log.debugs())
         self.watched = server.on_event is not None or server.log.informs()     # an echo is more than counted
 
@@ -89,7 +89,7 @@ class Connection(socketserver.BaseRequestHandler, object):
         self.apply()
 
     def apply(self):
-        """Carry out the effects of the association and tell its facts, until none is left."""
+        """Carry out the association's effects and tell its facts, until none is left."""
         association, lost = self.association, None
         while association.effects:
             if self.admitted and not association.associated:
@@ -146,28 +146,23 @@ class Connection(socketserver.BaseRequestHandler, object):
         return peer_name(self.client_address)
 
     def release(self):
-        """Ask the peer to release the association (A-RELEASE request, PS3.8 7.2).
+        """Ask the peer, from within on_event, to release the association (A-RELEASE request, PS3.8 7.2).
 
-        To be called from within on_event. It takes effect as soon as what happens is done, or when an association is
-        established; never, where none comes to be.
+        It takes effect when what happens is done and an association is established; never, where none comes to be.
         """
         self.wish = Association.release
 
     def abort(self):
-        """Abort the association (A-ABORT request, PS3.8 7.3).
+        """Abort the association from within on_event (A-ABORT request, PS3.8 7.3), as soon as what happens is done.
 
-        To be called from within on_event. It takes effect as soon as what happens is done: from within ``received``,
-        before the A-ASSOCIATE-RQ is answered; within ``connected``, when it has come.
+        From within ``received``: before the A-ASSOCIATE-RQ is answered; ``connected``: when it has come.
         """
         self.wish = lambda association: association.abort(Stopped("aborted by the program"))
 
 
 def peer_name(address):
-    """``address:port``; of an IPv4 peer in IPv4's form, of an IPv6 peer with brackets.
-
-    :param address: as accept() gives it; empty on some systems where the peer is gone already
-    """
-    host = address[0] if address else "?"
+    """``address:port``; of an IPv4 peer in IPv4's form, of an IPv6 peer with brackets."""
+    host = address[0] if address else "?"   # some systems give none where the peer is gone already
     if host.startswith("::ffff:") and "." in host:
         host = host[7:]
     return "%s:%d" % ("[%s]" % host if ":" in host else host, address[1] if address else 0)

@@ -51,16 +51,12 @@ class Notice(object):
 
 
 class Sums(object):
-    """How often what happened, over all connections of a server.
-
-    :ivar counts: {kind: how often}
-    :ivar slowest: seconds from a C-ECHO-RQ to its response at most, measured at debug alone
-    """
+    """How often what happened, over all connections of a server."""
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.counts = {}
-        self.slowest = 0.0
+        self.counts = {}        # {kind: how often}
+        self.slowest = 0.0      # seconds from a C-ECHO-RQ to its response at most, measured at debug alone
 
     def add(self, kind, count=1):
         """Count."""
