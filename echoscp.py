@@ -187,9 +187,8 @@ def escaped(data):
 
 def shortened(text):
     """A line, cut where it is longer than LONGEST_LINE."""
-    if len(text) <= LONGEST_LINE:
-        return text
-    return "%s ... (%d characters more)" % (text[:LONGEST_LINE], len(text) - LONGEST_LINE)
+    more = len(text) - LONGEST_LINE
+    return "%s ... (%d characters more)" % (text[:LONGEST_LINE], more) if more > 0 else text
 
 
 def counted(number, noun):
@@ -381,9 +380,7 @@ def named_uid(uid):
 
 
 # ---- dul/errors.py --------------------------------------------------------------------------------------------------
-# What a peer can do wrong: one sentence each, ``str(error)``, and the abort or reject that the peer is owed.
-#
-# Log, notices and tests share the sentence.
+# What a peer can do wrong: the sentence that log and notices share, and the abort or reject that the peer is owed.
 
 class PeerError(Exception):
     """Something that a peer, or the network, did. Never raised for a fault of this program."""
@@ -449,11 +446,8 @@ class Rejected(PeerError):
 
 
 class Expired(PeerError):
-    """A deadline passed.
-
-    Arguments: the option that set it, as ``-ta``; the seconds that it was long; the State in which it passed; what had
-    arrived, as ``22 of 205 bytes of A-ASSOCIATE-RQ``, empty for nothing.
-    """
+    """A deadline passed. Arguments: the option that set it, as ``-ta``; its seconds; the State in which it passed;
+    what had arrived, as ``22 of 205 bytes of A-ASSOCIATE-RQ``, empty for nothing."""
 
     def __str__(self):
         option, seconds, state, progress = self.args
@@ -607,18 +601,13 @@ def encode_item(item_type, body):
 
 
 class ItemReader(object):
-    """Reads the items of one whole PDU, of this name. It counts them, so that small items cannot take much memory.
-
-    :ivar unknown: whether an item of unknown type was skipped
-    """
-
-    __slots__ = ("pdu", "data", "count", "unknown")
+    """Reads the items of one whole PDU, of this name. It counts them, so that small items cannot take much memory."""
 
     def __init__(self, pdu, data):
         self.pdu = pdu
         self.data = data
         self.count = 0
-        self.unknown = False
+        self.unknown = False    # whether an item of unknown type was skipped
 
     def items(self, offset, end, container, section):
         """Yield (Item-type, start of its body, end of its body) for each item from ``offset`` to ``end``.
@@ -891,17 +880,14 @@ def decode_p_data(data):
 # The requestor's cells are kept, because the table is checked whole against the standard.
 
 class Term(object):
-    """A state of PS3.8 Tables 9-1 to 9-5, or an event of Table 9-10: its name and what it means.
-
-    :ivar cells: of a state, {event: action}: its column of the table
-    """
+    """A state of PS3.8 Tables 9-1 to 9-5, or an event of Table 9-10: its name and what it means."""
 
     __slots__ = ("name", "meaning", "cells")
 
     def __init__(self, name, meaning):
         self.name = name
         self.meaning = meaning
-        self.cells = {}
+        self.cells = {}     # of a state: {event: action}, its column of the table
 
     def __repr__(self):
         return self.name
@@ -1051,9 +1037,8 @@ class Undefined(Exception):
 class Machine(object):
     """The state of one association, and the driver of the table. It starts in Sta1, and is over when it is there again.
 
-    A subclass has a method for each action that it can come to (METHODS), artim() for the timer, and moved().
-
-    :param trace: whether each step is told, by a call of moved()
+    A subclass has a method for each action that it can come to (METHODS), artim() for the timer, and moved(), which is
+    called where ``trace`` asks for it.
     """
 
     __slots__ = ("state", "trace")
@@ -1315,15 +1300,13 @@ def to_pdus(context_id, command, maximum_length):
 
 
 class Echo(object):
-    """A C-ECHO-RQ (PS3.7 9.3.5.1), and its answer.
+    """A C-ECHO-RQ (PS3.7 9.3.5.1), decoded from its command set, and its answer.
 
-    :param context_id: of the accepted presentation context
-    :param command: the command set of the request, as bytes
     :param maximum_length: as in to_pdus()
     :raises MessageError: where it is another command, lacks what a C-ECHO-RQ has, or announces a data set
     :ivar sop_class: Affected SOP Class UID; Verification where it is absent, which is tolerated
     :ivar status: the Status that it is answered with (PS3.7 9.1.5.1.4)
-    :ivar response: the command set of the C-ECHO-RSP, as bytes; it names the SOP class of the request (PS3.7 9.1.5)
+    :ivar response: the command set of the C-ECHO-RSP; it names the SOP class of the request (PS3.7 9.1.5)
     :ivar pdus: the P-DATA-TF PDUs of the response, encoded
     """
 
@@ -1377,7 +1360,6 @@ class EchoService(object):
     :param contexts: the IDs of the accepted presentation contexts
     :param maximum_length: as in to_pdus()
     :param whole: whether each Echo is decoded, because its command sets are to be shown
-    :ivar context_id: of the command set that has begun and not ended, or None
     """
 
     __slots__ = ("contexts", "maximum_length", "common", "context_id", "fragments", "size")
@@ -1385,7 +1367,7 @@ class EchoService(object):
     def __init__(self, contexts, maximum_length, whole=False):
         self.contexts = contexts
         self.maximum_length = maximum_length
-        self.context_id, self.fragments, self.size = None, [], 0
+        self.context_id, self.fragments, self.size = None, [], 0    # of the command set that has begun and not ended
         self.common = {}        # {P-DATA-TF of the common request up to its Message ID: the same of its response}
         if not whole and not 0 < maximum_length < COMMON_RSP_LENGTH:
             for varying in [struct.pack("B", context_id) for context_id in contexts]:
@@ -1473,11 +1455,8 @@ EVENT_OF_PDU = {A_ASSOCIATE_AC: Evt3, A_ASSOCIATE_RJ: Evt4, A_ASSOCIATE_RQ: Evt6
 class Association(Machine):
     """The acceptor's side of one association.
 
-    :param negotiator: Negotiator, which has the Settings
     :param admit: called once, when an acceptable A-ASSOCIATE-RQ came: whether there is room for one association more
     :param trace: whether each step of the state machine is a fact (MOVED)
-    :ivar effects: list of (kind, value); the owner takes them out
-    :ivar undecided: the Decision that respond() is due for, or None
     """
 
     __slots__ = ("settings", "negotiator", "limits", "admit", "effects", "event", "undecided", "service", "clock", "echoes",
@@ -1488,9 +1467,9 @@ class Association(Machine):
         self.settings, self.limits = negotiator.settings, negotiator.limits
         self.negotiator = negotiator
         self.admit = admit
-        self.effects = []
+        self.effects = []           # (kind, value); the owner takes them out
         self.event = None           # of the PDU whose header was accepted
-        self.undecided = None
+        self.undecided = None       # the Decision that respond() is due for
         self.service = None         # EchoService, once accepted
         self.clock = ("", 0)        # the option and the seconds of the deadline that runs
         self.echoes = 0
@@ -1682,10 +1661,7 @@ class Association(Machine):
     ar_6 = ar_5     # P-DATA-TF received after our A-RELEASE-RQ: nothing can be sent any more (Sta7 has no cell for Evt9)
     ar_7 = dt_1     # send P-DATA-TF between the peer's A-RELEASE-RQ and the answer to it
     ar_8 = ar_5     # release collision: an acceptor waits for the peer's A-RELEASE-RP first
-
-    def ar_10(self, _):
-        """The peer's A-RELEASE-RP arrived: now its own release is answered."""
-        self.handle(Evt14)
+    ar_10 = ar_2    # that A-RELEASE-RP arrived: now the peer's own release is answered
 
     def aa_1(self, error):
         """Send A-ABORT as the service user."""
@@ -1748,14 +1724,7 @@ except ImportError:
 
 # The clock of every deadline: seconds that never go back. Python 2 has no time.monotonic, but os.times() counts from
 # boot on POSIX (in steps of 10 ms), and time.clock() from its first call on Windows.
-if hasattr(time, "monotonic"):
-    monotonic = time.monotonic
-elif WINDOWS:
-    monotonic = time.clock
-else:
-    def monotonic():
-        """Seconds since some fixed moment in the past."""
-        return os.times()[4]
+monotonic = getattr(time, "monotonic", None) or (time.clock if WINDOWS else lambda: os.times()[4])
 
 
 def codes_of(*names):
@@ -2001,16 +1970,15 @@ def _lost(error):
 
 FIRST_READ = 448        # bytes: room for most PDUs that come, and a size that CPython allocates without a system call
 NEXT_READ = 16384       # bytes: nothing more is allocated before it has arrived
+NEVER_ALL = 1 << 62     # bytes: more than ever come
 ABORT_HEADER = PDU_HEADER.pack(A_ABORT, SHORT_LENGTH)
 
 
 class PDUReader(object):
-    """Cuts a stream into PDUs.
+    """Cuts a stream into PDUs. What ``receive`` raises passes through.
 
-    :param receive: called with a number of bytes, returns that many at most, ``b""`` at the end of the stream; its
-        exceptions pass through
+    :param receive: called with a number of bytes, returns that many at most, ``b""`` at the end of the stream
     :param acknowledge: called when a PDU has come in part, before the rest is waited for
-    :ivar buffer: bytes that have arrived and are not taken
     """
 
     __slots__ = ("receive", "acknowledge", "buffer", "pdu_type", "length", "arrived")
@@ -2018,7 +1986,7 @@ class PDUReader(object):
     def __init__(self, receive, acknowledge):
         self.receive = receive
         self.acknowledge = acknowledge
-        self.buffer = b""
+        self.buffer = b""       # what has arrived and is not taken
         self.pdu_type = 0
         self.length = None      # PDU-length of the PDU at hand; None between PDUs
         self.arrived = 0        # bytes of it
@@ -2046,40 +2014,34 @@ class PDUReader(object):
         """The whole PDU whose header was read last. Raises ConnectionLost where the stream ends before it."""
         buffer, total = self.buffer, HEADER_LENGTH + self.length
         if len(buffer) < total:
-            buffer = self._gather(total)
+            pieces, self.buffer, self.arrived = [buffer], b"", len(buffer)
+            while self.arrived < total:
+                self.acknowledge()
+                pieces.append(self.more(min(NEXT_READ, total - self.arrived)))
+                self.arrived += len(pieces[-1])
+            buffer = b"".join(pieces)
         self.buffer, self.length = buffer[total:], None
         return buffer[:total]
 
-    def _gather(self, total):
-        pieces, self.arrived = [self.buffer], len(self.buffer)
-        self.buffer = b""
-        while self.arrived < total:
-            self.acknowledge()
-            pieces.append(self.more(min(NEXT_READ, total - self.arrived)))
-            self.arrived += len(pieces[-1])
-        return b"".join(pieces)
-
     def skip(self, how):
-        """Throw away the PDU whose header was read last, as it arrives.
+        """Throw away the PDU whose header was read last, as it arrives. Raises ConnectionLost where the stream ends.
 
         :param how: SKIP; SEEK: end where an A-ABORT begins; DISCARD: likewise, and do not end where the PDU does
-        :raises ConnectionLost: at the end of the stream
         """
         kept, self.buffer = self.buffer[HEADER_LENGTH:], b""
-        left = self.length
-        while left > 0 or how is DISCARD:
-            found = -1 if how is SKIP else kept.find(
-                ABORT_HEADER, 0, len(kept) if how is DISCARD else left + HEADER_LENGTH - 1)
+        left = NEVER_ALL if how is DISCARD else self.length
+        overlap = 0 if how is SKIP else HEADER_LENGTH - 1   # the last bytes may be the first ones of an A-ABORT
+        while left > 0:
+            found = kept.find(ABORT_HEADER, 0, left + overlap) if overlap else -1
             if found >= 0:
                 self.buffer, self.length = kept[found:], None
                 return
-            if how is not DISCARD and len(kept) >= left + (0 if how is SKIP else HEADER_LENGTH - 1):
+            if len(kept) >= left + overlap:
                 break
-            # the last bytes may be the first ones of an A-ABORT
-            keep = 0 if how is SKIP else min(len(kept), HEADER_LENGTH - 1)
-            left -= len(kept) - keep
-            self.arrived += len(kept) - keep
-            kept = kept[len(kept) - keep:] + self.more(NEXT_READ)
+            gone = max(len(kept) - overlap, 0)
+            left -= gone
+            self.arrived += gone
+            kept = kept[gone:] + self.more(NEXT_READ)
         self.buffer, self.length = kept[max(left, 0):], None
 
     def progress(self):
@@ -2100,14 +2062,9 @@ CONNECTED, RECEIVING, SENDING, CLOSED = "connected", "receiving", "sending", "cl
 
 
 class Connection(socketserver.BaseRequestHandler, object):
-    """The request handler of EchoServer: one connection, which has one association.
+    """The request handler of EchoServer: one connection, which has one association. ``number``: from 1.
 
     ``request``, ``client_address`` and ``server`` are socketserver's. ``release()`` and ``abort()`` are for on_event.
-
-    :ivar number: of the connection, from 1
-    :ivar titles: (calling, called) AE title as text; empty until the A-ASSOCIATE-RQ
-    :ivar active: when the last whole PDU came, on the monotonic clock
-    :ivar evicted: whether the server needs its room
     """
 
     def setup(self):
@@ -2115,9 +2072,9 @@ class Connection(socketserver.BaseRequestHandler, object):
         server = self.server
         self.transport = Transport(self.request, server.settings.acse_timeout or SEND_LIMIT)
         self.reader = PDUReader(self.transport.receive, self.transport.acknowledge)
-        self.titles = ("", "")
-        self.active = monotonic()
-        self.admitted = self.evicted = False
+        self.titles = ("", "")      # (calling, called) AE title as text, once the A-ASSOCIATE-RQ came
+        self.active = monotonic()   # when the last whole PDU came
+        self.admitted = self.evicted = False    # whether its association counts; whether the server needs its room
         self.wish = None            # what on_event asked for: called with the Association
         self.association = Association(server.negotiator, self.admit, server.log.debugs())
         self.watched = server.on_event is not None or server.log.informs()     # an echo is more than counted
@@ -2450,11 +2407,7 @@ def echo_lines(_, echo):
 
 
 def message_lines(direction, context_id, data):
-    """A DIMSE message by the names of its elements; nothing where its command set cannot be read.
-
-    :param direction: ``INCOMING`` or ``OUTGOING``
-    :param data: the command set, as bytes
-    """
+    """An ``INCOMING`` or ``OUTGOING`` message by the names of its elements; nothing where it cannot be read."""
     try:
         command = decode_command(data)
     except MessageError:
@@ -2482,7 +2435,8 @@ def message_lines(direction, context_id, data):
 LINES = {CONNECTED: lambda connection, _: ["Connection %d from %s" % (connection.number, connection.peer)],
          MOVED: lambda _, step: ["%s + %s -> %s -> %s" % step], RECEIVING: receiving_lines, SENDING: sending_lines,
          REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines,
-         ABORTING: lambda _, error: message_lines("INCOMING", *error.unanswered) if getattr(error, "unanswered", ()) else []}
+         ABORTING: lambda _, error: (
+             message_lines("INCOMING", *error.unanswered) if getattr(error, "unanswered", ()) else [])}
 
 
 def shown_name(name):
@@ -2719,8 +2673,7 @@ class Notice(object):
         ended without a byte), ``expired`` (ARTIM, before an A-ASSOCIATE-RQ), ``closed``
     :ivar association: the number of its connection, from 1
     :ivar peer: ``address:port``
-    :ivar calling: Calling-AE-title as text, empty until the A-ASSOCIATE-RQ
-    :ivar called: Called-AE-title, likewise
+    :ivar calling: Calling-AE-title as text, empty until the A-ASSOCIATE-RQ; ``called``: Called-AE-title, likewise
     :ivar message_id: of the C-ECHO-RQ, with ``echoed``; else None
     :ivar sentence: why, where something went wrong; the same as in the log; else an empty string
     :ivar error: the PeerError that it is about, or None
@@ -3157,12 +3110,12 @@ class HandlerThreads(object):
 # ---- dul/server.py --------------------------------------------------------------------------------------------------
 # ``EchoServer``: the ``ThreadingTCPServer``, listening, accepting, stopping; for the command line and for embedding.
 #
-# Which lock guards what, as if there were no GIL: ``lock``, or LogWriter's ``changed``, guards what its own object keeps;
+# Which lock guards what, as if there were no GIL: a ``lock``, and LogWriter's ``changed``, what its own object keeps;
 # ``HandlerThreads.leader`` is held by the one thread that waits for a connection. Without a lock, a Connection and its
 # Association are written by their handler thread alone, but for ``evicted``, which goes from False to True once, as
-# ``EchoServer.stopping`` does. Other threads read ``active``, ``admitted`` and the state to choose what to evict; a value
-# that is just old costs nothing. The values of ``Negotiator.remembered`` are never changed; two threads that add to it at
-# the same time decode once more, or keep a few decisions more.
+# ``EchoServer.stopping`` does. Other threads read ``active``, ``admitted`` and the state to choose what to evict; a
+# value that is just old costs nothing. The values of ``Negotiator.remembered`` are never changed; two threads that add
+# to it at the same time decode once more, or keep a few decisions more.
 
 LARGEST_PORT = 65535
 MOST_ASSOCIATIONS = 4096
@@ -3298,8 +3251,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     def serve_forever(self, poll_interval=None):
         """Serve until shutdown() or request_stop() is called, by another thread or a signal handler.
 
-        :param poll_interval: seconds after which to look whether it was, on systems where nothing wakes a thread that
-            waits; None elsewhere
+        :param poll_interval: seconds until it looks for that where nothing wakes a thread that waits; else None
         """
         self.finished.clear()
         timeout = None if self.handed_over is None else timeout_of(self.handed_over)
@@ -3538,10 +3490,7 @@ def read_options(lines):
 
 
 def parse(arguments):
-    """What a command line asks for: {long form: value} (True where the option takes none), and ``port``.
-
-    Raises UsageError with the one line that the user gets.
-    """
+    """What a command line asks for: {long form: value, or True}, and ``port``. UsageError has the user's line."""
     spellings, with_value = read_options(OPTION_LINES)
     chosen, typed, ports, rest = {}, {}, [], list(arguments)
     while rest:

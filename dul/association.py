@@ -43,11 +43,8 @@ EVENT_OF_PDU = {A_ASSOCIATE_AC: Evt3, A_ASSOCIATE_RJ: Evt4, A_ASSOCIATE_RQ: Evt6
 class Association(Machine):
     """The acceptor's side of one association.
 
-    :param negotiator: Negotiator, which has the Settings
     :param admit: called once, when an acceptable A-ASSOCIATE-RQ came: whether there is room for one association more
     :param trace: whether each step of the state machine is a fact (MOVED)
-    :ivar effects: list of (kind, value); the owner takes them out
-    :ivar undecided: the Decision that respond() is due for, or None
     """
 
     __slots__ = ("settings", "negotiator", "limits", "admit", "effects", "event", "undecided", "service", "clock", "echoes",
@@ -58,9 +55,9 @@ class Association(Machine):
         self.settings, self.limits = negotiator.settings, negotiator.limits
         self.negotiator = negotiator
         self.admit = admit
-        self.effects = []
+        self.effects = []           # (kind, value); the owner takes them out
         self.event = None           # of the PDU whose header was accepted
-        self.undecided = None
+        self.undecided = None       # the Decision that respond() is due for
         self.service = None         # EchoService, once accepted
         self.clock = ("", 0)        # the option and the seconds of the deadline that runs
         self.echoes = 0
@@ -252,10 +249,7 @@ class Association(Machine):
     ar_6 = ar_5     # P-DATA-TF received after our A-RELEASE-RQ: nothing can be sent any more (Sta7 has no cell for Evt9)
     ar_7 = dt_1     # send P-DATA-TF between the peer's A-RELEASE-RQ and the answer to it
     ar_8 = ar_5     # release collision: an acceptor waits for the peer's A-RELEASE-RP first
-
-    def ar_10(self, _):
-        """The peer's A-RELEASE-RP arrived: now its own release is answered."""
-        self.handle(Evt14)
+    ar_10 = ar_2    # that A-RELEASE-RP arrived: now the peer's own release is answered
 
     def aa_1(self, error):
         """Send A-ABORT as the service user."""

@@ -29,14 +29,7 @@ except ImportError:
 
 # The clock of every deadline: seconds that never go back. Python 2 has no time.monotonic, but os.times() counts from
 # boot on POSIX (in steps of 10 ms), and time.clock() from its first call on Windows.
-if hasattr(time, "monotonic"):
-    monotonic = time.monotonic
-elif WINDOWS:
-    monotonic = time.clock
-else:
-    def monotonic():
-        """Seconds since some fixed moment in the past."""
-        return os.times()[4]
+monotonic = getattr(time, "monotonic", None) or (time.clock if WINDOWS else lambda: os.times()[4])
 
 
 def codes_of(*names):

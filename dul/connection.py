@@ -12,14 +12,9 @@ CONNECTED, RECEIVING, SENDING, CLOSED = "connected", "receiving", "sending", "cl
 
 
 class Connection(socketserver.BaseRequestHandler, object):
-    """The request handler of EchoServer: one connection, which has one association.
+    """The request handler of EchoServer: one connection, which has one association. ``number``: from 1.
 
     ``request``, ``client_address`` and ``server`` are socketserver's. ``release()`` and ``abort()`` are for on_event.
-
-    :ivar number: of the connection, from 1
-    :ivar titles: (calling, called) AE title as text; empty until the A-ASSOCIATE-RQ
-    :ivar active: when the last whole PDU came, on the monotonic clock
-    :ivar evicted: whether the server needs its room
     """
 
     def setup(self):
@@ -27,9 +22,9 @@ class Connection(socketserver.BaseRequestHandler, object):
         server = self.server
         self.transport = Transport(self.request, server.settings.acse_timeout or SEND_LIMIT)
         self.reader = PDUReader(self.transport.receive, self.transport.acknowledge)
-        self.titles = ("", "")
-        self.active = monotonic()
-        self.admitted = self.evicted = False
+        self.titles = ("", "")      # (calling, called) AE title as text, once the A-ASSOCIATE-RQ came
+        self.active = monotonic()   # when the last whole PDU came
+        self.admitted = self.evicted = False    # whether its association counts; whether the server needs its room
         self.wish = None            # what on_event asked for: called with the Association
         self.association = Association(server.negotiator, self.admit, server.log.debugs())
         self.watched = server.on_event is not None or server.log.informs()     # an echo is more than counted

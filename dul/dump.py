@@ -120,11 +120,7 @@ def echo_lines(_, echo):
 
 
 def message_lines(direction, context_id, data):
-    """A DIMSE message by the names of its elements; nothing where its command set cannot be read.
-
-    :param direction: ``INCOMING`` or ``OUTGOING``
-    :param data: the command set, as bytes
-    """
+    """An ``INCOMING`` or ``OUTGOING`` message by the names of its elements; nothing where it cannot be read."""
     try:
         command = decode_command(data)
     except MessageError:
@@ -152,7 +148,8 @@ def message_lines(direction, context_id, data):
 LINES = {CONNECTED: lambda connection, _: ["Connection %d from %s" % (connection.number, connection.peer)],
          MOVED: lambda _, step: ["%s + %s -> %s -> %s" % step], RECEIVING: receiving_lines, SENDING: sending_lines,
          REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines,
-         ABORTING: lambda _, error: message_lines("INCOMING", *error.unanswered) if getattr(error, "unanswered", ()) else []}
+         ABORTING: lambda _, error: (
+             message_lines("INCOMING", *error.unanswered) if getattr(error, "unanswered", ()) else [])}
 
 
 def shown_name(name):

@@ -1,7 +1,4 @@
-"""What a peer can do wrong: one sentence each, ``str(error)``, and the abort or reject that the peer is owed.
-
-Log, notices and tests share the sentence.
-"""
+"""What a peer can do wrong: the sentence that log and notices share, and the abort or reject that the peer is owed."""
 from dul.codes import ABORT_BY_USER, ABORT_INVALID_PARAMETER, ABORT_UNEXPECTED_PDU, SERVICE_USER
 from dul.words import abort_words, reject_words
 
@@ -70,11 +67,8 @@ class Rejected(PeerError):
 
 
 class Expired(PeerError):
-    """A deadline passed.
-
-    Arguments: the option that set it, as ``-ta``; the seconds that it was long; the State in which it passed; what had
-    arrived, as ``22 of 205 bytes of A-ASSOCIATE-RQ``, empty for nothing.
-    """
+    """A deadline passed. Arguments: the option that set it, as ``-ta``; its seconds; the State in which it passed;
+    what had arrived, as ``22 of 205 bytes of A-ASSOCIATE-RQ``, empty for nothing."""
 
     def __str__(self):
         option, seconds, state, progress = self.args

@@ -25,8 +25,7 @@ class Notice(object):
         ended without a byte), ``expired`` (ARTIM, before an A-ASSOCIATE-RQ), ``closed``
     :ivar association: the number of its connection, from 1
     :ivar peer: ``address:port``
-    :ivar calling: Calling-AE-title as text, empty until the A-ASSOCIATE-RQ
-    :ivar called: Called-AE-title, likewise
+    :ivar calling: Calling-AE-title as text, empty until the A-ASSOCIATE-RQ; ``called``: Called-AE-title, likewise
     :ivar message_id: of the C-ECHO-RQ, with ``echoed``; else None
     :ivar sentence: why, where something went wrong; the same as in the log; else an empty string
     :ivar error: the PeerError that it is about, or None

@@ -30,17 +30,14 @@ import collections
 
 
 class Term(object):
-    """A state of PS3.8 Tables 9-1 to 9-5, or an event of Table 9-10: its name and what it means.
-
-    :ivar cells: of a state, {event: action}: its column of the table
-    """
+    """A state of PS3.8 Tables 9-1 to 9-5, or an event of Table 9-10: its name and what it means."""
 
     __slots__ = ("name", "meaning", "cells")
 
     def __init__(self, name, meaning):
         self.name = name
         self.meaning = meaning
-        self.cells = {}
+        self.cells = {}     # of a state: {event: action}, its column of the table
 
     def __repr__(self):
         return self.name
@@ -190,9 +187,8 @@ class Undefined(Exception):
 class Machine(object):
     """The state of one association, and the driver of the table. It starts in Sta1, and is over when it is there again.
 
-    A subclass has a method for each action that it can come to (METHODS), artim() for the timer, and moved().
-
-    :param trace: whether each step is told, by a call of moved()
+    A subclass has a method for each action that it can come to (METHODS), artim() for the timer, and moved(), which is
+    called where ``trace`` asks for it.
     """
 
     __slots__ = ("state", "trace")

@@ -57,18 +57,13 @@ def encode_item(item_type, body):
 
 
 class ItemReader(object):
-    """Reads the items of one whole PDU, of this name. It counts them, so that small items cannot take much memory.
-
-    :ivar unknown: whether an item of unknown type was skipped
-    """
-
-    __slots__ = ("pdu", "data", "count", "unknown")
+    """Reads the items of one whole PDU, of this name. It counts them, so that small items cannot take much memory."""
 
     def __init__(self, pdu, data):
         self.pdu = pdu
         self.data = data
         self.count = 0
-        self.unknown = False
+        self.unknown = False    # whether an item of unknown type was skipped
 
     def items(self, offset, end, container, section):
         """Yield (Item-type, start of its body, end of its body) for each item from ``offset`` to ``end``.

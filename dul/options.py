@@ -69,10 +69,7 @@ def read_options(lines):
 
 
 def parse(arguments):
-    """What a command line asks for: {long form: value} (True where the option takes none), and ``port``.
-
-    Raises UsageError with the one line that the user gets.
-    """
+    """What a command line asks for: {long form: value, or True}, and ``port``. UsageError has the user's line."""
     spellings, with_value = read_options(OPTION_LINES)
     chosen, typed, ports, rest = {}, {}, [], list(arguments)
     while rest:

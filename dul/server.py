@@ -1,11 +1,11 @@
 """``EchoServer``: the ``ThreadingTCPServer``, listening, accepting, stopping; for the command line and for embedding.
 
-Which lock guards what, as if there were no GIL: ``lock``, or LogWriter's ``changed``, guards what its own object keeps;
+Which lock guards what, as if there were no GIL: a ``lock``, and LogWriter's ``changed``, what its own object keeps;
 ``HandlerThreads.leader`` is held by the one thread that waits for a connection. Without a lock, a Connection and its
 Association are written by their handler thread alone, but for ``evicted``, which goes from False to True once, as
-``EchoServer.stopping`` does. Other threads read ``active``, ``admitted`` and the state to choose what to evict; a value
-that is just old costs nothing. The values of ``Negotiator.remembered`` are never changed; two threads that add to it at
-the same time decode once more, or keep a few decisions more.
+``EchoServer.stopping`` does. Other threads read ``active``, ``admitted`` and the state to choose what to evict; a
+value that is just old costs nothing. The values of ``Negotiator.remembered`` are never changed; two threads that add
+to it at the same time decode once more, or keep a few decisions more.
 """
 import errno
 import socket
@@ -155,8 +155,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     def serve_forever(self, poll_interval=None):
         """Serve until shutdown() or request_stop() is called, by another thread or a signal handler.
 
-        :param poll_interval: seconds after which to look whether it was, on systems where nothing wakes a thread that
-            waits; None elsewhere
+        :param poll_interval: seconds until it looks for that where nothing wakes a thread that waits; else None
         """
         self.finished.clear()
         timeout = None if self.handed_over is None else timeout_of(self.handed_over)
