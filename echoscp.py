@@ -2471,7 +2471,9 @@ def harmless(data, fault):
         return [(0, 1)]
     found = [(0, HEADER_LENGTH)]
     if fault >= HEADER_LENGTH and pdu_type == A_ASSOCIATE_RQ:
-        found += [(start, 16) for start in (10, 26) if is_plain(unpadded(data[start:start + 16]))]
+        if data[42:76] == b"\0" * 32 + b"\x10\0":
+            # the items begin where they should: nothing is missing before, and the titles are in their place
+            found += [(start, 16) for start in (10, 26) if is_plain(unpadded(data[start:start + 16]))]
         found += harmless_items(data, HEADER_LENGTH + FIXED_LENGTH, len(data), fault)
     elif fault >= HEADER_LENGTH and pdu_type == P_DATA_TF:
         offset = HEADER_LENGTH
@@ -2515,7 +2517,7 @@ def _negotiations(request):
         if item_type == ASYNCHRONOUS_OPERATIONS_WINDOW:
             lines.append("Requested Asynchronous Operations Window: %d invoked, %d performed" % tuple(values))
         elif item_type == EXTENDED_NEGOTIATION:
-            extended.append("Requested Extended Negotiation: %s: %d bytes" % (named_uid(values[0]), len(values[1])))
+            extended.append("Requested Extended Negotiation: %s: %d bytes" % (named_uid(values[0]), values[1]))
         elif item_type == COMMON_EXTENDED_NEGOTIATION:
             extended.append("Requested Common Extended Negotiation: %s: %s" % (
                 named_uid(values[0]), named_uid(values[1])))
