@@ -238,7 +238,6 @@ ABORT_REASONS = {  # of source 2; with source 0 the reason is not significant
     0: "reason-not-specified",
     1: "unrecognized-PDU",
     2: "unexpected-PDU",
-    3: "reserved",
     4: "unrecognized-PDU parameter",
     5: "unexpected-PDU parameter",
     6: "invalid-PDU-parameter value",
@@ -430,15 +429,12 @@ class MessageError(PeerError):
 
 
 class Rejected(PeerError):
-    """An A-ASSOCIATE-RQ that is answered by A-ASSOCIATE-RJ (PS3.8 9.3.4). Arguments: (result, source, reason); why.
-
-    :ivar by_user: whether the service user rejects it (AE-8), and not the service provider (AE-6)
-    """
+    """An A-ASSOCIATE-RQ that is answered by A-ASSOCIATE-RJ (PS3.8 9.3.4). Arguments: (result, source, reason); why."""
 
     def __init__(self, reject, sentence):
         PeerError.__init__(self, reject, sentence)
         self.reject = reject
-        self.by_user = reject[1] == SERVICE_USER
+        self.by_user = reject[1] == SERVICE_USER    # it rejects it (AE-8), and not the service provider (AE-6)
 
     def __str__(self):
         reject, sentence = self.args
@@ -538,8 +534,6 @@ class Settings(object):
     :raises ValueError: for a value out of its range
     """
 
-    __slots__ = ("ae_title", "timeout", "acse_timeout", "dimse_timeout", "maximum_length", "transfer_syntaxes")
-
     def __init__(self, ae_title="ECHOSCP", timeout=0, acse_timeout=30, dimse_timeout=0, maximum_length=16384,
                  transfer_syntaxes=PREFER_LITTLE):
         self.ae_title = check_title(ae_title)
@@ -610,10 +604,7 @@ class ItemReader(object):
         self.unknown = False    # whether an item of unknown type was skipped
 
     def items(self, offset, end, container, section):
-        """Yield (Item-type, start of its body, end of its body) for each item from ``offset`` to ``end``.
-
-        :raises InvalidPDU: where an item does not fit what is left of its container, or there are too many
-        """
+        """Yield (Item-type, start and end of its body) of each. Raises InvalidPDU for one too long or too many."""
         while offset < end:
             self.tally(offset)
             body = offset + ITEM_HEADER.size
@@ -659,10 +650,7 @@ class ItemReader(object):
         return ProposedContext(ord(self.data[start:start + 1]), found[ABSTRACT_SYNTAX][0], found[TRANSFER_SYNTAX])
 
     def user_information(self, start, end):
-        """Yield the SubItems of a User Information item (50H, PS3.8 9.3.2.3); those of unknown type are skipped.
-
-        :raises InvalidPDU: where a sub-item does not fit, or its fields do not fill it exactly
-        """
+        """Yield the known SubItems of a 50H (PS3.8 9.3.2.3). Raises InvalidPDU unless fields fill each exactly."""
         for item_type, body, after in self.items(start, end, "User Information", "9.3.2.3"):
             if item_type not in SUB_ITEMS:
                 self.unknown = True
@@ -721,10 +709,7 @@ RELEASE_RP = _SHORT.pack(A_RELEASE_RP, SHORT_LENGTH, 0, 0, 0, 0)    # 06H (PS3.8
 
 
 def header_limits(maximum_length):
-    """{PDU-type: (least, most) PDU-length}: what a PDU is judged by when no more than its header has been read.
-
-    :param maximum_length: the PDU-length that a P-DATA-TF may have at most, in bytes; 0: no limit
-    """
+    """{PDU-type: (least, most) PDU-length}, in bytes, to judge a header by. 0 for the P-DATA-TF's: no limit."""
     limits = dict.fromkeys(PDU_NAMES, (SHORT_LENGTH, SHORT_LENGTH))
     limits[A_ASSOCIATE_RQ] = limits[A_ASSOCIATE_AC] = (FIXED_LENGTH, LARGEST_RQ)
     limits[P_DATA_TF] = (PDV_OVERHEAD, maximum_length or LARGEST_PDU)
@@ -741,10 +726,8 @@ def invalid_header(pdu_type, length, limits):
 
 
 class AAssociateRQ(object):
-    """01H (PS3.8 9.3.2). Unknown items are skipped, and any order is accepted (9.3.1).
+    """01H (PS3.8 9.3.2), of the whole PDU. Raises InvalidPDU where a length or a count is wrong.
 
-    :param data: the bytes of the whole PDU
-    :raises InvalidPDU: where a length or a count is wrong
     :ivar called: Called-AE-title, 16 bytes as received; ``calling``: Calling-AE-title, likewise
     :ivar echoed: bytes 11-74 (both titles and 32 reserved bytes), which an A-ASSOCIATE-AC sends back unchanged
     :ivar application_context: UID, or None where the item is absent
@@ -761,6 +744,7 @@ class AAssociateRQ(object):
         self.echoed = data[HEADER_LENGTH + 4:HEADER_LENGTH + FIXED_LENGTH]                              # 11-74
         self.application_context, self.contexts, self.user_information = None, [], []
         name, reader = PDU_NAMES[A_ASSOCIATE_RQ], ItemReader(PDU_NAMES[A_ASSOCIATE_RQ], data)
+        # unknown items are skipped, and any order is accepted (9.3.1)
         for item_type, start, end in reader.items(HEADER_LENGTH + FIXED_LENGTH, len(data), name, "9.3.2"):
             if item_type == PRESENTATION_CONTEXT_RQ:
                 self.contexts.append(reader.proposed_context(start, end))
@@ -806,10 +790,7 @@ def decode_abort(data):
 
 
 class PDV(collections.namedtuple("PDV", "context_id control fragment")):
-    """A presentation data value item (PS3.8 9.3.5.1, Annex E). ``context_id``: 0 to 255.
-
-    :ivar control: message control header; only bits 0 (command) and 1 (last fragment) mean anything
-    """
+    """A presentation data value item (PS3.8 9.3.5.1). ``control``: message control header, which has two bits."""
 
     __slots__ = ()
 
@@ -857,7 +838,8 @@ def decode_p_data(data):
 #     A *state* says how far an association has come. The acceptor of an association begins in Sta1 (nothing is open),
 #     waits in Sta2 for the A-ASSOCIATE-RQ and in Sta3 for its own user's answer to it, exchanges data in Sta6, answers
 #     a release in Sta8, and waits in Sta13 for the peer to close the connection. Sta7, Sta10 and Sta12 are reached only
-#     by a release that this side began. Sta4, Sta5, Sta9 and Sta11 belong to the requestor.
+#     by a release that this side began. Sta4, Sta5, Sta9 and Sta11 belong to the requestor; they are kept, because the
+#     table is checked whole against the standard.
 #
 #     An *event* is something that happened: a PDU came (Evt3, 4, 6, 10, 12, 13, 16; Evt19 for one that is invalid), the
 #     transport connection opened or closed (Evt2, 5, 17), the ARTIM timer expired (Evt18), or the local user wants
@@ -876,13 +858,9 @@ def decode_p_data(data):
 #     to the next state, starts or stops ARTIM as the action says, and calls the method of the action's name (AE-6:
 #     ``ae_6``). An action that tells the local user may cause the user's own event, which takes the same way. Some
 #     actions need no more of a PDU than its header: they are carried out before the rest has arrived.
-#
-# The requestor's cells are kept, because the table is checked whole against the standard.
 
 class Term(object):
     """A state of PS3.8 Tables 9-1 to 9-5, or an event of Table 9-10: its name and what it means."""
-
-    __slots__ = ("name", "meaning", "cells")
 
     def __init__(self, name, meaning):
         self.name = name
@@ -1049,11 +1027,10 @@ class Machine(object):
         self.trace = trace
 
     def handle(self, event, value=None, branch=SECOND):
-        """Do what the table says about an event: go to the next state, and carry out the action.
+        """Do what the table says about an event: go to the next state, and carry out the action. Undefined: no cell.
 
         :param value: what came with the event; the action says of which type
         :param branch: FIRST or SECOND where the action has two next states: AE-6 has FIRST for an acceptable request
-        :raises Undefined: where the table has no cell for it
         """
         state = self.state
         action = state.cells.get(event)
@@ -1150,8 +1127,7 @@ class Decision(object):
     def problem(self):
         """Why no proposed presentation context can be used, and what was proposed instead: one sentence."""
         proposed = self.request.contexts
-        wanted = [context for context, answered in zip(proposed, self.answers)
-                  if answered.result != ABSTRACT_SYNTAX_NOT_SUPPORTED]
+        wanted = [context for context in proposed if context.abstract_syntax == VERIFICATION]
         count = counted(len(proposed), "context")
         if not wanted:
             return "proposed %s, no Verification: %s: this is an echo server" % (
@@ -1167,8 +1143,6 @@ class Negotiator(object):
     remembered: MOST_REMEMBERED at most, of LARGEST_REMEMBERED bytes at most, and none of a request that has a user
     identity or anything else that this program does not know.
     """
-
-    __slots__ = ("settings", "limits", "remembered")
 
     def __init__(self, settings):
         self.settings = settings
@@ -1272,12 +1246,7 @@ def number_of(command, element):
 
 
 def echo_command(field, id_element, message_id, sop_class, *more):
-    """The command set of a C-ECHO-RQ or -RSP (PS3.7 9.3.5).
-
-    :param field: Command Field
-    :param id_element: the number of the element that has the Message ID
-    :param more: the elements that follow
-    """
+    """The command set of a C-ECHO-RQ or -RSP (PS3.7 9.3.5). ``id_element``: the number of the Message ID's element."""
     return encode_command([
         (AFFECTED_SOP_CLASS_UID, sop_class + b"\0" * (len(sop_class) % 2)),     # even length (PS3.5 9.1)
         (COMMAND_FIELD, US.pack(field)), (id_element, US.pack(message_id)),
@@ -1309,8 +1278,6 @@ class Echo(object):
     :ivar response: the command set of the C-ECHO-RSP; it names the SOP class of the request (PS3.7 9.1.5)
     :ivar pdus: the P-DATA-TF PDUs of the response, encoded
     """
-
-    __slots__ = ("context_id", "command", "message_id", "sop_class", "status", "response", "pdus")
 
     def __init__(self, context_id, command, maximum_length):
         self.context_id, self.command = context_id, command
@@ -1686,14 +1653,12 @@ class Association(Machine):
 
     aa_6 = ar_5     # ignore what comes after the end
 
-    def aa_7(self, error):
-        """Send A-ABORT once more."""
-        self.send(encode_abort(error.abort))
-
     def aa_8(self, error):
         """Send A-ABORT as the service provider."""
         self.end(ABORTING, error)
         self.send(encode_abort(error.abort))
+
+    aa_7 = aa_8     # the same in Sta13, where the end was told already
 
     # The other actions belong to the requestor, or to a release that the requestor began.
     METHODS = {"AE-5": ae_5, "AE-6": ae_6, "AE-7": ae_7, "AE-8": ae_8, "DT-1": dt_1, "DT-2": dt_2, "AR-1": ar_1,
@@ -2167,8 +2132,6 @@ class Connection(socketserver.BaseRequestHandler, object):
         for listener in self.server.listeners:
             listener(self, kind, value)
 
-    # ---- its place among the associations
-
     def admit(self):
         """Whether one association more may be established; it counts until leave()."""
         admission = self.server.admission
@@ -2182,8 +2145,6 @@ class Connection(socketserver.BaseRequestHandler, object):
         if self.admitted:
             self.admitted = False
             self.server.admission.leave()
-
-    # ---- for on_event
 
     @property
     def peer(self):
@@ -2400,12 +2361,6 @@ def acceptance_lines(connection, decision):
     return lines
 
 
-def echo_lines(_, echo):
-    """A C-ECHO-RQ and its response."""
-    return (message_lines("INCOMING", echo.context_id, echo.command)
-            + message_lines("OUTGOING", echo.context_id, echo.response))
-
-
 def message_lines(direction, context_id, data):
     """An ``INCOMING`` or ``OUTGOING`` message by the names of its elements; nothing where it cannot be read."""
     try:
@@ -2434,7 +2389,9 @@ def message_lines(direction, context_id, data):
 
 LINES = {CONNECTED: lambda connection, _: ["Connection %d from %s" % (connection.number, connection.peer)],
          MOVED: lambda _, step: ["%s + %s -> %s -> %s" % step], RECEIVING: receiving_lines, SENDING: sending_lines,
-         REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines,
+         REQUESTED: request_lines, ACCEPTED: acceptance_lines,
+         ECHOED: lambda _, echo: (message_lines("INCOMING", echo.context_id, echo.command)
+                                  + message_lines("OUTGOING", echo.context_id, echo.response)),
          ABORTING: lambda _, error: (
              message_lines("INCOMING", *error.unanswered) if getattr(error, "unanswered", ()) else [])}
 
@@ -2445,8 +2402,6 @@ def shown_name(name):
         return as_native(name)
     return "(%s that are not a version name)" % counted(len(name), "byte")
 
-
-# ---- a broken PDU
 
 def invalid_lines(error):
     """The bytes of an invalid PDU that are known to be harmless, each field with its offset, and how many are not shown."""
@@ -2499,8 +2454,6 @@ def harmless_items(data, offset, end_of_items, fault):
                 yield each
         offset = after
 
-
-# ---- parts
 
 def _titles(decision):
     context = decision.request.application_context
@@ -2682,8 +2635,6 @@ class Notice(object):
     :ivar handle: the connection: its ``release()`` and ``abort()`` may be called from within the callback
     """
 
-    __slots__ = ("kind", "association", "peer", "calling", "called", "message_id", "sentence", "error", "handle")
-
     def __init__(self, connection, kind, value):
         self.kind = kind
         self.association = connection.number
@@ -2724,13 +2675,12 @@ class Sums(object):
 
     def summary(self, admission):
         """All of it in one line."""
-        def count(kind):
-            return self.counts.get(kind, 0)
+        count = collections.defaultdict(int, self.counts)
         return ("%s, at most %d at once; %s, the slowest %.1f ms; %d released, %d rejected, %d aborted here, "
                 "%d aborted by the peer, %d lost, %d timed out, %d without a byte" % (
-                    counted(admission.number, "connection"), admission.peak, counted(count(ECHOED), "echo"),
-                    self.slowest * 1000, count(RELEASED), count(REJECTED), count(ABORTING), count(ABORTED), count(LOST),
-                    count(EXPIRED), count(BARE)))
+                    counted(admission.number, "connection"), admission.peak, counted(count[ECHOED], "echo"),
+                    self.slowest * 1000, count[RELEASED], count[REJECTED], count[ABORTING], count[ABORTED],
+                    count[LOST], count[EXPIRED], count[BARE]))
 
 
 # ---- dul/log.py -----------------------------------------------------------------------------------------------------
@@ -2858,11 +2808,8 @@ class LogWriter(object):
         """Wait until all is written, so many seconds at most."""
         deadline = monotonic() + seconds
         with self.changed:
-            while self.records or self.busy:
-                left = deadline - monotonic()
-                if left <= 0:
-                    return
-                self.changed.wait(left)
+            while (self.records or self.busy) and monotonic() < deadline:
+                self.changed.wait(max(0.001, deadline - monotonic()))
 
 
 def new_record(level, text, extra, exc_info=None):
@@ -3084,11 +3031,10 @@ class HandlerThreads(object):
                     if code in NOT_NOW:
                         self.wait()
                     elif not server.stopping and code not in INTERRUPTED and code != errno.ECONNABORTED:
-                        what = "cannot accept connections"
-                        if code in OUT_OF_RESOURCES or isinstance(error, MemoryError):
-                            what = "out of file descriptors or memory"
+                        full = code in OUT_OF_RESOURCES or isinstance(error, MemoryError)
                         server.log.pressure("accept", "%s (%s): %s" % (
-                            what, getattr(error, "strerror", "MemoryError"), SLOWER))
+                            "out of file descriptors or memory" if full else "cannot accept connections",
+                            getattr(error, "strerror", "MemoryError"), SLOWER))
                         server.admission.wait(PRESSURE_PAUSE)
         return None
 
@@ -3289,18 +3235,12 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         """Serve a connection in this thread, a handler thread; ThreadingMixIn would start one here (see ``pool``)."""
         self.process_request_thread(request, client_address)
 
-    def shutdown_request(self, request):
-        """Close the socket, as the connection has done unless it failed to begin."""
-        request.close()
-
     def handle_error(self, request, client_address):
         """A fault of this program in a handler thread: one line, and the traceback at debug."""
         try:
             self.fault("internal error in the connection from " + peer_name(client_address))
         except Exception:  # out of memory for that, too: the thread goes on
             pass
-
-    # ---- listeners
 
     def notify(self, connection, kind, value):
         """Tell the embedding program of a fact. What its callback raises is logged, and goes no further."""
@@ -3316,8 +3256,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         self.log.line(ERROR, "%s: %r; please report it" % (words, sys.exc_info()[1]), connection,
                       exc_info=sys.exc_info() if enabled(DEBUG) else None)
 
-    # ---- sleeping
-
     def wake(self):
         """Wake serve_forever(). Takes no lock."""
         try:
@@ -3330,10 +3268,8 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         try:
             self.bell.settimeout(seconds)
             self.bell.recv(4096)
-        except socket.timeout:
-            pass
         except socket.error as error:
-            if error.errno not in INTERRUPTED:
+            if not isinstance(error, socket.timeout) and error.errno not in INTERRUPTED:
                 raise
 
 
@@ -3546,9 +3482,7 @@ def checked(option, name, text):
     """The value of an option. Raises UsageError where it is out of its range."""
     value = text if option in TEXTS else number(text)
     try:
-        if value is None or text == "":
-            raise ValueError(due(option))
-        return CHECKS[option](value)
+        return CHECKS[option](-1 if value is None else value)   # -1 is never right
     except ValueError as error:
         raise UsageError("option %s: %s is not allowed: %s" % (name, quoted(text), error))
 

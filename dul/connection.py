@@ -117,8 +117,6 @@ class Connection(socketserver.BaseRequestHandler, object):
         for listener in self.server.listeners:
             listener(self, kind, value)
 
-    # ---- its place among the associations
-
     def admit(self):
         """Whether one association more may be established; it counts until leave()."""
         admission = self.server.admission
@@ -132,8 +130,6 @@ class Connection(socketserver.BaseRequestHandler, object):
         if self.admitted:
             self.admitted = False
             self.server.admission.leave()
-
-    # ---- for on_event
 
     @property
     def peer(self):

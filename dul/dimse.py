@@ -57,12 +57,7 @@ def number_of(command, element):
 
 
 def echo_command(field, id_element, message_id, sop_class, *more):
-    """The command set of a C-ECHO-RQ or -RSP (PS3.7 9.3.5).
-
-    :param field: Command Field
-    :param id_element: the number of the element that has the Message ID
-    :param more: the elements that follow
-    """
+    """The command set of a C-ECHO-RQ or -RSP (PS3.7 9.3.5). ``id_element``: the number of the Message ID's element."""
     return encode_command([
         (AFFECTED_SOP_CLASS_UID, sop_class + b"\0" * (len(sop_class) % 2)),     # even length (PS3.5 9.1)
         (COMMAND_FIELD, US.pack(field)), (id_element, US.pack(message_id)),
@@ -94,8 +89,6 @@ class Echo(object):
     :ivar response: the command set of the C-ECHO-RSP; it names the SOP class of the request (PS3.7 9.1.5)
     :ivar pdus: the P-DATA-TF PDUs of the response, encoded
     """
-
-    __slots__ = ("context_id", "command", "message_id", "sop_class", "status", "response", "pdus")
 
     def __init__(self, context_id, command, maximum_length):
         self.context_id, self.command = context_id, command

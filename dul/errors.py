@@ -51,15 +51,12 @@ class MessageError(PeerError):
 
 
 class Rejected(PeerError):
-    """An A-ASSOCIATE-RQ that is answered by A-ASSOCIATE-RJ (PS3.8 9.3.4). Arguments: (result, source, reason); why.
-
-    :ivar by_user: whether the service user rejects it (AE-8), and not the service provider (AE-6)
-    """
+    """An A-ASSOCIATE-RQ that is answered by A-ASSOCIATE-RJ (PS3.8 9.3.4). Arguments: (result, source, reason); why."""
 
     def __init__(self, reject, sentence):
         PeerError.__init__(self, reject, sentence)
         self.reject = reject
-        self.by_user = reject[1] == SERVICE_USER
+        self.by_user = reject[1] == SERVICE_USER    # it rejects it (AE-8), and not the service provider (AE-6)
 
     def __str__(self):
         reject, sentence = self.args

@@ -1,4 +1,5 @@
 """Facts for an embedding program (Notice), and the sums."""
+import collections
 import struct
 import threading
 
@@ -31,8 +32,6 @@ class Notice(object):
     :ivar error: the PeerError that it is about, or None
     :ivar handle: the connection: its ``release()`` and ``abort()`` may be called from within the callback
     """
-
-    __slots__ = ("kind", "association", "peer", "calling", "called", "message_id", "sentence", "error", "handle")
 
     def __init__(self, connection, kind, value):
         self.kind = kind
@@ -74,10 +73,9 @@ class Sums(object):
 
     def summary(self, admission):
         """All of it in one line."""
-        def count(kind):
-            return self.counts.get(kind, 0)
+        count = collections.defaultdict(int, self.counts)
         return ("%s, at most %d at once; %s, the slowest %.1f ms; %d released, %d rejected, %d aborted here, "
                 "%d aborted by the peer, %d lost, %d timed out, %d without a byte" % (
-                    counted(admission.number, "connection"), admission.peak, counted(count(ECHOED), "echo"),
-                    self.slowest * 1000, count(RELEASED), count(REJECTED), count(ABORTING), count(ABORTED), count(LOST),
-                    count(EXPIRED), count(BARE)))
+                    counted(admission.number, "connection"), admission.peak, counted(count[ECHOED], "echo"),
+                    self.slowest * 1000, count[RELEASED], count[REJECTED], count[ABORTING], count[ABORTED],
+                    count[LOST], count[EXPIRED], count[BARE]))

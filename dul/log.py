@@ -136,11 +136,8 @@ class LogWriter(object):
         """Wait until all is written, so many seconds at most."""
         deadline = monotonic() + seconds
         with self.changed:
-            while self.records or self.busy:
-                left = deadline - monotonic()
-                if left <= 0:
-                    return
-                self.changed.wait(left)
+            while (self.records or self.busy) and monotonic() < deadline:
+                self.changed.wait(max(0.001, deadline - monotonic()))
 
 
 def new_record(level, text, extra, exc_info=None):

@@ -123,9 +123,7 @@ def checked(option, name, text):
     """The value of an option. Raises UsageError where it is out of its range."""
     value = text if option in TEXTS else number(text)
     try:
-        if value is None or text == "":
-            raise ValueError(due(option))
-        return CHECKS[option](value)
+        return CHECKS[option](-1 if value is None else value)   # -1 is never right
     except ValueError as error:
         raise UsageError("option %s: %s is not allowed: %s" % (name, quoted(text), error))
 

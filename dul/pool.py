@@ -112,11 +112,10 @@ class HandlerThreads(object):
                     if code in NOT_NOW:
                         self.wait()
                     elif not server.stopping and code not in INTERRUPTED and code != errno.ECONNABORTED:
-                        what = "cannot accept connections"
-                        if code in OUT_OF_RESOURCES or isinstance(error, MemoryError):
-                            what = "out of file descriptors or memory"
+                        full = code in OUT_OF_RESOURCES or isinstance(error, MemoryError)
                         server.log.pressure("accept", "%s (%s): %s" % (
-                            what, getattr(error, "strerror", "MemoryError"), SLOWER))
+                            "out of file descriptors or memory" if full else "cannot accept connections",
+                            getattr(error, "strerror", "MemoryError"), SLOWER))
                         server.admission.wait(PRESSURE_PAUSE)
         return None
 

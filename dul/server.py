@@ -191,18 +191,12 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         """Serve a connection in this thread, a handler thread; ThreadingMixIn would start one here (see ``pool``)."""
         self.process_request_thread(request, client_address)
 
-    def shutdown_request(self, request):
-        """Close the socket, as the connection has done unless it failed to begin."""
-        request.close()
-
     def handle_error(self, request, client_address):
         """A fault of this program in a handler thread: one line, and the traceback at debug."""
         try:
             self.fault("internal error in the connection from " + peer_name(client_address))
         except Exception:  # out of memory for that, too: the thread goes on
             pass
-
-    # ---- listeners
 
     def notify(self, connection, kind, value):
         """Tell the embedding program of a fact. What its callback raises is logged, and goes no further."""
@@ -218,8 +212,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         self.log.line(ERROR, "%s: %r; please report it" % (words, sys.exc_info()[1]), connection,
                       exc_info=sys.exc_info() if enabled(DEBUG) else None)
 
-    # ---- sleeping
-
     def wake(self):
         """Wake serve_forever(). Takes no lock."""
         try:
@@ -232,8 +224,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         try:
             self.bell.settimeout(seconds)
             self.bell.recv(4096)
-        except socket.timeout:
-            pass
         except socket.error as error:
-            if error.errno not in INTERRUPTED:
+            if not isinstance(error, socket.timeout) and error.errno not in INTERRUPTED:
                 raise
