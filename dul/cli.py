@@ -26,10 +26,7 @@ KEYWORDS = {"--aetitle": "ae_title", "--timeout": "timeout", "--acse-timeout": "
 
 
 def main(arguments=None):
-    """Run the program. It ends by ``sys.exit()`` or by the signal that stopped it.
-
-    :param arguments: list of strings; ``sys.argv`` without the program's name where it is None
-    """
+    """Run the program with these arguments, or those of ``sys.argv``. It ends by ``sys.exit()`` or by a signal."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)    # Ctrl-C ends it without a traceback, until the server catches it
     fill_standard_files()
@@ -48,10 +45,7 @@ def main(arguments=None):
 
 
 def activated(port):
-    """The socket that systemd hands over, or None.
-
-    :raises UsageError: where it cannot be used, or listens on another port
-    """
+    """The socket that systemd hands over, or None. Raises UsageError where it is unusable, or has another port."""
     try:
         listener = handed_over(os.environ)
     except ValueError as error:
@@ -133,10 +127,7 @@ def set_up_log(chosen):
 
 
 def log_by_file(name, level):
-    """Set up the logger by a configuration file.
-
-    :raises UsageError: where it, or what it needs, is missing or broken
-    """
+    """Set up the logger by a configuration file. Raises UsageError where it, or what it needs, is broken."""
     try:
         import logging
         from logging.config import fileConfig

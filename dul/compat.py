@@ -29,14 +29,7 @@ except ImportError:
 
 # The clock of every deadline: seconds that never go back. Python 2 has no time.monotonic, but os.times() counts from
 # boot on POSIX (in steps of 10 ms), and time.clock() from its first call on Windows.
-if hasattr(time, "monotonic"):
-    monotonic = time.monotonic
-elif WINDOWS:
-    monotonic = time.clock
-else:
-    def monotonic():
-        """Seconds since some fixed moment in the past."""
-        return os.times()[4]
+monotonic = getattr(time, "monotonic", None) or (time.clock if WINDOWS else lambda: os.times()[4])
 
 
 def codes_of(*names):
@@ -60,10 +53,7 @@ KERNEL_TIMEOUTS = sys.platform.startswith("linux") and struct.calcsize("l") == 8
 
 
 def set_timeout(sock, seconds, sending=False):
-    """Bound each recv(), or each send(), of a blocking socket; None for no bound.
-
-    Without kernel timeouts one bound holds for both.
-    """
+    """Bound each recv() or each send() of a socket; None: no bound. One holds for both without kernel timeouts."""
     if KERNEL_TIMEOUTS:
         whole = 0 if seconds is None else int(seconds)
         micro = 0 if seconds is None else int(seconds % 1 * 1000000) or 1      # 0, 0 would be no bound

@@ -15,11 +15,9 @@ class DeadlinePassed(Exception):
 
 
 class Transport(object):
-    """A socket with a deadline for receiving, and a limit for each send.
+    """A connected socket with a deadline for receiving, and a limit, in seconds, for the sending of each PDU.
 
-    :param sock: a connected, blocking socket; it belongs to this object from now on
-    :param send_limit: seconds that a peer which does not read may hold up one PDU
-    :param halted: a socket that can be read when the server stops, for Windows
+    :param halted: a socket that can be read when the server stops: Windows needs it
     """
 
     __slots__ = ("sock", "send_limit", "halted", "deadline", "armed", "interrupted")
@@ -48,8 +46,7 @@ class Transport(object):
     def receive(self, most):
         """Bytes that have arrived, ``most`` at most; ``b""`` at the end of the stream.
 
-        :raises DeadlinePassed: at the deadline
-        :raises ConnectionLost: where the connection is reset, or the network gone
+        Raises DeadlinePassed at the deadline, ConnectionLost where the connection is reset, or the network gone.
         """
         while True:
             left = None
@@ -89,10 +86,7 @@ class Transport(object):
                 pass
 
     def send(self, data):
-        """Send one PDU.
-
-        :raises ConnectionLost: where the peer is gone, or has not taken all of it within the send limit
-        """
+        """Send one PDU. Raises ConnectionLost where the peer is gone, or has not taken all of it within the limit."""
         deadline, cut = monotonic() + self.send_limit, not KERNEL_TIMEOUTS
         while data:
             try:
@@ -123,10 +117,7 @@ class Transport(object):
             self.armed = seconds
 
     def interrupt(self, sending=False):
-        """Wake the thread that is receiving, as if the stream had ended; also one that is ``sending``.
-
-        May be called from any thread.
-        """
+        """Wake, from any thread, one that is receiving as if the stream had ended; also one that is ``sending``."""
         self.interrupted = True
         try:
             self.sock.shutdown(socket.SHUT_RDWR if sending else socket.SHUT_RD)
