@@ -160,10 +160,10 @@ class NoRoom(Case):
         with open("/proc/%d/status" % roomy.process.pid) as status:
             size = int([line.split()[1] for line in status if line.startswith("VmSize:")][0])
         roomy.kill()
-        program = Program(self, "-q", before="ulimit -v %d;" % (size + 4096))       # kB: room for a few threads more
+        program = Program(self, "-q", before="ulimit -v %d;" % (size + 16384))      # kB: room for some threads more
         greedy = [associate_rq()[:2] + b"\0\x0f\xff\xff" + b"x" * 500000, b"", associate_rq(), associate_rq()[:100]]
         peers = []
-        for _ in range(15):
+        for _ in range(30):
             for data in greedy:
                 peer = Peer(program.address)
                 peers.append(peer)
