@@ -41,6 +41,7 @@ if __name__ == "__main__":      # from the first statement on Ctrl-C ends this s
 
 import collections
 import errno
+import mmap
 import os
 import select
 import signal
@@ -2948,6 +2949,7 @@ def address_of(connection):
 SPARE_THREADS = 2           # idle threads that there should be at least
 IDLE_THREADS = 128          # idle threads that there may be at most
 STACK_SIZE = 512 * 1024     # bytes for each thread; only what is used of it takes memory
+ROOM = 4 * 1024 * 1024      # bytes of memory for a new thread: where it starts without, CPython can end the process
 PRESSURE_PAUSE = 1.0        # seconds until what the system had no room for is tried again
 STOP_POLITELY = 1.2         # seconds that open associations have for their A-ABORT
 STOP_LIMIT = 1.4            # seconds after which stop() waits no longer
@@ -2985,10 +2987,11 @@ class HandlerThreads(object):
             return None
         before = None
         try:
+            mmap.mmap(-1, ROOM).close()
             before = threading.stack_size(STACK_SIZE)
             # not Thread.start(): it waits for a sign of the new thread, for ever where memory ran out before that
             start_new_thread(self.run, ())
-        except (ThreadError, RuntimeError, MemoryError, ValueError):
+        except (ThreadError, RuntimeError, MemoryError, ValueError, EnvironmentError, mmap.error):
             self.server.log.pressure("threads", "out of threads or memory: " + SLOWER)
         finally:
             if before is not None:
@@ -3640,6 +3643,7 @@ def serve(chosen, listener):
     set_up_log(chosen)
     learn_uid_names()
     try:
+        start_new_thread(int, ())       # for its end glibc loads a library: now, because later memory may be short
         writer = LogWriter()
         server.log.put = writer.put
     except (ThreadError, RuntimeError):     # no thread for it: lines are written where they happen
