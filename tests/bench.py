@@ -372,14 +372,35 @@ def serving(column, connecting=False):
 
 def listens(pid, port):
     """Whether a process listens on a port; True where the system does not tell."""
-    try:
-        with open("/proc/%d/net/tcp" % pid) as four, open("/proc/%d/net/tcp6" % pid) as six:
-            lines = [line.split() for line in list(four) + list(six)]
-        files = [os.readlink("/proc/%d/fd/%s" % (pid, name)) for name in os.listdir("/proc/%d/fd" % pid)]
-    except EnvironmentError:
+    if not os.path.exists("/proc/self/net/tcp"):
         return True
+    lines = [line.split() for name in ("tcp", "tcp6") for line in content("/proc/self/net/" + name).splitlines()]
+    files = open_files(pid)
     return any("socket:[%s]" % words[9] in files for words in lines
                if words[3] == "0A" and words[1].endswith(":%04X" % port))
+
+
+def content(path):
+    """The text of a file; empty where there is none, as of IPv6 on some systems."""
+    try:
+        with open(path) as source:
+            return source.read()
+    except EnvironmentError:
+        return ""
+
+
+def open_files(pid):
+    """What the descriptors of a process stand for; some may close meanwhile, or all, when it ends."""
+    files, folder = set(), "/proc/%d/fd" % pid
+    try:
+        for name in os.listdir(folder):
+            try:
+                files.add(os.readlink(os.path.join(folder, name)))
+            except EnvironmentError:
+                pass
+    except EnvironmentError:
+        pass
+    return files
 
 
 def memory(pid):
