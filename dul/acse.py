@@ -68,8 +68,7 @@ class Decision(object):
     def problem(self):
         """Why no proposed presentation context can be used, and what was proposed instead: one sentence."""
         proposed = self.request.contexts
-        wanted = [context for context, answered in zip(proposed, self.answers)
-                  if answered.result != ABSTRACT_SYNTAX_NOT_SUPPORTED]
+        wanted = [context for context in proposed if context.abstract_syntax == VERIFICATION]
         count = counted(len(proposed), "context")
         if not wanted:
             return "proposed %s, no Verification: %s: this is an echo server" % (
@@ -85,8 +84,6 @@ class Negotiator(object):
     remembered: MOST_REMEMBERED at most, of LARGEST_REMEMBERED bytes at most, and none of a request that has a user
     identity or anything else that this program does not know.
     """
-
-    __slots__ = ("settings", "limits", "remembered")
 
     def __init__(self, settings):
         self.settings = settings
