@@ -252,10 +252,9 @@ def damage(data, chance):
         at = chance.choice((chance.randrange(len(data)), max(0, min(secret - chance.randrange(40), len(data) - 1))))
         kind = chance.randrange(8)
         if kind == 0:           # the type of an item, or any byte
-            data = data[:at] + struct.pack("B",
-                                           chance.choice((0x10, 0x20, 0x30, 0x40, 0x50, 0x51, 0x52, 0x54, 0x55, 0x56,
-                                                          0x57, 0x58,
-                                                          0x99, chance.randrange(256)))) + data[at + 1:]
+            code = chance.choice((0x10, 0x20, 0x30, 0x40, 0x50, 0x51, 0x52, 0x54, 0x55, 0x56, 0x57, 0x58, 0x99,
+                                  chance.randrange(256)))
+            data = data[:at] + struct.pack("B", code) + data[at + 1:]
         elif kind == 1:         # a length
             data = data[:at] + struct.pack(">H",
                                            chance.choice((chance.randrange(40), chance.randrange(65536)))) + data[at
