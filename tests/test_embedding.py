@@ -92,17 +92,6 @@ class Embedding(object):
             self.assertEqual(peer.send(echo_rq()).read(100), echo_rsp() + RELEASE_RQ)
             self.assertEqual(peer.send(RELEASE_RP).rest(), b"")
 
-    def test_a_release_collision_goes_the_acceptors_way(self):
-        server = self.server(on_event=lambda n: n.handle.release() if n.kind == "accepted" else None)
-        with Peer(server.address) as peer:
-            peer.associate()
-            self.assertEqual(peer.pdu(), RELEASE_RQ)
-            peer.send(echo_rq())            # Sta7: too late for an answer
-            peer.send(RELEASE_RQ)           # Sta10: an acceptor waits for the response first
-            peer.send(RELEASE_RP)           # Sta12: and answers then
-            self.assertEqual(peer.pdu(), RELEASE_RP)
-            self.assertEqual(peer.finish(), b"")
-
     def test_it_can_be_stopped_at_any_moment(self):
         for moment in ("start_threads", "sleep"):
             server = self.dul.EchoServer(port=0)
