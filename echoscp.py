@@ -390,9 +390,8 @@ class PeerError(Exception):
 class InvalidPDU(PeerError):
     """A PDU that breaks PS3.8 9.3 (Evt19): where, and the value that was found and the one that was due, as text.
 
-    :param pdu: the PDU's name, as ``A-ASSOCIATE-RQ``
+    :param pdu: its name, as ``A-ASSOCIATE-RQ``; ``field``: the field's name in the standard
     :param offset: byte offset of the field from the start of the PDU
-    :param field: the field's name in the standard
     :param section: of PS3.8, or with its part (``PS3.7 D.3.3.4``)
     :param abort: what the peer is owed in Sta3 and later; in Sta2 it is always (0, 0)
     :ivar data: as much of the PDU as had been read, as bytes
@@ -533,6 +532,8 @@ class Settings(object):
     :param transfer_syntaxes: UIDs, the preferred one first
     :raises ValueError: for a value out of its range
     """
+
+    __slots__ = ("ae_title", "timeout", "acse_timeout", "dimse_timeout", "maximum_length", "transfer_syntaxes")
 
     def __init__(self, ae_title="ECHOSCP", timeout=0, acse_timeout=30, dimse_timeout=0, maximum_length=16384,
                  transfer_syntaxes=PREFER_LITTLE):
@@ -877,7 +878,6 @@ class Term(object):
 # where no PDU leads to it); what it does.
 Action = collections.namedtuple("Action", "name next_states artim needs meaning")
 
-
 Sta1 = Term("Sta1", "idle")
 Sta2 = Term("Sta2", "transport connection open, awaiting A-ASSOCIATE-RQ")
 Sta3 = Term("Sta3", "awaiting local A-ASSOCIATE response")
@@ -1015,8 +1015,7 @@ class Undefined(Exception):
 class Machine(object):
     """The state of one association, and the driver of the table. It starts in Sta1, and is over when it is there again.
 
-    A subclass has a method for each action that it can come to (METHODS), artim() for the timer, and moved(), which is
-    called where ``trace`` asks for it.
+    A subclass has a method for each action that it can come to (METHODS), artim(), and, where ``trace`` asks, moved().
     """
 
     __slots__ = ("state", "trace")
@@ -1163,14 +1162,10 @@ class Negotiator(object):
 
 
 def rejection(request):
-    """What an A-ASSOCIATE-RQ is rejected for: ((result, source, reason), sentence), or None.
-
-    The service provider tests bit 0 of the Protocol-version (AE-6, PS3.8 9.3.2), the service user the application
-    context (AE-8). Any AE title is accepted.
-    """
-    if not request.protocol_version & PROTOCOL_VERSION:
+    """Why an A-ASSOCIATE-RQ is rejected: ((result, source, reason), sentence), or None. Any AE title is accepted."""
+    if not request.protocol_version & PROTOCOL_VERSION:     # judged by the service provider (AE-6, PS3.8 9.3.2)
         return REJECT_PROTOCOL_VERSION, "Protocol-version %04XH, due: bit 0 set" % request.protocol_version
-    if request.application_context != APPLICATION_CONTEXT_NAME:
+    if request.application_context != APPLICATION_CONTEXT_NAME:     # by the service user (AE-8)
         return REJECT_APPLICATION_CONTEXT, "Application-context-name %s, due: %s" % (
             "(none)" if request.application_context is None else uid_name(request.application_context),
             as_native(APPLICATION_CONTEXT_NAME))
@@ -1207,10 +1202,7 @@ US = struct.Struct("<H")
 
 
 def decode_command(data):
-    """{element number in group 0000: value as bytes} of a whole command set, without its Command Group Length.
-
-    Raises MessageError where an element does not fit, is not of group 0000, or comes twice.
-    """
+    """{element number in group 0000: bytes} of a command set, but its length. Raises MessageError for a bad one."""
     command, offset, end = {}, 0, len(data)
     while offset < end:
         if end - offset < ELEMENT_HEADER.size:
@@ -1276,7 +1268,6 @@ class Echo(object):
     :ivar sop_class: Affected SOP Class UID; Verification where it is absent, which is tolerated
     :ivar status: the Status that it is answered with (PS3.7 9.1.5.1.4)
     :ivar response: the command set of the C-ECHO-RSP; it names the SOP class of the request (PS3.7 9.1.5)
-    :ivar pdus: the P-DATA-TF PDUs of the response, encoded
     """
 
     def __init__(self, context_id, command, maximum_length):
@@ -1442,8 +1433,6 @@ class Association(Machine):
         self.echoes = 0
         self.ended = False          # whether the fact that ends it was told
 
-    # ---- what happens
-
     def open(self):
         """The transport connection was accepted (Evt5)."""
         self.handle(Evt5)
@@ -1531,8 +1520,6 @@ class Association(Machine):
             return False
         self.handle(Evt11)
         return True
-
-    # ---- the state machine
 
     def moved(self, state, event, action):
         """A step of the state machine, from ``state`` to the present one."""
@@ -1653,12 +1640,14 @@ class Association(Machine):
 
     aa_6 = ar_5     # ignore what comes after the end
 
+    def aa_7(self, error):
+        """Send A-ABORT once more."""
+        self.send(encode_abort(error.abort))
+
     def aa_8(self, error):
         """Send A-ABORT as the service provider."""
         self.end(ABORTING, error)
         self.send(encode_abort(error.abort))
-
-    aa_7 = aa_8     # the same in Sta13, where the end was told already
 
     # The other actions belong to the requestor, or to a release that the requestor began.
     METHODS = {"AE-5": ae_5, "AE-6": ae_6, "AE-7": ae_7, "AE-8": ae_8, "DT-1": dt_1, "DT-2": dt_2, "AR-1": ar_1,
@@ -1841,10 +1830,7 @@ class Transport(object):
         self.deadline = monotonic() + seconds if seconds else None
 
     def receive(self, most):
-        """Bytes that have arrived, ``most`` at most; ``b""`` at the end of the stream.
-
-        Raises DeadlinePassed at the deadline, ConnectionLost where the connection is reset, or the network gone.
-        """
+        """Bytes that have arrived, ``most`` at most; ``b""`` at the end. Raises DeadlinePassed, ConnectionLost."""
         while True:
             left = RECEIVE_SLICE
             if self.deadline is not None:
@@ -1864,11 +1850,8 @@ class Transport(object):
                     raise _lost(error)
 
     def acknowledge(self):
-        """Acknowledge at once what has arrived, before the rest of a PDU is waited for.
-
-        A peer that writes a PDU in two pieces with Nagle's algorithm on, as DCMTK's clients do, sends the second one
-        only then, and kernels delay an acknowledgement by some 40 ms.
-        """
+        """Acknowledge what has arrived at once, not some 40 ms later: a peer that writes a PDU in two pieces with
+        Nagle's algorithm on, as DCMTK's clients do, sends the second one only then."""
         if hasattr(socket, "TCP_QUICKACK"):     # Linux
             try:
                 self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
@@ -2178,10 +2161,7 @@ def peer_name(address):
 # How many connections and associations at once, and who has to go when it is too many.
 
 class Admission(object):
-    """The connections that are open, and the associations that count: ``most`` of these at once.
-
-    An association counts from its acceptance to its release, rejection or abort, not to the end of its connection.
-    """
+    """The open connections, and the associations, ``most`` at once: each counts to its release, rejection or abort."""
 
     def __init__(self, most):
         self.most = most
@@ -2333,9 +2313,7 @@ def request_lines(_, decision):
                   "    Proposed SCP/SCU Role: %s" % roles.get(context.abstract_syntax, "Default"),
                   "    Proposed Transfer Syntaxes:"]
         lines += ["      %s" % named_uid(syntax) for syntax in context.transfer_syntaxes]
-    lines += _negotiations(request)
-    lines.append(end("A-ASSOCIATE-RQ"))
-    return lines
+    return lines + _negotiations(request) + [end("A-ASSOCIATE-RQ")]
 
 
 def acceptance_lines(connection, decision):
@@ -2355,10 +2333,10 @@ def acceptance_lines(connection, decision):
         if accepted:
             lines += ["    Accepted SCP/SCU Role: Default",
                       "    Accepted Transfer Syntax: %s" % named_uid(answered.transfer_syntax)]
-    lines += ["Accepted Extended Negotiation: none",
-              "User Identity Negotiation Response: %s" % ("empty" if decision.identity_confirmed else "none"),
-              end("A-ASSOCIATE-AC")]
-    return lines
+    return lines + [
+        "Accepted Extended Negotiation: none",
+        "User Identity Negotiation Response: %s" % ("empty" if decision.identity_confirmed else "none"),
+        end("A-ASSOCIATE-AC")]
 
 
 def message_lines(direction, context_id, data):
@@ -2383,8 +2361,7 @@ def message_lines(direction, context_id, data):
         elif element in numbers:
             shown = "%04XH" % numbers[element]
         lines.append("%s: %s" % (element_name(element), shown))
-    lines.append(end("%s DIMSE MESSAGE" % direction))
-    return lines
+    return lines + [end("%s DIMSE MESSAGE" % direction)]
 
 
 LINES = {CONNECTED: lambda connection, _: ["Connection %d from %s" % (connection.number, connection.peer)],
@@ -2766,8 +2743,7 @@ class WarningLimit(object):
 class LogWriter(object):
     """A bounded queue of log records, and one thread that hands them to the logger's handlers in their order.
 
-    Whatever a handler does, it holds up no association and no signal. Where the handlers take no more, records beyond
-    QUEUE_LIMIT are dropped, and their number is logged.
+    Whatever these do holds up no association and no signal; records beyond QUEUE_LIMIT are dropped, and counted.
     """
 
     def __init__(self):
@@ -2864,9 +2840,8 @@ class Log(object):
             more = connection.reader.arrived > len(error.data)      # else it was a load balancer's own health check
             self.warn(connection, WARNING if more else INFO, explanation(error))
         elif kind is ECHOED and value.status != SUCCESS:
-            status = value.status
             self.warn(connection, WARNING, "C-ECHO-RQ for %s, not for Verification: answered with status %04XH, %s "
-                      "(PS3.7 9.1.5)" % (uid_name(value.sop_class), status, STATUS_NAMES[status]))
+                      "(PS3.7 9.1.5)" % (uid_name(value.sop_class), value.status, STATUS_NAMES[value.status]))
         elif kind is BARE:
             self.bare(connection, value)
         elif isinstance(value, InvalidPDU) and value.opening and is_proxy_header(value.data):
@@ -3082,8 +3057,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     :param on_event: called with a Notice for each thing that happens, in the thread of its connection; must be quick
     :param listener: a socket that listens already, in place of ``host`` and ``port``; it stays open and as it was
     :param alone: whether this process does nothing else: then the GIL switch interval is set for many threads
-    :param settings: what Settings takes: ``ae_title``, ``timeout``, ``acse_timeout``, ``dimse_timeout``,
-        ``maximum_length``, ``transfer_syntaxes``
+    :param settings: ``ae_title``, ``timeout`` and what else Settings takes
     :raises socket.error: where the address cannot be had
     :raises ValueError: for a setting out of its range
     """
@@ -3130,8 +3104,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
                 if error.errno not in UNSUPPORTED or address is addresses[-1][1]:
                     raise
 
-    # ---- for the program that it is part of
-
     @property
     def settings(self):
         """What every association is held to: Settings."""
@@ -3167,8 +3139,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
 
     def __exit__(self, *_):
         self.stop()
-
-    # ---- socketserver's own interface and hooks
 
     def server_bind(self):
         """Take the socket that was handed over, or bind ours."""

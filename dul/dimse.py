@@ -18,10 +18,7 @@ US = struct.Struct("<H")
 
 
 def decode_command(data):
-    """{element number in group 0000: value as bytes} of a whole command set, without its Command Group Length.
-
-    Raises MessageError where an element does not fit, is not of group 0000, or comes twice.
-    """
+    """{element number in group 0000: bytes} of a command set, but its length. Raises MessageError for a bad one."""
     command, offset, end = {}, 0, len(data)
     while offset < end:
         if end - offset < ELEMENT_HEADER.size:
@@ -87,7 +84,6 @@ class Echo(object):
     :ivar sop_class: Affected SOP Class UID; Verification where it is absent, which is tolerated
     :ivar status: the Status that it is answered with (PS3.7 9.1.5.1.4)
     :ivar response: the command set of the C-ECHO-RSP; it names the SOP class of the request (PS3.7 9.1.5)
-    :ivar pdus: the P-DATA-TF PDUs of the response, encoded
     """
 
     def __init__(self, context_id, command, maximum_length):

@@ -39,10 +39,7 @@ class Transport(object):
         self.deadline = monotonic() + seconds if seconds else None
 
     def receive(self, most):
-        """Bytes that have arrived, ``most`` at most; ``b""`` at the end of the stream.
-
-        Raises DeadlinePassed at the deadline, ConnectionLost where the connection is reset, or the network gone.
-        """
+        """Bytes that have arrived, ``most`` at most; ``b""`` at the end. Raises DeadlinePassed, ConnectionLost."""
         while True:
             left = RECEIVE_SLICE
             if self.deadline is not None:
@@ -62,11 +59,8 @@ class Transport(object):
                     raise _lost(error)
 
     def acknowledge(self):
-        """Acknowledge at once what has arrived, before the rest of a PDU is waited for.
-
-        A peer that writes a PDU in two pieces with Nagle's algorithm on, as DCMTK's clients do, sends the second one
-        only then, and kernels delay an acknowledgement by some 40 ms.
-        """
+        """Acknowledge what has arrived at once, not some 40 ms later: a peer that writes a PDU in two pieces with
+        Nagle's algorithm on, as DCMTK's clients do, sends the second one only then."""
         if hasattr(socket, "TCP_QUICKACK"):     # Linux
             try:
                 self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
