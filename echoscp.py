@@ -41,6 +41,7 @@ if __name__ == "__main__":      # from the first statement on Ctrl-C ends this s
 
 import collections
 import errno
+import mmap
 import os
 import select
 import signal
@@ -1325,7 +1326,7 @@ class EchoService(object):
     def __init__(self, contexts, maximum_length, whole=False):
         self.contexts = contexts
         self.maximum_length = maximum_length
-        self.context_id, self.fragments, self.size = None, [], 0    # of the command set that has begun and not ended
+        self.context_id, self.fragments, self.size = None, bytearray(), 0     # of the command set that has begun
         self.common = {}        # {P-DATA-TF of the common request up to its Message ID: the same of its response}
         if not whole and not 0 < maximum_length < COMMON_RSP_LENGTH:
             for varying in [struct.pack("B", context_id) for context_id in contexts]:
@@ -1364,14 +1365,14 @@ class EchoService(object):
             raise MessageError("P-DATA-TF: Presentation-context-ID is %d in the middle of a command set, due: %d "
                                "(PS3.8 E.1)" % (pdv.context_id, self.context_id))
         self.context_id = pdv.context_id
-        self.fragments.append(pdv.fragment)
+        self.fragments += pdv.fragment      # not a list: small objects take many times the memory of their bytes
         self.size += max(2, len(pdv.fragment))      # at least 2, or empty fragments could go on for ever
         if self.size > LARGEST_COMMAND_SET:
             raise MessageError("command set: longer than %d bytes, the most that is taken here" % LARGEST_COMMAND_SET)
         if not pdv.is_last:
             return None
-        command = b"".join(self.fragments)
-        self.context_id, self.fragments, self.size = None, [], 0
+        command = bytes(self.fragments)
+        self.context_id, self.fragments, self.size = None, bytearray(), 0
         return command
 
 
@@ -1693,8 +1694,8 @@ OUT_OF_RESOURCES = codes_of("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM")
 NOT_PERMITTED = codes_of("EACCES", "EPERM")
 IN_USE = codes_of("EADDRINUSE")
 
-# Windows: shutdown() does not wake a recv() in another thread. Seconds until that looks whether it is to end.
-RECEIVE_SLICE = 0.25 if WINDOWS else None
+# Whether shutdown() wakes a recv() in another thread. On Windows it does not: who receives waits for the end, too.
+SHUTDOWN_WAKES = not WINDOWS
 
 # Linux with a 64-bit C long: struct timeval is two longs, and SO_RCVTIMEO and SO_SNDTIMEO save a poll() before each
 # recv() and send(), which settimeout() would cost.
@@ -1756,7 +1757,7 @@ def raise_file_limit():
         import resource
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except (ImportError, ValueError, OSError, AttributeError):
+    except Exception:   # there is none, or the system refuses: Python 2 raises an exception of the module's own
         pass
 
 
@@ -1805,13 +1806,17 @@ class DeadlinePassed(Exception):
 
 
 class Transport(object):
-    """A connected socket with a deadline for receiving, and a limit, in seconds, for the sending of each PDU."""
+    """A connected socket with a deadline for receiving, and a limit, in seconds, for the sending of each PDU.
 
-    __slots__ = ("sock", "send_limit", "deadline", "armed", "interrupted")
+    :param halted: a socket that can be read when the server stops: Windows needs it
+    """
 
-    def __init__(self, sock, send_limit):
+    __slots__ = ("sock", "send_limit", "halted", "deadline", "armed", "interrupted")
+
+    def __init__(self, sock, send_limit, halted=None):
         self.sock = sock
         self.send_limit = send_limit
+        self.halted = halted
         self.deadline = None    # on the monotonic clock
         self.armed = None       # seconds that the next recv() waits at most, as the socket knows it
         self.interrupted = False
@@ -1832,20 +1837,27 @@ class Transport(object):
     def receive(self, most):
         """Bytes that have arrived, ``most`` at most; ``b""`` at the end. Raises DeadlinePassed, ConnectionLost."""
         while True:
-            left = RECEIVE_SLICE
+            left = None
             if self.deadline is not None:
                 left = self.deadline - monotonic()
                 if left <= 0:
                     raise DeadlinePassed()
-                left = min(max(left, SHORTEST_WAIT), RECEIVE_SLICE or LONGEST_WAIT)
+                left = min(max(left, SHORTEST_WAIT), LONGEST_WAIT)
             try:
-                if left is not self.armed:
+                if not SHUTDOWN_WAKES:
+                    ready = select.select([self.sock, self.halted], [], [], left)[0]
+                    if self.sock not in ready:
+                        if ready:
+                            return b""
+                        continue
+                elif left is not self.armed:
                     self._arm(left)
                 return self.sock.recv(most)
             except socket.timeout:
+                pass
+            except (socket.error, select.error, ValueError) as error:   # ValueError: closed meanwhile, on Python 2.7
                 if self.interrupted:
                     return b""
-            except (socket.error, ValueError) as error:     # ValueError: closed meanwhile, on Python 2.7
                 if getattr(error, "errno", None) not in NOT_NOW + INTERRUPTED:
                     raise _lost(error)
 
@@ -1894,7 +1906,7 @@ class Transport(object):
         self.interrupted = True
         try:
             self.sock.shutdown(socket.SHUT_RDWR if sending else socket.SHUT_RD)
-            if sending and RECEIVE_SLICE:
+            if not SHUTDOWN_WAKES and (sending or not select.select([self.halted], [], [], 0)[0]):
                 self.sock.close()
         except (socket.error, ValueError):
             pass
@@ -2018,7 +2030,7 @@ class Connection(socketserver.BaseRequestHandler, object):
     def setup(self):
         """Before handle()."""
         server = self.server
-        self.transport = Transport(self.request, server.settings.acse_timeout or SEND_LIMIT)
+        self.transport = Transport(self.request, server.settings.acse_timeout or SEND_LIMIT, server.pool.halted)
         self.reader = PDUReader(self.transport.receive, self.transport.acknowledge)
         self.titles = ("", "")      # (calling, called) AE title as text, once the A-ASSOCIATE-RQ came
         self.active = monotonic()   # when the last whole PDU came
@@ -2912,6 +2924,7 @@ def address_of(connection):
 SPARE_THREADS = 2           # idle threads that there should be at least
 IDLE_THREADS = 128          # idle threads that there may be at most
 STACK_SIZE = 512 * 1024     # bytes for each thread; only what is used of it takes memory
+ROOM = 4 * 1024 * 1024      # bytes of memory for a new thread: where it starts without, CPython can end the process
 PRESSURE_PAUSE = 1.0        # seconds until what the system had no room for is tried again
 STOP_POLITELY = 1.2         # seconds that open associations have for their A-ABORT
 STOP_LIMIT = 1.4            # seconds after which stop() waits no longer
@@ -2949,10 +2962,11 @@ class HandlerThreads(object):
             return None
         before = None
         try:
+            mmap.mmap(-1, ROOM).close()
             before = threading.stack_size(STACK_SIZE)
             # not Thread.start(): it waits for a sign of the new thread, for ever where memory ran out before that
             start_new_thread(self.run, ())
-        except (ThreadError, RuntimeError, MemoryError, ValueError):
+        except (ThreadError, RuntimeError, MemoryError, ValueError, EnvironmentError, mmap.error):
             self.server.log.pressure("threads", "out of threads or memory: " + SLOWER)
         finally:
             if before is not None:
@@ -3599,6 +3613,7 @@ def serve(chosen, listener):
     set_up_log(chosen)
     learn_uid_names()
     try:
+        start_new_thread(int, ())       # for its end glibc loads a library: now, because later memory may be short
         writer = LogWriter()
         server.log.put = writer.put
     except (ThreadError, RuntimeError):     # no thread for it: lines are written where they happen

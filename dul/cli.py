@@ -6,7 +6,8 @@ import sys
 
 from dul.codes import VERSION
 from dul.compat import (
-    IN_USE, NOT_PERMITTED, SIGNAL_PAUSE, ThreadError, ending_signals, raise_file_limit, wake_on_signal)
+    IN_USE, NOT_PERMITTED, SIGNAL_PAUSE, ThreadError, ending_signals, raise_file_limit, start_new_thread,
+    wake_on_signal)
 from dul.log import CRITICAL, DEBUG, ERROR, INFO, LOGGER, WARNING, Log, LogWriter
 from dul.options import UsageError, help_text, parse, quoted, transfer_syntaxes
 from dul.server import EchoServer
@@ -74,6 +75,7 @@ def serve(chosen, listener):
     set_up_log(chosen)
     learn_uid_names()
     try:
+        start_new_thread(int, ())       # for its end glibc loads a library: now, because later memory may be short
         writer = LogWriter()
         server.log.put = writer.put
     except (ThreadError, RuntimeError):     # no thread for it: lines are written where they happen

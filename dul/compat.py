@@ -44,8 +44,8 @@ OUT_OF_RESOURCES = codes_of("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM")
 NOT_PERMITTED = codes_of("EACCES", "EPERM")
 IN_USE = codes_of("EADDRINUSE")
 
-# Windows: shutdown() does not wake a recv() in another thread. Seconds until that looks whether it is to end.
-RECEIVE_SLICE = 0.25 if WINDOWS else None
+# Whether shutdown() wakes a recv() in another thread. On Windows it does not: who receives waits for the end, too.
+SHUTDOWN_WAKES = not WINDOWS
 
 # Linux with a 64-bit C long: struct timeval is two longs, and SO_RCVTIMEO and SO_SNDTIMEO save a poll() before each
 # recv() and send(), which settimeout() would cost.
@@ -107,7 +107,7 @@ def raise_file_limit():
         import resource
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except (ImportError, ValueError, OSError, AttributeError):
+    except Exception:   # there is none, or the system refuses: Python 2 raises an exception of the module's own
         pass
 
 

@@ -141,7 +141,7 @@ class EchoService(object):
     def __init__(self, contexts, maximum_length, whole=False):
         self.contexts = contexts
         self.maximum_length = maximum_length
-        self.context_id, self.fragments, self.size = None, [], 0    # of the command set that has begun and not ended
+        self.context_id, self.fragments, self.size = None, bytearray(), 0     # of the command set that has begun
         self.common = {}        # {P-DATA-TF of the common request up to its Message ID: the same of its response}
         if not whole and not 0 < maximum_length < COMMON_RSP_LENGTH:
             for varying in [struct.pack("B", context_id) for context_id in contexts]:
@@ -180,14 +180,14 @@ class EchoService(object):
             raise MessageError("P-DATA-TF: Presentation-context-ID is %d in the middle of a command set, due: %d "
                                "(PS3.8 E.1)" % (pdv.context_id, self.context_id))
         self.context_id = pdv.context_id
-        self.fragments.append(pdv.fragment)
+        self.fragments += pdv.fragment      # not a list: small objects take many times the memory of their bytes
         self.size += max(2, len(pdv.fragment))      # at least 2, or empty fragments could go on for ever
         if self.size > LARGEST_COMMAND_SET:
             raise MessageError("command set: longer than %d bytes, the most that is taken here" % LARGEST_COMMAND_SET)
         if not pdv.is_last:
             return None
-        command = b"".join(self.fragments)
-        self.context_id, self.fragments, self.size = None, [], 0
+        command = bytes(self.fragments)
+        self.context_id, self.fragments, self.size = None, bytearray(), 0
         return command
 
 

@@ -6,6 +6,7 @@ connection; when it has one, the next becomes the leader. The thread in serve_fo
 idle, and sleeps otherwise.
 """
 import errno
+import mmap
 import select
 import socket
 import sys
@@ -18,6 +19,7 @@ from dul.compat import (
 SPARE_THREADS = 2           # idle threads that there should be at least
 IDLE_THREADS = 128          # idle threads that there may be at most
 STACK_SIZE = 512 * 1024     # bytes for each thread; only what is used of it takes memory
+ROOM = 4 * 1024 * 1024      # bytes of memory for a new thread: where it starts without, CPython can end the process
 PRESSURE_PAUSE = 1.0        # seconds until what the system had no room for is tried again
 STOP_POLITELY = 1.2         # seconds that open associations have for their A-ABORT
 STOP_LIMIT = 1.4            # seconds after which stop() waits no longer
@@ -55,10 +57,11 @@ class HandlerThreads(object):
             return None
         before = None
         try:
+            mmap.mmap(-1, ROOM).close()
             before = threading.stack_size(STACK_SIZE)
             # not Thread.start(): it waits for a sign of the new thread, for ever where memory ran out before that
             start_new_thread(self.run, ())
-        except (ThreadError, RuntimeError, MemoryError, ValueError):
+        except (ThreadError, RuntimeError, MemoryError, ValueError, EnvironmentError, mmap.error):
             self.server.log.pressure("threads", "out of threads or memory: " + SLOWER)
         finally:
             if before is not None:

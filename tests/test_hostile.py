@@ -1,8 +1,9 @@
 """The whole decision as one table: what arrives, in which state, what goes back, how it ends, what is told."""
+import re
 import struct
 import unittest
 
-from support import both_forms, serve, wait_until
+from support import LogCapture, both_forms, serve, wait_until
 from wire import (
     BIG, CT_IMAGE, IMPLICIT, RELEASE_RP, RELEASE_RQ, VERIFICATION, Peer, abort, associate_rq, command, context,
     echo_command, echo_rq, echo_rsp, element, item, p_data, pdu, pdv, reject, us, user_information)
@@ -15,6 +16,10 @@ LARGEST = struct.pack(">I", 0xFFFFFFFF)
 RQ = associate_rq()
 ALL_PDUS = {"RQ": RQ, "AC": pdu(2, RQ[6:]), "RJ": reject(1, 1, 1), "P-DATA": echo_rq(), "RELEASE-RQ": RELEASE_RQ,
             "RELEASE-RP": RELEASE_RP, "ABORT": USER_ABORT}
+
+# C-ECHO-RSP to the message 4 that named another SOP class: it names it, too (PS3.7 9.1.5)
+WRONG_CLASS_RSP = p_data(pdv(command(element(2, CT_IMAGE + b"\0"), element(0x100, us(0x8030)), element(0x120, us(4)),
+                                     element(0x800, us(0x0101)), element(0x900, us(0x0122)))))
 
 
 def sub_item(kind, body):
@@ -40,7 +45,7 @@ STA2 = [
     ("version FFFF", associate_rq(version=0xFFFF), ACCEPTED, None),
     ("another application context", associate_rq(application=b"1.2.3"), reject(1, 1, 2), "Application-context-name 1.2.3"),
     ("no application context", associate_rq(application=None), reject(1, 1, 2), "Application-context-name (none)"),
-    ("no contexts", associate_rq([]), REFUSED, "proposed no presentation context"),
+    ("no contexts", associate_rq([]), USER_ABORT, "number of Presentation Context items (20H) at byte 74 is 0, due: 1 to"),
     ("128 contexts", associate_rq([context(i) for i in range(1, 256, 2)]), ACCEPTED, None),
     ("129 contexts", associate_rq([context(1)] * 129), USER_ABORT, "number of Presentation Context items (20H) at byte 74"),
     ("duplicate IDs", associate_rq([context(1), context(1)]), ACCEPTED, None),
@@ -99,7 +104,7 @@ STA6 = [
     ("control header FFH", p_data(pdv(echo_command(), 1, 0xFF)), echo_rsp(), None),
     ("odd fragments", p_data(pdv(echo_command()[:7], 1, 1)) + p_data(pdv(echo_command()[7:])), echo_rsp(), None),
     ("no SOP class", p_data(pdv(echo_command(sop_class=None))), echo_rsp(), None),
-    ("a wrong SOP class", p_data(pdv(echo_command(4, CT_IMAGE))), echo_rsp(4, status=0x0122), None),
+    ("a wrong SOP class", p_data(pdv(echo_command(4, CT_IMAGE))), WRONG_CLASS_RSP, None),
     ("a wrong group length", p_data(pdv(command(element(0x100, us(0x30)), element(0x110, us(1)), element(0x800, us(0x101)),
                                                 length=3))), echo_rsp(), None),
     ("no group length", p_data(pdv(command(element(0x100, us(0x30)), element(0x110, us(1)), element(0x800, us(0x101)),
@@ -272,22 +277,24 @@ class Table(object):
                 self.assertEqual(peer.send(b"\x04\0" + struct.pack(">I", length)).finish(), due, (maximum, length))
 
 
-class Unwatched(Table):
-    """The same where nobody is told of anything, which has a way of its own for the common echo."""
+class WithoutCallback(Table):
+    """The same where no callback is told of anything; what the log is told."""
 
     def setUp(self):
-        self.notices, self.logged = [], []
+        self.notices = []
+        self.log = LogCapture(self, self.dul.WARNING)
         self.server = serve(self)
-        self.server.report.log = lambda level, text, *rest, **more: self.logged.append(text)
+        self.server.log.limit.permits = lambda address: True
 
     def sentences(self):
-        wait_until(lambda: not self.server.associations, "it is over")
-        told, self.logged[:] = self.logged[:], []
-        return told
+        wait_until(lambda: not self.server.admission.connections, "it is over")
+        lines, self.log.records[:] = self.log.lines(), []
+        self.assertTrue(all(re.match(r"W: 127\.0\.0\.1:\d+: ", line) for line in lines), lines)
+        return [line.split(": ", 2)[2] for line in lines]
 
 
 both_forms(Table)
-both_forms(Unwatched)
+both_forms(WithoutCallback)
 
 if __name__ == "__main__":
     unittest.main()
