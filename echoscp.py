@@ -711,7 +711,7 @@ RELEASE_RP = _SHORT.pack(A_RELEASE_RP, SHORT_LENGTH, 0, 0, 0, 0)    # 06H (PS3.8
 
 
 def header_limits(maximum_length):
-    """{PDU-type: (least, most) PDU-length}, in bytes, to judge a header by. 0 for the P-DATA-TF's: no limit."""
+    """{PDU-type: (least, most) PDU-length}, in bytes, to judge a header by. ``maximum_length``: see Settings."""
     limits = dict.fromkeys(PDU_NAMES, (SHORT_LENGTH, SHORT_LENGTH))
     limits[A_ASSOCIATE_RQ] = limits[A_ASSOCIATE_AC] = (FIXED_LENGTH, LARGEST_RQ)
     limits[P_DATA_TF] = (PDV_OVERHEAD, maximum_length or LARGEST_PDU)
@@ -1027,7 +1027,7 @@ class Machine(object):
         self.trace = trace
 
     def handle(self, event, value=None, branch=SECOND):
-        """Do what the table says about an event: go to the next state, and carry out the action. Undefined: no cell.
+        """Go to the next state, and carry out the action, as the table says. Raises Undefined where it has no cell.
 
         :param value: what came with the event; the action says of which type
         :param branch: FIRST or SECOND where the action has two next states: AE-6 has FIRST for an acceptable request
@@ -1195,15 +1195,13 @@ def _some(uids, noun):
 
 # ---- dul/dimse.py ---------------------------------------------------------------------------------------------------
 # Command sets, their fragments, C-ECHO request and response (PS3.7 6.3, 9.1.5, 9.3.5; PS3.8 Annex E).
-#
-# A command set is always Implicit VR Little Endian: elements of group (2 bytes), element (2), length (4), value.
 
-ELEMENT_HEADER = struct.Struct("<HHI")      # group, element, value length
+ELEMENT_HEADER = struct.Struct("<HHI")      # group, element, value length: always Implicit VR Little Endian
 US = struct.Struct("<H")
 
 
 def decode_command(data):
-    """{element number in group 0000: bytes} of a command set, but its length. Raises MessageError for a bad one."""
+    """{element number in group 0000: bytes} of a command set, without its length. Raises MessageError if broken."""
     command, offset, end = {}, 0, len(data)
     while offset < end:
         if end - offset < ELEMENT_HEADER.size:
@@ -1806,17 +1804,14 @@ class DeadlinePassed(Exception):
 
 
 class Transport(object):
-    """A connected socket with a deadline for receiving, and a limit, in seconds, for the sending of each PDU.
-
-    :param halted: a socket that can be read when the server stops: Windows needs it
-    """
+    """A connected socket with a deadline for receiving, and a limit, in seconds, for the sending of each PDU."""
 
     __slots__ = ("sock", "send_limit", "halted", "deadline", "armed", "interrupted")
 
     def __init__(self, sock, send_limit, halted=None):
         self.sock = sock
         self.send_limit = send_limit
-        self.halted = halted
+        self.halted = halted    # a socket that can be read when the server stops: Windows needs it
         self.deadline = None    # on the monotonic clock
         self.armed = None       # seconds that the next recv() waits at most, as the socket knows it
         self.interrupted = False
@@ -1850,8 +1845,10 @@ class Transport(object):
                         if ready:
                             return b""
                         continue
-                elif left is not self.armed:
-                    self._arm(left)
+                elif left is not self.armed and (
+                        None in (left, self.armed) or not left <= self.armed <= left + SHORTEST_WAIT):
+                    set_timeout(self.sock, left)    # no system call where it is right, or that little too long
+                    self.armed = left
                 return self.sock.recv(most)
             except socket.timeout:
                 pass
@@ -1876,7 +1873,11 @@ class Transport(object):
         while data:
             try:
                 if cut:
-                    self._bound_send(deadline - monotonic())
+                    left = deadline - monotonic()
+                    if left <= 0:
+                        raise socket.timeout()
+                    set_timeout(self.sock, left, sending=True)
+                    self.armed = self.armed if KERNEL_TIMEOUTS else left
                 data = data[self.sock.send(data):]
                 cut = cut or bool(data)
             except (socket.error, ValueError) as error:
@@ -1887,19 +1888,6 @@ class Transport(object):
                     raise _lost(error)
         if cut and KERNEL_TIMEOUTS:
             set_timeout(self.sock, self.send_limit, sending=True)
-
-    def _bound_send(self, left):
-        if left <= 0:
-            raise socket.timeout()
-        set_timeout(self.sock, left, sending=True)
-        if not KERNEL_TIMEOUTS:
-            self.armed = left
-
-    def _arm(self, seconds):
-        # No system call where the socket's own timeout is right already, or less than SHORTEST_WAIT too long.
-        if None in (seconds, self.armed) or not seconds <= self.armed <= seconds + SHORTEST_WAIT:
-            set_timeout(self.sock, seconds)
-            self.armed = seconds
 
     def interrupt(self, sending=False):
         """Wake, from any thread, one that is receiving as if the stream had ended; also one that is ``sending``."""
@@ -2615,8 +2603,7 @@ class Notice(object):
     :ivar kind: ``connected``, ``received`` (an A-ASSOCIATE-RQ), ``accepted``, ``rejected``, ``echoed``, ``released``,
         ``aborted`` (by the peer), ``aborting`` (by this side), ``lost`` (the connection), ``bare`` (the connection
         ended without a byte), ``expired`` (ARTIM, before an A-ASSOCIATE-RQ), ``closed``
-    :ivar association: the number of its connection, from 1
-    :ivar peer: ``address:port``
+    :ivar association: the number of its connection, from 1; ``peer``: ``address:port``
     :ivar calling: Calling-AE-title as text, empty until the A-ASSOCIATE-RQ; ``called``: Called-AE-title, likewise
     :ivar message_id: of the C-ECHO-RQ, with ``echoed``; else None
     :ivar sentence: why, where something went wrong; the same as in the log; else an empty string
@@ -2960,17 +2947,15 @@ class HandlerThreads(object):
             return None if idle else PRESSURE_PAUSE
         if idle >= SPARE_THREADS:
             return None
-        before = None
         try:
             mmap.mmap(-1, ROOM).close()
             before = threading.stack_size(STACK_SIZE)
-            # not Thread.start(): it waits for a sign of the new thread, for ever where memory ran out before that
-            start_new_thread(self.run, ())
-        except (ThreadError, RuntimeError, MemoryError, ValueError, EnvironmentError, mmap.error):
-            self.server.log.pressure("threads", "out of threads or memory: " + SLOWER)
-        finally:
-            if before is not None:
+            try:    # not Thread.start(): it waits for a sign of the new thread, for ever where memory runs out
+                start_new_thread(self.run, ())
+            finally:
                 threading.stack_size(before)
+        except (ThreadError, RuntimeError, MemoryError, ValueError, EnvironmentError):
+            self.server.log.pressure("threads", "out of threads or memory: " + SLOWER)
         return PRESSURE_PAUSE
 
     def run(self):
@@ -3520,14 +3505,12 @@ def hint(argument, spellings, with_value):
     name, equals, value = argument.partition("=")
     if equals and spellings.get(name) in with_value:
         return "; did you mean '%s %s'?" % (name, escaped(value))
-    for candidate in (argument.lower(), "-" + argument, argument[1:], name):
-        if candidate in spellings:
-            return "; did you mean %s?" % candidate
+    near = [each for each in (argument.lower(), "-" + argument, argument[1:], name) if each in spellings]
     try:
         import difflib
-        near = difflib.get_close_matches(argument, sorted(spellings), 1, 0.6)
+        near += difflib.get_close_matches(argument, sorted(spellings), 1, 0.6)
     except ImportError:     # a stripped-down Python
-        near = []
+        pass
     return "; did you mean %s?" % near[0] if near else "; --help shows the options"
 
 

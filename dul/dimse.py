@@ -1,7 +1,4 @@
-"""Command sets, their fragments, C-ECHO request and response (PS3.7 6.3, 9.1.5, 9.3.5; PS3.8 Annex E).
-
-A command set is always Implicit VR Little Endian: elements of group (2 bytes), element (2), length (4), value.
-"""
+"""Command sets, their fragments, C-ECHO request and response (PS3.7 6.3, 9.1.5, 9.3.5; PS3.8 Annex E)."""
 import struct
 
 from dul.codes import (
@@ -13,12 +10,12 @@ from dul.items import unpadded
 from dul.pdu import decode_p_data, encode_p_data
 from dul.words import command_name, element_name
 
-ELEMENT_HEADER = struct.Struct("<HHI")      # group, element, value length
+ELEMENT_HEADER = struct.Struct("<HHI")      # group, element, value length: always Implicit VR Little Endian
 US = struct.Struct("<H")
 
 
 def decode_command(data):
-    """{element number in group 0000: bytes} of a command set, but its length. Raises MessageError for a bad one."""
+    """{element number in group 0000: bytes} of a command set, without its length. Raises MessageError if broken."""
     command, offset, end = {}, 0, len(data)
     while offset < end:
         if end - offset < ELEMENT_HEADER.size:

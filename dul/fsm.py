@@ -194,7 +194,7 @@ class Machine(object):
         self.trace = trace
 
     def handle(self, event, value=None, branch=SECOND):
-        """Do what the table says about an event: go to the next state, and carry out the action. Undefined: no cell.
+        """Go to the next state, and carry out the action, as the table says. Raises Undefined where it has no cell.
 
         :param value: what came with the event; the action says of which type
         :param branch: FIRST or SECOND where the action has two next states: AE-6 has FIRST for an acceptable request

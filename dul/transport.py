@@ -15,17 +15,14 @@ class DeadlinePassed(Exception):
 
 
 class Transport(object):
-    """A connected socket with a deadline for receiving, and a limit, in seconds, for the sending of each PDU.
-
-    :param halted: a socket that can be read when the server stops: Windows needs it
-    """
+    """A connected socket with a deadline for receiving, and a limit, in seconds, for the sending of each PDU."""
 
     __slots__ = ("sock", "send_limit", "halted", "deadline", "armed", "interrupted")
 
     def __init__(self, sock, send_limit, halted=None):
         self.sock = sock
         self.send_limit = send_limit
-        self.halted = halted
+        self.halted = halted    # a socket that can be read when the server stops: Windows needs it
         self.deadline = None    # on the monotonic clock
         self.armed = None       # seconds that the next recv() waits at most, as the socket knows it
         self.interrupted = False
@@ -59,8 +56,10 @@ class Transport(object):
                         if ready:
                             return b""
                         continue
-                elif left is not self.armed:
-                    self._arm(left)
+                elif left is not self.armed and (
+                        None in (left, self.armed) or not left <= self.armed <= left + SHORTEST_WAIT):
+                    set_timeout(self.sock, left)    # no system call where it is right, or that little too long
+                    self.armed = left
                 return self.sock.recv(most)
             except socket.timeout:
                 pass
@@ -85,7 +84,11 @@ class Transport(object):
         while data:
             try:
                 if cut:
-                    self._bound_send(deadline - monotonic())
+                    left = deadline - monotonic()
+                    if left <= 0:
+                        raise socket.timeout()
+                    set_timeout(self.sock, left, sending=True)
+                    self.armed = self.armed if KERNEL_TIMEOUTS else left
                 data = data[self.sock.send(data):]
                 cut = cut or bool(data)
             except (socket.error, ValueError) as error:
@@ -96,19 +99,6 @@ class Transport(object):
                     raise _lost(error)
         if cut and KERNEL_TIMEOUTS:
             set_timeout(self.sock, self.send_limit, sending=True)
-
-    def _bound_send(self, left):
-        if left <= 0:
-            raise socket.timeout()
-        set_timeout(self.sock, left, sending=True)
-        if not KERNEL_TIMEOUTS:
-            self.armed = left
-
-    def _arm(self, seconds):
-        # No system call where the socket's own timeout is right already, or less than SHORTEST_WAIT too long.
-        if None in (seconds, self.armed) or not seconds <= self.armed <= seconds + SHORTEST_WAIT:
-            set_timeout(self.sock, seconds)
-            self.armed = seconds
 
     def interrupt(self, sending=False):
         """Wake, from any thread, one that is receiving as if the stream had ended; also one that is ``sending``."""
