@@ -63,8 +63,6 @@ class Association(Machine):
         self.echoes = 0
         self.ended = False          # whether the fact that ends it was told
 
-    # ---- what happens
-
     def open(self):
         """The transport connection was accepted (Evt5)."""
         self.handle(Evt5)
@@ -152,8 +150,6 @@ class Association(Machine):
             return False
         self.handle(Evt11)
         return True
-
-    # ---- the state machine
 
     def moved(self, state, event, action):
         """A step of the state machine, from ``state`` to the present one."""
@@ -274,12 +270,14 @@ class Association(Machine):
 
     aa_6 = ar_5     # ignore what comes after the end
 
+    def aa_7(self, error):
+        """Send A-ABORT once more."""
+        self.send(encode_abort(error.abort))
+
     def aa_8(self, error):
         """Send A-ABORT as the service provider."""
         self.end(ABORTING, error)
         self.send(encode_abort(error.abort))
-
-    aa_7 = aa_8     # the same in Sta13, where the end was told already
 
     # The other actions belong to the requestor, or to a release that the requestor began.
     METHODS = {"AE-5": ae_5, "AE-6": ae_6, "AE-7": ae_7, "AE-8": ae_8, "DT-1": dt_1, "DT-2": dt_2, "AR-1": ar_1,
