@@ -41,7 +41,6 @@ if __name__ == "__main__":      # from the first statement on Ctrl-C ends this s
 
 import collections
 import errno
-import mmap
 import os
 import select
 import signal
@@ -1675,6 +1674,11 @@ except ImportError:
         sys.exit("echoscp.py: " + NO_SOCKETSERVER)
     raise ImportError(NO_SOCKETSERVER)
 
+try:
+    import mmap
+except ImportError:     # a stripped-down Python
+    mmap = None         # type: ignore[assignment]
+
 # The clock of every deadline: seconds that never go back. Python 2 has no time.monotonic, but os.times() counts from
 # boot on POSIX (in steps of 10 ms), and time.clock() from its first call on Windows.
 monotonic = getattr(time, "monotonic", None) or (time.clock if WINDOWS else lambda: os.times()[4])
@@ -2948,7 +2952,8 @@ class HandlerThreads(object):
         if idle >= SPARE_THREADS:
             return None
         try:
-            mmap.mmap(-1, ROOM).close()
+            if mmap:
+                mmap.mmap(-1, ROOM).close()
             before = threading.stack_size(STACK_SIZE)
             try:    # not Thread.start(): it waits for a sign of the new thread, for ever where memory runs out
                 start_new_thread(self.run, ())
