@@ -7,10 +7,10 @@ import sys
 import unittest
 
 from process import Program
-from support import LogLines, both_forms, serve, skip_loudly, wait_until
+from support import LogCapture, both_forms, serve, skip_loudly, wait_until
 from test_real_peers import call, found, need
 from wire import (
-    CT_IMAGE, RELEASE_RP, RELEASE_RQ, VERIFICATION, Peer, abort, associate_rq, context, echo_command, echo_rq, p_data, pdu,
+    CT_IMAGE, RELEASE_RQ, VERIFICATION, Peer, abort, associate_rq, context, echo_command, echo_rq, p_data, pdu,
     pdv, reject)
 
 PROXY_V2 = b"\r\n\r\n\0\r\nQUIT\n"
@@ -95,14 +95,14 @@ class Explanations(object):
     def test_a_bare_connect_is_told_once_a_minute_for_an_address(self):
         owner = self.dul if self.dul.FORM == "one file" else sys.modules["dul.log"]
         self.addCleanup(setattr, owner, "MINUTE", owner.MINUTE)
-        log, notices = LogLines(self), []
+        log, notices = LogCapture(self, self.dul.WARNING), []
         server = serve(self, on_event=notices.append)
         for count, minute in ((1, 60.0), (1, 60.0), (2, 0.0)):
             owner.MINUTE = minute
             del notices[:]
             Peer(server.address).close()
             wait_until(lambda: [n.kind for n in notices] == ["connected", "bare", "closed"], "it is over")
-            told = [line for line in log.lines if "connected and sent nothing" in line]
+            told = [line for line in log.lines() if "connected and sent nothing" in line]
             self.assertEqual(len(told), count)
         self.assertRegex(told[0], r"^W: 127\.0\.0\.1:\d+: connected and sent nothing, then: connection closed by the peer; a "
                                   r"port check or a load balancer \(told once a minute for each address\)$")
@@ -210,9 +210,6 @@ class Explanations(object):
             peer.wait()
             peer.stdout.close()
 
-
-if not hasattr(unittest.TestCase, "assertRegex"):       # Python 2.7
-    unittest.TestCase.assertRegex = unittest.TestCase.assertRegexpMatches
 
 both_forms(Explanations)
 

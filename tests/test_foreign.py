@@ -1,7 +1,11 @@
 """Protocols that are not DICOM, told from their first bytes."""
-import ssl
 import struct
 import unittest
+
+try:
+    import ssl
+except ImportError:     # a Python that was built without it
+    ssl = None
 
 from support import both_forms
 from wire import associate_rq, pdu, reject

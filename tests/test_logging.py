@@ -6,9 +6,9 @@ import sys
 import unittest
 
 from process import ENDED, POSIX, Program, folder, main_module, need_posix, run, script
-from support import LogLines, both_forms, monotonic, serve, skip_loudly, wait_until
+from support import LogCapture, both_forms, good_echo, monotonic, serve, skip_loudly, wait_until
 from wire import (
-    RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, context, echo_command, echo_rq, echo_rsp, element, good_echo, item,
+    RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, context, echo_command, echo_rq, echo_rsp, element, item,
     other_service, p_data, pdv, reject, user_information)
 
 GOOD = ["I: Association Received", "I: Association Accepted", "I: Received Echo Request (MsgID 1)",
@@ -378,19 +378,19 @@ class Flood(object):
         minute = self.dul.MINUTE
         owner = self.dul if self.dul.FORM == "one file" else sys.modules["dul.log"]
         self.addCleanup(setattr, owner, "MINUTE", minute)
-        log = LogLines(self)
+        log = LogCapture(self, self.dul.WARNING)
         server = serve(self)
         for _ in range(12):
             other_service(server.address)
-        self.assertEqual(len(log.lines), 10)
+        self.assertEqual(len(log.lines()), 10)
         owner.MINUTE = 0.0      # the minute is over
         server.wake()
-        wait_until(lambda: log.lines[10:] == ["W: 2 further warnings in the last minute (100 a minute are shown, 10 of one "
+        wait_until(lambda: log.lines()[10:] == ["W: 2 further warnings in the last minute (100 a minute are shown, 10 of one "
                                               "address)"], "they are counted")
         owner.MINUTE = minute
         other_service(server.address)
-        wait_until(lambda: len(log.lines) == 12, "the next one is told")
-        self.assertIn("this is an echo server", log.lines[11])
+        wait_until(lambda: len(log.lines()) == 12, "the next one is told")
+        self.assertIn("this is an echo server", log.lines()[11])
 
     def test_a_hundred_of_all_addresses_are_told(self):
         limit = self.dul.WarningLimit()
@@ -491,9 +491,6 @@ class Hostile(object):
         self.assertEqual(lines.count("I: Association Accepted"), 1)
         self.assertEqual(lines.count("I: Association Released"), 1)     # alone again, no line needs a name
 
-
-if not hasattr(unittest.TestCase, "assertRegex"):       # Python 2.7
-    unittest.TestCase.assertRegex = unittest.TestCase.assertRegexpMatches
 
 for each in (Levels, Configuration, Handlers, StandardError, Flood, Hostile):
     both_forms(each)

@@ -21,13 +21,6 @@ ENOUGH = 10         # associations that show that an instance gets its part
 AT_ONCE = 40        # held open at once, and that all of them go to one of two instances does not happen (2 ** -39)
 WORKERS = 8
 
-# Becomes another program that has this socket as number 3 and no other file, as systemd does it.
-HAND_OVER = ("import os, sys\n"
-             "os.dup2(int(sys.argv[1]), 3)\n"
-             "os.closerange(4, 1024)\n"
-             "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1')\n"
-             "os.execvp(sys.argv[2], sys.argv[2:])\n")
-
 
 def bound(case, reuse=False, port=0, listen=True):
     """A socket on the loopback, open until the test ends, as systemd keeps it."""
@@ -43,18 +36,10 @@ def bound(case, reuse=False, port=0, listen=True):
     return sock
 
 
-def handing_over(sock, command):
-    """The command line that hands this socket over to a command."""
-    return [sys.executable, "-c", HAND_OVER, str(sock.fileno())] + command
-
-
 def start(case, sock, arguments="", processor=None, **options):
     """The program on this socket, bound to one processor where one is given."""
     bind = [] if processor is None else ["taskset", "-c", str(processor)]
-    if sys.version_info[0] > 2:
-        options["close_fds"] = False
-    return Program(case, arguments, port=sock.getsockname()[1], wait=False,
-                   command=handing_over(sock, bind + case.dul.COMMAND), **options)
+    return Program(case, arguments, listener=sock, wait=False, command=bind + case.dul.COMMAND, **options)
 
 
 def processors():

@@ -6,8 +6,8 @@ import sys
 import unittest
 
 from process import ENDED, POSIX, Program, Readiness, folder, listening
-from support import both_forms, skip_loudly
-from wire import Peer, abort, echo_rq, echo_rsp, good_echo
+from support import both_forms, good_echo, skip_loudly
+from wire import Peer, abort, echo_rq, echo_rsp
 
 NOT_LISTENING = "echoscp.py: the socket handed over (LISTEN_FDS) does not listen on TCP\n"
 ALL_WARNINGS = [sys.executable, "-W", "always"]     # a socket that is forgotten is told then (ResourceWarning)

@@ -6,8 +6,8 @@ import subprocess
 import unittest
 
 from process import ENDED, POSIX, STOP, Program, listening, need_files, need_linux, need_posix, script
-from support import both_forms, monotonic, skip_loudly
-from wire import RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, echo_rq, echo_rsp, good_echo
+from support import both_forms, good_echo, monotonic, skip_loudly
+from wire import RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, echo_rq, echo_rsp
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if POSIX else (STOP,)
 GENEROUS = 10.0     # seconds; two are promised, on a machine that does nothing else; a send may take 30
