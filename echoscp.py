@@ -172,11 +172,9 @@ def is_plain(data):
 
 
 def escaped(data):
-    """A value in printable ASCII, at most LONGEST_VALUE of it.
+    """Bytes, or text by its code points, in printable ASCII: LONGEST_VALUE of it at most.
 
     Every other byte comes out as ``\\xNN``, a backslash doubled, so that no value can pass for an escape.
-
-    :param data: bytes, or text (escaped by code point)
     """
     more = len(data) - LONGEST_VALUE
     if more > 0:
@@ -190,9 +188,8 @@ def escaped(data):
 
 def shortened(text):
     """A line, cut where it is longer than LONGEST_LINE."""
-    if len(text) <= LONGEST_LINE:
-        return text
-    return "%s ... (%d characters more)" % (text[:LONGEST_LINE], len(text) - LONGEST_LINE)
+    more = len(text) - LONGEST_LINE
+    return "%s ... (%d characters more)" % (text[:LONGEST_LINE], more) if more > 0 else text
 
 
 def counted(number, noun):
@@ -242,7 +239,6 @@ ABORT_REASONS = {  # of source 2; with source 0 the reason is not significant
     0: "reason-not-specified",
     1: "unrecognized-PDU",
     2: "unexpected-PDU",
-    3: "reserved",
     4: "unrecognized-PDU parameter",
     5: "unexpected-PDU parameter",
     6: "invalid-PDU-parameter value",
@@ -369,9 +365,7 @@ def is_uid(data):
 def uid_name(uid):
     """``Verification SOP Class``; the UID itself where it has no known name; of what is not a UID, its length alone.
 
-    A damaged request may have a secret where a UID should be.
-
-    :param uid: bytes without padding
+    A damaged request may have a secret where a UID, as bytes without padding, should be.
     """
     if not is_uid(uid):
         return "(%s that are not a UID)" % counted(len(uid), "byte")
@@ -386,39 +380,32 @@ def named_uid(uid):
 
 
 # ---- dul/errors.py --------------------------------------------------------------------------------------------------
-# What a peer can do wrong: one sentence each, ``str(error)``, and the abort or reject that the peer is owed.
-#
-# Log, notices and tests share the sentence.
+# What a peer can do wrong: the sentence that log and notices share, and the abort or reject that the peer is owed.
 
 class PeerError(Exception):
-    """Something that a peer, or the network, did. Never raised for a fault of this program.
+    """Something that a peer, or the network, did. Never raised for a fault of this program."""
 
-    :cvar abort: (source, reason) of the A-ABORT that the peer is owed, if this side aborts
-    """
-
-    abort = ABORT_BY_USER
+    abort = ABORT_BY_USER       # (source, reason) of the A-ABORT that the peer is owed, if this side aborts
 
 
 class InvalidPDU(PeerError):
-    """A PDU that breaks PS3.8 9.3 (Evt19): where, what was found, and what was due.
+    """A PDU that breaks PS3.8 9.3 (Evt19): where, and the value that was found and the one that was due, as text.
 
     :param pdu: the PDU's name, as ``A-ASSOCIATE-RQ``
     :param offset: byte offset of the field from the start of the PDU
     :param field: the field's name in the standard
     :param section: of PS3.8, or with its part (``PS3.7 D.3.3.4``)
-    :param found: the value found, as text
-    :param due: the value that was due, as text
     :param abort: what the peer is owed in Sta3 and later; in Sta2 it is always (0, 0)
     :ivar data: as much of the PDU as had been read, as bytes
     :ivar opening: whether it was the first PDU of its connection: then it may be another protocol altogether
     """
 
+    data, opening = b"", False
+
     def __init__(self, pdu, offset, field, section, found, due, abort=ABORT_INVALID_PARAMETER):
         PeerError.__init__(self, pdu, offset, field, section, found, due)
         self.offset = offset
         self.abort = abort
-        self.data = b""
-        self.opening = False
 
     def __str__(self):
         pdu, offset, field, section, found, due = self.args
@@ -437,26 +424,18 @@ class UnexpectedPDU(PeerError):
 
 
 class MessageError(PeerError):
-    """A message that is not answered: the DIMSE service user aborts (Evt15). Argument: a sentence.
+    """A message that is not answered: the DIMSE service user aborts (Evt15). Argument: a sentence."""
 
-    :ivar unanswered: (presentation context ID, command set as bytes) where there is a whole one
-    """
-
-    unanswered = ()     # type: tuple
+    unanswered = ()     # type: tuple       # (presentation context ID, command set as bytes) where one is whole
 
 
 class Rejected(PeerError):
-    """An A-ASSOCIATE-RQ that is answered by A-ASSOCIATE-RJ (PS3.8 9.3.4).
-
-    :param reject: (result, source, reason)
-    :param sentence: why
-    :ivar by_user: whether the service user rejects it (AE-8), and not the service provider (AE-6)
-    """
+    """An A-ASSOCIATE-RQ that is answered by A-ASSOCIATE-RJ (PS3.8 9.3.4). Arguments: (result, source, reason); why."""
 
     def __init__(self, reject, sentence):
         PeerError.__init__(self, reject, sentence)
         self.reject = reject
-        self.by_user = reject[1] == SERVICE_USER
+        self.by_user = reject[1] == SERVICE_USER    # it rejects it (AE-8), and not the service provider (AE-6)
 
     def __str__(self):
         reject, sentence = self.args
@@ -464,11 +443,8 @@ class Rejected(PeerError):
 
 
 class Expired(PeerError):
-    """A deadline passed.
-
-    Arguments: the option that set it, as ``-ta``; the seconds that it was long; the State in which it passed; what had
-    arrived, as ``22 of 205 bytes of A-ASSOCIATE-RQ``, empty for nothing.
-    """
+    """A deadline passed. Arguments: the option that set it, as ``-ta``; its seconds; the State in which it passed;
+    what had arrived, as ``22 of 205 bytes of A-ASSOCIATE-RQ``, empty for nothing."""
 
     def __str__(self):
         option, seconds, state, progress = self.args
@@ -503,19 +479,16 @@ class ConnectionLost(PeerError):
 
 
 class ClosedHere(ConnectionLost):
-    """This side closes a connection that has no association. Argument: why.
+    """This side closes a connection that has no association. Argument: why."""
 
-    :ivar expected: whether it is ordinary, so that there is no warning of it
-    """
-
-    expected = False
+    expected = False    # whether it is ordinary, so that there is no warning of it
 
 
 # ---- dul/settings.py ------------------------------------------------------------------------------------------------
 # What a server is told to do, and the rule for each value: the same for the command line and for embedding.
 
-LEAST_MAXIMUM_LENGTH, LARGEST_MAXIMUM_LENGTH = 128, 4294967295
-LONGEST_TIMEOUT = 4294967295
+LEAST_MAXIMUM_LENGTH, LARGEST_MAXIMUM_LENGTH = 128, 4294967295      # bytes
+LONGEST_TIMEOUT = 4294967295        # seconds
 
 # The acceptor's order of transfer syntaxes, the preferred one first
 PREFER_LITTLE = (EXPLICIT_LITTLE, EXPLICIT_BIG, IMPLICIT_LITTLE)
@@ -529,10 +502,7 @@ def prefer_local(byte_order):
 
 
 def check_title(title):
-    """An AE title (PS3.8 9.3.2, PS3.5 6.2 AE).
-
-    :raises ValueError: saying what is allowed, unless it is 1 to 16 characters of the default repertoire
-    """
+    """An AE title (PS3.5 6.2): 1 to 16 characters of the default repertoire; else a ValueError says so."""
     text = title if isinstance(title, str) else as_native(title)
     if not 1 <= len(text) <= AE_TITLE_LENGTH or not text.strip(" ") or "\\" in text or escaped(text) != text:
         raise ValueError("1 to %d printable ASCII characters, no backslash, not only spaces" % AE_TITLE_LENGTH)
@@ -540,17 +510,14 @@ def check_title(title):
 
 
 def check_seconds(seconds):
-    """A timeout. Raises ValueError saying what is allowed, unless it is 0 (no limit) or more."""
+    """A timeout: 0 (no limit) to 4294967295 seconds; else a ValueError says so."""
     if not 0 <= seconds <= LONGEST_TIMEOUT:
         raise ValueError("0 (no limit) to %d seconds" % LONGEST_TIMEOUT)
     return seconds
 
 
 def check_maximum_length(length):
-    """The Maximum Length that we announce (PS3.8 D.1).
-
-    :raises ValueError: saying what is allowed, unless it is 0 (no limit) or 128 to 4294967295
-    """
+    """A Maximum Length (PS3.8 D.1): 0 (no limit) or 128 to 4294967295 bytes; else a ValueError says so."""
     if length and not LEAST_MAXIMUM_LENGTH <= length <= LARGEST_MAXIMUM_LENGTH:
         raise ValueError("0 (no limit) or %d to %d bytes" % (LEAST_MAXIMUM_LENGTH, LARGEST_MAXIMUM_LENGTH))
     return length
@@ -567,8 +534,6 @@ class Settings(object):
     :param transfer_syntaxes: UIDs, the preferred one first
     :raises ValueError: for a value out of its range
     """
-
-    __slots__ = ("ae_title", "timeout", "acse_timeout", "dimse_timeout", "maximum_length", "transfer_syntaxes")
 
     def __init__(self, ae_title="ECHOSCP", timeout=0, acse_timeout=30, dimse_timeout=0, maximum_length=16384,
                  transfer_syntaxes=PREFER_LITTLE):
@@ -631,26 +596,16 @@ def encode_item(item_type, body):
 
 
 class ItemReader(object):
-    """Reads the items of one PDU. It counts them, so that small items cannot take much memory.
-
-    :param pdu: the PDU's name, for errors
-    :param data: the whole PDU
-    :ivar unknown: whether an item of unknown type was skipped
-    """
-
-    __slots__ = ("pdu", "data", "count", "unknown")
+    """Reads the items of one whole PDU, of this name. It counts them, so that small items cannot take much memory."""
 
     def __init__(self, pdu, data):
         self.pdu = pdu
         self.data = data
         self.count = 0
-        self.unknown = False
+        self.unknown = False    # whether an item of unknown type was skipped
 
     def items(self, offset, end, container, section):
-        """Yield (Item-type, start of its body, end of its body) for each item from ``offset`` to ``end``.
-
-        :raises InvalidPDU: where an item does not fit what is left of its container, or there are too many
-        """
+        """Yield (Item-type, start and end of its body) of each. Raises InvalidPDU for one too long or too many."""
         while offset < end:
             self.tally(offset)
             body = offset + ITEM_HEADER.size
@@ -696,10 +651,7 @@ class ItemReader(object):
         return ProposedContext(ord(self.data[start:start + 1]), found[ABSTRACT_SYNTAX][0], found[TRANSFER_SYNTAX])
 
     def user_information(self, start, end):
-        """Yield the SubItems of a User Information item (50H, PS3.8 9.3.2.3); those of unknown type are skipped.
-
-        :raises InvalidPDU: where a sub-item does not fit, or its fields do not fill it exactly
-        """
+        """Yield the known SubItems of a 50H (PS3.8 9.3.2.3). Raises InvalidPDU unless fields fill each exactly."""
         for item_type, body, after in self.items(start, end, "User Information", "9.3.2.3"):
             if item_type not in SUB_ITEMS:
                 self.unknown = True
@@ -713,10 +665,7 @@ class ItemReader(object):
             yield SubItem(item_type, values)
 
     def field(self, item_type, field, kind, offset, end):
-        """(value, offset after it) of one field of a sub-item that ends at ``end``.
-
-        :raises InvalidPDU: where it does not fit
-        """
+        """(value, its end) of one field of a sub-item ending at ``end``. Raises InvalidPDU where it does not fit."""
         if kind == "rest":
             return unpadded(self.data[offset:end]), end
         if kind == "bytes":
@@ -761,10 +710,7 @@ RELEASE_RP = _SHORT.pack(A_RELEASE_RP, SHORT_LENGTH, 0, 0, 0, 0)    # 06H (PS3.8
 
 
 def header_limits(maximum_length):
-    """{PDU-type: (least, most) PDU-length}: what a PDU is judged by when no more than its header has been read.
-
-    :param maximum_length: the PDU-length that a P-DATA-TF may have at most, in bytes; 0: no limit
-    """
+    """{PDU-type: (least, most) PDU-length}, in bytes, to judge a header by. 0 for the P-DATA-TF's: no limit."""
     limits = dict.fromkeys(PDU_NAMES, (SHORT_LENGTH, SHORT_LENGTH))
     limits[A_ASSOCIATE_RQ] = limits[A_ASSOCIATE_AC] = (FIXED_LENGTH, LARGEST_RQ)
     limits[P_DATA_TF] = (PDV_OVERHEAD, maximum_length or LARGEST_PDU)
@@ -772,10 +718,7 @@ def header_limits(maximum_length):
 
 
 def invalid_header(pdu_type, length, limits):
-    """The InvalidPDU for an unknown PDU-type, or for a PDU-length that its type cannot have.
-
-    :param limits: of header_limits()
-    """
+    """The InvalidPDU for an unknown PDU-type, or for a PDU-length that its type cannot have by header_limits()."""
     if pdu_type not in limits:
         return InvalidPDU("PDU", 0, "PDU-type", "9.3.1", "%02XH" % pdu_type, "01H to 07H", ABORT_UNRECOGNIZED_PDU)
     least, most = limits[pdu_type]
@@ -784,13 +727,9 @@ def invalid_header(pdu_type, length, limits):
 
 
 class AAssociateRQ(object):
-    """01H (PS3.8 9.3.2). Unknown items are skipped, and any order is accepted (9.3.1).
+    """01H (PS3.8 9.3.2), of the whole PDU. Raises InvalidPDU where a length or a count is wrong.
 
-    :param data: the bytes of the whole PDU
-    :raises InvalidPDU: where a length or a count is wrong
-    :ivar protocol_version: bit field
-    :ivar called: Called-AE-title, 16 bytes as received
-    :ivar calling: Calling-AE-title, likewise
+    :ivar called: Called-AE-title, 16 bytes as received; ``calling``: Calling-AE-title, likewise
     :ivar echoed: bytes 11-74 (both titles and 32 reserved bytes), which an A-ASSOCIATE-AC sends back unchanged
     :ivar application_context: UID, or None where the item is absent
     :ivar contexts: list of ProposedContext, 1 to 128
@@ -806,6 +745,7 @@ class AAssociateRQ(object):
         self.echoed = data[HEADER_LENGTH + 4:HEADER_LENGTH + FIXED_LENGTH]                              # 11-74
         self.application_context, self.contexts, self.user_information = None, [], []
         name, reader = PDU_NAMES[A_ASSOCIATE_RQ], ItemReader(PDU_NAMES[A_ASSOCIATE_RQ], data)
+        # unknown items are skipped, and any order is accepted (9.3.1)
         for item_type, start, end in reader.items(HEADER_LENGTH + FIXED_LENGTH, len(data), name, "9.3.2"):
             if item_type == PRESENTATION_CONTEXT_RQ:
                 self.contexts.append(reader.proposed_context(start, end))
@@ -829,21 +769,14 @@ class AAssociateRQ(object):
 
 
 def encode_associate_ac(echoed, items):
-    """A-ASSOCIATE-AC (02H, PS3.8 9.3.3).
-
-    :param echoed: the request's bytes 11-74
-    :param items: the variable items, encoded
-    """
+    """A-ASSOCIATE-AC (02H, PS3.8 9.3.3) of the request's bytes 11-74 and the variable items, encoded."""
     return (PDU_HEADER.pack(A_ASSOCIATE_AC, FIXED_LENGTH + len(items))          # 1-6
             + struct.pack(">H2x", PROTOCOL_VERSION) + echoed                    # 7-10, 11-74
             + items)                                                            # 75-xxx
 
 
 def encode_associate_rj(reject):
-    """A-ASSOCIATE-RJ (03H, PS3.8 9.3.4): byte 7 reserved, 8 Result, 9 Source, 10 Reason/Diag.
-
-    :param reject: (result, source, reason)
-    """
+    """A-ASSOCIATE-RJ (03H, PS3.8 9.3.4): byte 7 reserved, then ``reject``: 8 Result, 9 Source, 10 Reason/Diag."""
     return _SHORT.pack(A_ASSOCIATE_RJ, SHORT_LENGTH, 0, *reject)
 
 
@@ -858,18 +791,13 @@ def decode_abort(data):
 
 
 class PDV(collections.namedtuple("PDV", "context_id control fragment")):
-    """A presentation data value item (PS3.8 9.3.5.1, Annex E).
-
-    :ivar context_id: 0 to 255
-    :ivar control: message control header; only bits 0 (command) and 1 (last fragment) mean anything
-    :ivar fragment: bytes of a command set or of a data set
-    """
+    """A presentation data value item (PS3.8 9.3.5.1). ``control``: message control header, which has two bits."""
 
     __slots__ = ()
 
     @property
     def is_command(self):
-        """Whether the fragment belongs to a command set (else to a data set)."""
+        """Whether the fragment belongs to a command set, else to a data set."""
         return bool(self.control & COMMAND_FRAGMENT)
 
     @property
@@ -885,10 +813,7 @@ def encode_p_data(context_id, control, fragment):
 
 
 def decode_p_data(data):
-    """The PDVs of a whole P-DATA-TF.
-
-    :raises InvalidPDU: unless one PDV or more, and not more than MOST_ITEMS, fill it exactly
-    """
+    """The PDVs of a whole P-DATA-TF. Raises InvalidPDU unless 1 to MOST_ITEMS of them fill it exactly."""
     pdvs = []       # type: list
     offset, end, name = HEADER_LENGTH, len(data), PDU_NAMES[P_DATA_TF]
     while offset < end:
@@ -914,7 +839,8 @@ def decode_p_data(data):
 #     A *state* says how far an association has come. The acceptor of an association begins in Sta1 (nothing is open),
 #     waits in Sta2 for the A-ASSOCIATE-RQ and in Sta3 for its own user's answer to it, exchanges data in Sta6, answers
 #     a release in Sta8, and waits in Sta13 for the peer to close the connection. Sta7, Sta10 and Sta12 are reached only
-#     by a release that this side began. Sta4, Sta5, Sta9 and Sta11 belong to the requestor.
+#     by a release that this side began. Sta4, Sta5, Sta9 and Sta11 belong to the requestor; they are kept, because the
+#     table is checked whole against the standard.
 #
 #     An *event* is something that happened: a PDU came (Evt3, 4, 6, 10, 12, 13, 16; Evt19 for one that is invalid), the
 #     transport connection opened or closed (Evt2, 5, 17), the ARTIM timer expired (Evt18), or the local user wants
@@ -933,21 +859,14 @@ def decode_p_data(data):
 #     to the next state, starts or stops ARTIM as the action says, and calls the method of the action's name (AE-6:
 #     ``ae_6``). An action that tells the local user may cause the user's own event, which takes the same way. Some
 #     actions need no more of a PDU than its header: they are carried out before the rest has arrived.
-#
-# The requestor's cells are kept, because the table is checked whole against the standard.
 
 class Term(object):
-    """A state of PS3.8 Tables 9-1 to 9-5, or an event of Table 9-10: its name and what it means.
-
-    :ivar cells: of a state, {event: action}: its column of the table
-    """
-
-    __slots__ = ("name", "meaning", "cells")
+    """A state of PS3.8 Tables 9-1 to 9-5, or an event of Table 9-10: its name and what it means."""
 
     def __init__(self, name, meaning):
         self.name = name
         self.meaning = meaning
-        self.cells = {}
+        self.cells = {}     # of a state: {event: action}, its column of the table
 
     def __repr__(self):
         return self.name
@@ -1097,9 +1016,8 @@ class Undefined(Exception):
 class Machine(object):
     """The state of one association, and the driver of the table. It starts in Sta1, and is over when it is there again.
 
-    A subclass has a method for each action that it can come to (METHODS), artim() for the timer, and moved().
-
-    :param trace: whether each step is told, by a call of moved()
+    A subclass has a method for each action that it can come to (METHODS), artim() for the timer, and moved(), which is
+    called where ``trace`` asks for it.
     """
 
     __slots__ = ("state", "trace")
@@ -1110,11 +1028,10 @@ class Machine(object):
         self.trace = trace
 
     def handle(self, event, value=None, branch=SECOND):
-        """Do what the table says about an event: go to the next state, and carry out the action.
+        """Do what the table says about an event: go to the next state, and carry out the action. Undefined: no cell.
 
         :param value: what came with the event; the action says of which type
         :param branch: FIRST or SECOND where the action has two next states: AE-6 has FIRST for an acceptable request
-        :raises Undefined: where the table has no cell for it
         """
         state = self.state
         action = state.cells.get(event)
@@ -1166,9 +1083,8 @@ AnsweredContext = collections.namedtuple("AnsweredContext", "context_id result t
 
 
 class Decision(object):
-    """An A-ASSOCIATE-RQ and its answer. It is not changed any more, so that associations may share it.
+    """An A-ASSOCIATE-RQ (``request``) and its answer. It is not changed any more, so that associations may share it.
 
-    :ivar request: AAssociateRQ
     :ivar titles: (Calling-AE-title, Called-AE-title) as text
     :ivar rejection: (result, source, reason) and a sentence; None where it is accepted
     :ivar answers: list of AnsweredContext, in the order of the request's contexts
@@ -1212,8 +1128,7 @@ class Decision(object):
     def problem(self):
         """Why no proposed presentation context can be used, and what was proposed instead: one sentence."""
         proposed = self.request.contexts
-        wanted = [context for context, answered in zip(proposed, self.answers)
-                  if answered.result != ABSTRACT_SYNTAX_NOT_SUPPORTED]
+        wanted = [context for context in proposed if context.abstract_syntax == VERIFICATION]
         count = counted(len(proposed), "context")
         if not wanted:
             return "proposed %s, no Verification: %s: this is an echo server" % (
@@ -1223,17 +1138,12 @@ class Decision(object):
 
 
 class Negotiator(object):
-    """Decides on A-ASSOCIATE-RQs by the settings of a server.
+    """Decides on A-ASSOCIATE-RQs by the Settings of a server. ``limits``: of the PDU-lengths, see header_limits().
 
     The same bytes have the same answer, and most peers send the same bytes each time. So the last few decisions are
     remembered: MOST_REMEMBERED at most, of LARGEST_REMEMBERED bytes at most, and none of a request that has a user
     identity or anything else that this program does not know.
-
-    :param settings: Settings
-    :ivar limits: of the PDU-lengths that are taken, see header_limits()
     """
-
-    __slots__ = ("settings", "limits", "remembered")
 
     def __init__(self, settings):
         self.settings = settings
@@ -1269,10 +1179,7 @@ def rejection(request):
 
 
 def answer(proposed, transfer_syntaxes):
-    """The AnsweredContext for one proposed context: the first of ours that it proposes (PS3.8 9.3.3.2).
-
-    :param transfer_syntaxes: ours, the preferred one first
-    """
+    """The AnsweredContext for a proposed one: the first of our transfer syntaxes that it proposes (PS3.8 9.3.3.2)."""
     if proposed.abstract_syntax != VERIFICATION:
         return AnsweredContext(proposed.context_id, ABSTRACT_SYNTAX_NOT_SUPPORTED, IMPLICIT_LITTLE)
     for syntax in transfer_syntaxes:
@@ -1283,16 +1190,12 @@ def answer(proposed, transfer_syntaxes):
 
 def _some(uids, noun):
     """The names of the first few different UIDs, and how many of the list are not named."""
-    names = []      # type: list
-    named, more = set(), 0
+    named = []      # type: list
     for uid in uids:
-        if uid not in named:
-            if len(names) == NAMES_SHOWN:
-                more += 1
-                continue
-            named.add(uid)
-            names.append(uid_name(uid))
-    return ", ".join(names) + (", and %d more %s" % (more, noun) if more else "")
+        if uid not in named and len(named) < NAMES_SHOWN:
+            named.append(uid)
+    more = len([uid for uid in uids if uid not in named])
+    return ", ".join([uid_name(uid) for uid in named]) + (", and %d more %s" % (more, noun) if more else "")
 
 
 # ---- dul/dimse.py ---------------------------------------------------------------------------------------------------
@@ -1305,12 +1208,9 @@ US = struct.Struct("<H")
 
 
 def decode_command(data):
-    """The elements of a command set: {element number in group 0000: value as bytes}.
+    """{element number in group 0000: value as bytes} of a whole command set, without its Command Group Length.
 
-    The Command Group Length may be absent or wrong; it is left out.
-
-    :param data: the bytes of the whole command set
-    :raises MessageError: where an element does not fit, is not of group 0000, or comes twice
+    Raises MessageError where an element does not fit, is not of group 0000, or comes twice.
     """
     command, offset, end = {}, 0, len(data)
     while offset < end:
@@ -1332,10 +1232,7 @@ def decode_command(data):
 
 
 def encode_command(elements):
-    """A whole command set, with its Command Group Length.
-
-    :param elements: list of (element number in group 0000, value as bytes), ascending
-    """
+    """A whole command set of ascending (element number in group 0000, bytes), with its Command Group Length."""
     body = b"".join([ELEMENT_HEADER.pack(0, element, len(value)) + value for element, value in elements])
     return ELEMENT_HEADER.pack(0, COMMAND_GROUP_LENGTH, 4) + struct.pack("<I", len(body)) + body
 
@@ -1350,13 +1247,7 @@ def number_of(command, element):
 
 
 def echo_command(field, id_element, message_id, sop_class, *more):
-    """The command set of a C-ECHO-RQ or -RSP (PS3.7 9.3.5).
-
-    :param field: Command Field
-    :param id_element: the element of the Message ID
-    :param sop_class: Affected SOP Class UID
-    :param more: the elements that follow
-    """
+    """The command set of a C-ECHO-RQ or -RSP (PS3.7 9.3.5). ``id_element``: the number of the Message ID's element."""
     return encode_command([
         (AFFECTED_SOP_CLASS_UID, sop_class + b"\0" * (len(sop_class) % 2)),     # even length (PS3.5 9.1)
         (COMMAND_FIELD, US.pack(field)), (id_element, US.pack(message_id)),
@@ -1364,10 +1255,9 @@ def echo_command(field, id_element, message_id, sop_class, *more):
 
 
 def to_pdus(context_id, command, maximum_length):
-    """The P-DATA-TF PDUs of a command set, encoded, one PDV each.
+    """The P-DATA-TF PDUs of a command set, encoded, one PDV each. Raises MessageError where nothing would fit in one.
 
     :param maximum_length: the longest PDU-length that the peer takes, in bytes; 0: no limit
-    :raises MessageError: where not even two bytes of it would fit
     """
     most = len(command)
     if maximum_length:
@@ -1380,20 +1270,15 @@ def to_pdus(context_id, command, maximum_length):
 
 
 class Echo(object):
-    """A C-ECHO-RQ (PS3.7 9.3.5.1), and its answer.
+    """A C-ECHO-RQ (PS3.7 9.3.5.1), decoded from its command set, and its answer.
 
-    :param context_id: of the accepted presentation context
-    :param command: the command set of the request, as bytes
-    :param maximum_length: the longest PDU-length that the peer takes, in bytes; 0: no limit
+    :param maximum_length: as in to_pdus()
     :raises MessageError: where it is another command, lacks what a C-ECHO-RQ has, or announces a data set
-    :ivar message_id: 0 to 65535
     :ivar sop_class: Affected SOP Class UID; Verification where it is absent, which is tolerated
     :ivar status: the Status that it is answered with (PS3.7 9.1.5.1.4)
-    :ivar response: the command set of the C-ECHO-RSP, as bytes; it names the SOP class of the request (PS3.7 9.1.5)
+    :ivar response: the command set of the C-ECHO-RSP; it names the SOP class of the request (PS3.7 9.1.5)
     :ivar pdus: the P-DATA-TF PDUs of the response, encoded
     """
-
-    __slots__ = ("context_id", "command", "message_id", "sop_class", "status", "response", "pdus")
 
     def __init__(self, context_id, command, maximum_length):
         self.context_id, self.command = context_id, command
@@ -1416,17 +1301,13 @@ class Echo(object):
 # The C-ECHO-RQ and -RSP in one P-DATA-TF that every toolkit sends. Only two fields vary: byte 10 is the
 # Presentation-context-ID, bytes 68-69 are the Message ID.
 _COMMON_RQ = to_pdus(0, echo_command(C_ECHO_RQ, MESSAGE_ID, 0, VERIFICATION), 0)[0]
-_COMMON_RSP = to_pdus(0, Echo(0, _COMMON_RQ[HEADER_LENGTH + PDV_OVERHEAD:], 0).response, 0)[0]
+_COMMON_RSP = Echo(0, _COMMON_RQ[HEADER_LENGTH + PDV_OVERHEAD:], 0).pdus[0]
 _RQ_TAIL, _RSP_TAIL = _COMMON_RQ[70:], _COMMON_RSP[70:]
 COMMON_RSP_LENGTH = len(_COMMON_RSP) - HEADER_LENGTH
 
 
 class CommonEcho(object):
-    """The Echo of the common C-ECHO-RQ, from its bytes alone: what decoding gives, without decoding.
-
-    :param data: the whole P-DATA-TF
-    :param response: its answer up to the Message ID
-    """
+    """The Echo of the common C-ECHO-RQ, from its P-DATA-TF and the answer up to the Message ID, without decoding."""
 
     __slots__ = ("data", "pdus")
     sop_class, status = VERIFICATION, SUCCESS
@@ -1445,9 +1326,8 @@ class EchoService(object):
     """The DIMSE service of one association: P-DATA-TF in, C-ECHO-RSP out. Fragments are kept in bounded memory.
 
     :param contexts: the IDs of the accepted presentation contexts
-    :param maximum_length: the longest PDU-length of a P-DATA-TF that the peer takes, in bytes; 0: no limit
+    :param maximum_length: as in to_pdus()
     :param whole: whether each Echo is decoded, because its command sets are to be shown
-    :ivar context_id: of the command set that has begun and not ended, or None
     """
 
     __slots__ = ("contexts", "maximum_length", "common", "context_id", "fragments", "size")
@@ -1455,7 +1335,7 @@ class EchoService(object):
     def __init__(self, contexts, maximum_length, whole=False):
         self.contexts = contexts
         self.maximum_length = maximum_length
-        self.context_id, self.fragments, self.size = None, [], 0
+        self.context_id, self.fragments, self.size = None, bytearray(), 0     # of the command set that has begun
         self.common = {}        # {P-DATA-TF of the common request up to its Message ID: the same of its response}
         if not whole and not 0 < maximum_length < COMMON_RSP_LENGTH:
             for varying in [struct.pack("B", context_id) for context_id in contexts]:
@@ -1469,11 +1349,7 @@ class EchoService(object):
         return decode_p_data(data)
 
     def answer(self, pdata):
-        """Each Echo that a P-DATA-TF completes, in their order.
-
-        :param pdata: what decode() gave
-        :raises MessageError: where a PDV, or the message that it completes, cannot be answered
-        """
+        """Each Echo that what decode() gave completes. Raises MessageError where it, or a PDV, cannot be answered."""
         return (pdata,) if type(pdata) is CommonEcho else self._echoes(pdata)
 
     def _echoes(self, pdvs):
@@ -1488,10 +1364,7 @@ class EchoService(object):
                 yield echo
 
     def add(self, pdv):
-        """Add a fragment (PS3.8 Annex E). Returns the command set that it completes, as bytes, or None.
-
-        :raises MessageError: where it cannot be here
-        """
+        """The command set that a PDV completes (PS3.8 Annex E), or None. Raises MessageError where none is due."""
         if pdv.context_id not in self.contexts:
             raise MessageError("P-DATA-TF: Presentation-context-ID is %d, due: one that was accepted (%s) "
                                "(PS3.8 9.3.5.1)" % (pdv.context_id, ", ".join(["%d" % each for each in self.contexts])))
@@ -1501,14 +1374,14 @@ class EchoService(object):
             raise MessageError("P-DATA-TF: Presentation-context-ID is %d in the middle of a command set, due: %d "
                                "(PS3.8 E.1)" % (pdv.context_id, self.context_id))
         self.context_id = pdv.context_id
-        self.fragments.append(pdv.fragment)
+        self.fragments += pdv.fragment      # not a list: small objects take many times the memory of their bytes
         self.size += max(2, len(pdv.fragment))      # at least 2, or empty fragments could go on for ever
         if self.size > LARGEST_COMMAND_SET:
             raise MessageError("command set: longer than %d bytes, the most that is taken here" % LARGEST_COMMAND_SET)
         if not pdv.is_last:
             return None
-        command = b"".join(self.fragments)
-        self.context_id, self.fragments, self.size = None, [], 0
+        command = bytes(self.fragments)
+        self.context_id, self.fragments, self.size = None, bytearray(), 0
         return command
 
 
@@ -1519,9 +1392,9 @@ def _invalid(offset, field, found, due):
 # ---- dul/association.py ---------------------------------------------------------------------------------------------
 # One association, from accept to close, as PS3.8 sees it: an acceptor that answers C-ECHO.
 #
-# It knows no socket, thread, clock, file or log. Its owner calls a method for each thing that happens: open(), header(),
-# pdu(), lost(), expired(), abort(), release(). What is to be done then, and what happened, is in ``effects``: a list of
-# (kind, value), in their order. The owner carries out the effects and tells the facts; nothing comes back.
+# Its owner calls a method for each thing that happens: open(), header(), pdu(), lost(), expired(), abort(), release().
+# What is to be done then, and what happened, is in ``effects``: a list of (kind, value), in their order. The owner
+# carries out the effects and tells the facts; nothing comes back.
 #
 # Effects:
 #     SEND, bytes: send one PDU.
@@ -1550,11 +1423,8 @@ EVENT_OF_PDU = {A_ASSOCIATE_AC: Evt3, A_ASSOCIATE_RJ: Evt4, A_ASSOCIATE_RQ: Evt6
 class Association(Machine):
     """The acceptor's side of one association.
 
-    :param negotiator: Negotiator, which has the Settings
     :param admit: called once, when an acceptable A-ASSOCIATE-RQ came: whether there is room for one association more
     :param trace: whether each step of the state machine is a fact (MOVED)
-    :ivar effects: list of (kind, value); the owner takes them out
-    :ivar undecided: the Decision that respond() is due for, or None
     """
 
     __slots__ = ("settings", "negotiator", "limits", "admit", "effects", "event", "undecided", "service", "clock", "echoes",
@@ -1565,9 +1435,9 @@ class Association(Machine):
         self.settings, self.limits = negotiator.settings, negotiator.limits
         self.negotiator = negotiator
         self.admit = admit
-        self.effects = []
+        self.effects = []           # (kind, value); the owner takes them out
         self.event = None           # of the PDU whose header was accepted
-        self.undecided = None
+        self.undecided = None       # the Decision that respond() is due for
         self.service = None         # EchoService, once accepted
         self.clock = ("", 0)        # the option and the seconds of the deadline that runs
         self.echoes = 0
@@ -1580,13 +1450,10 @@ class Association(Machine):
         self.handle(Evt5)
 
     def header(self, pdu_type, length, data):
-        """The first six bytes of a PDU arrived. Returns what is to be done with it:
+        """The first six bytes of a PDU arrived, and perhaps more of its ``data``. Returns what is to be done with it:
 
         READ: pdu() is due with the whole PDU. SKIP: the rest of it is thrown away. SEEK: likewise, but an A-ABORT in it is
         heard. DISCARD: nothing tells where the next PDU begins; all that follows is thrown away up to an A-ABORT.
-
-        :param length: its PDU-length
-        :param data: what has arrived of it, for the error
         """
         limits = self.limits.get(pdu_type)
         if limits is None or not limits[0] <= length <= limits[1]:
@@ -1647,13 +1514,9 @@ class Association(Machine):
         self.handle(Evt17, error)
 
     def expired(self, progress):
-        """The deadline passed: of ARTIM where it runs (Evt18), else of a timeout of the service user (Evt15).
-
-        :param progress: what had arrived of the next PDU, in words
-        """
+        """A deadline passed: of ARTIM where it runs (Evt18), else of the service user (Evt15). See Expired."""
         option, seconds = self.clock
-        error = Expired(option, seconds, self.state, progress)
-        self.handle(Evt18 if self.allows(Evt18) else Evt15, error)
+        self.handle(Evt18 if self.allows(Evt18) else Evt15, Expired(option, seconds, self.state, progress))
 
     def abort(self, error):
         """The service user aborts for a reason (Evt15), if there is an association. Returns whether there was."""
@@ -1702,9 +1565,8 @@ class Association(Machine):
 
     def ae_5(self, _):
         """The connection is accepted: ARTIM runs, or -to where that ends first; neither, where both are 0."""
-        limits = [(seconds, option) for option, seconds in (
-            ("-ta", self.settings.acse_timeout), ("-to", self.settings.timeout)) if seconds]
-        seconds, option = min(limits) if limits else (0, "")
+        limits = [(self.settings.acse_timeout, "-ta"), (self.settings.timeout, "-to")]
+        seconds, option = min([limit for limit in limits if limit[0]] or [(0, "")])
         self.start_clock(option, seconds)
 
     def ae_6(self, what):
@@ -1767,10 +1629,7 @@ class Association(Machine):
     ar_6 = ar_5     # P-DATA-TF received after our A-RELEASE-RQ: nothing can be sent any more (Sta7 has no cell for Evt9)
     ar_7 = dt_1     # send P-DATA-TF between the peer's A-RELEASE-RQ and the answer to it
     ar_8 = ar_5     # release collision: an acceptor waits for the peer's A-RELEASE-RP first
-
-    def ar_10(self, _):
-        """The peer's A-RELEASE-RP arrived: now its own release is answered."""
-        self.handle(Evt14)
+    ar_10 = ar_2    # that A-RELEASE-RP arrived: now the peer's own release is answered
 
     def aa_1(self, error):
         """Send A-ABORT as the service user."""
@@ -1795,14 +1654,12 @@ class Association(Machine):
 
     aa_6 = ar_5     # ignore what comes after the end
 
-    def aa_7(self, error):
-        """Send A-ABORT once more."""
-        self.send(encode_abort(error.abort))
-
     def aa_8(self, error):
         """Send A-ABORT as the service provider."""
         self.end(ABORTING, error)
         self.send(encode_abort(error.abort))
+
+    aa_7 = aa_8     # the same in Sta13, where the end was told already
 
     # The other actions belong to the requestor, or to a release that the requestor began.
     METHODS = {"AE-5": ae_5, "AE-6": ae_6, "AE-7": ae_7, "AE-8": ae_8, "DT-1": dt_1, "DT-2": dt_2, "AR-1": ar_1,
@@ -1833,14 +1690,7 @@ except ImportError:
 
 # The clock of every deadline: seconds that never go back. Python 2 has no time.monotonic, but os.times() counts from
 # boot on POSIX (in steps of 10 ms), and time.clock() from its first call on Windows.
-if hasattr(time, "monotonic"):
-    monotonic = time.monotonic
-elif WINDOWS:
-    monotonic = time.clock
-else:
-    def monotonic():
-        """Seconds since some fixed moment in the past."""
-        return os.times()[4]
+monotonic = getattr(time, "monotonic", None) or (time.clock if WINDOWS else lambda: os.times()[4])
 
 
 def codes_of(*names):
@@ -1855,8 +1705,8 @@ OUT_OF_RESOURCES = codes_of("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM")
 NOT_PERMITTED = codes_of("EACCES", "EPERM")
 IN_USE = codes_of("EADDRINUSE")
 
-# Windows: shutdown() does not wake a recv() in another thread. Seconds until that looks whether it is to end.
-RECEIVE_SLICE = 0.25 if WINDOWS else None
+# Whether shutdown() wakes a recv() in another thread. On Windows it does not: who receives waits for the end, too.
+SHUTDOWN_WAKES = not WINDOWS
 
 # Linux with a 64-bit C long: struct timeval is two longs, and SO_RCVTIMEO and SO_SNDTIMEO save a poll() before each
 # recv() and send(), which settimeout() would cost.
@@ -1864,10 +1714,7 @@ KERNEL_TIMEOUTS = sys.platform.startswith("linux") and struct.calcsize("l") == 8
 
 
 def set_timeout(sock, seconds, sending=False):
-    """Bound each recv(), or each send(), of a blocking socket; None for no bound.
-
-    Without kernel timeouts one bound holds for both.
-    """
+    """Bound each recv() or each send() of a socket; None: no bound. One holds for both without kernel timeouts."""
     if KERNEL_TIMEOUTS:
         whole = 0 if seconds is None else int(seconds)
         micro = 0 if seconds is None else int(seconds % 1 * 1000000) or 1      # 0, 0 would be no bound
@@ -1921,7 +1768,7 @@ def raise_file_limit():
         import resource
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except (ImportError, ValueError, OSError, AttributeError):
+    except Exception:   # there is none, or the system refuses: Python 2 raises an exception of the module's own
         pass
 
 
@@ -1970,17 +1817,17 @@ class DeadlinePassed(Exception):
 
 
 class Transport(object):
-    """A socket with a deadline for receiving, and a limit for each send.
+    """A connected socket with a deadline for receiving, and a limit, in seconds, for the sending of each PDU.
 
-    :param sock: a connected, blocking socket; it belongs to this object from now on
-    :param send_limit: seconds that a peer which does not read may hold up one PDU
+    :param halted: a socket that can be read when the server stops: Windows needs it
     """
 
-    __slots__ = ("sock", "send_limit", "deadline", "armed", "interrupted")
+    __slots__ = ("sock", "send_limit", "halted", "deadline", "armed", "interrupted")
 
-    def __init__(self, sock, send_limit):
+    def __init__(self, sock, send_limit, halted=None):
         self.sock = sock
         self.send_limit = send_limit
+        self.halted = halted
         self.deadline = None    # on the monotonic clock
         self.armed = None       # seconds that the next recv() waits at most, as the socket knows it
         self.interrupted = False
@@ -2001,24 +1848,30 @@ class Transport(object):
     def receive(self, most):
         """Bytes that have arrived, ``most`` at most; ``b""`` at the end of the stream.
 
-        :raises DeadlinePassed: at the deadline
-        :raises ConnectionLost: where the connection is reset, or the network gone
+        Raises DeadlinePassed at the deadline, ConnectionLost where the connection is reset, or the network gone.
         """
         while True:
-            left = RECEIVE_SLICE
+            left = None
             if self.deadline is not None:
                 left = self.deadline - monotonic()
                 if left <= 0:
                     raise DeadlinePassed()
-                left = min(max(left, SHORTEST_WAIT), RECEIVE_SLICE or LONGEST_WAIT)
+                left = min(max(left, SHORTEST_WAIT), LONGEST_WAIT)
             try:
-                if left is not self.armed:
+                if not SHUTDOWN_WAKES:
+                    ready = select.select([self.sock, self.halted], [], [], left)[0]
+                    if self.sock not in ready:
+                        if ready:
+                            return b""
+                        continue
+                elif left is not self.armed:
                     self._arm(left)
                 return self.sock.recv(most)
             except socket.timeout:
+                pass
+            except (socket.error, select.error, ValueError) as error:   # ValueError: closed meanwhile, on Python 2.7
                 if self.interrupted:
                     return b""
-            except (socket.error, ValueError) as error:     # ValueError: closed meanwhile, on Python 2.7
                 if getattr(error, "errno", None) not in NOT_NOW + INTERRUPTED:
                     raise _lost(error)
 
@@ -2035,10 +1888,7 @@ class Transport(object):
                 pass
 
     def send(self, data):
-        """Send one PDU.
-
-        :raises ConnectionLost: where the peer is gone, or has not taken all of it within the send limit
-        """
+        """Send one PDU. Raises ConnectionLost where the peer is gone, or has not taken all of it within the limit."""
         deadline, cut = monotonic() + self.send_limit, not KERNEL_TIMEOUTS
         while data:
             try:
@@ -2069,14 +1919,11 @@ class Transport(object):
             self.armed = seconds
 
     def interrupt(self, sending=False):
-        """Wake the thread that is receiving, as if the stream had ended; also one that is ``sending``.
-
-        May be called from any thread.
-        """
+        """Wake, from any thread, one that is receiving as if the stream had ended; also one that is ``sending``."""
         self.interrupted = True
         try:
             self.sock.shutdown(socket.SHUT_RDWR if sending else socket.SHUT_RD)
-            if sending and RECEIVE_SLICE:
+            if not SHUTDOWN_WAKES and (sending or not select.select([self.halted], [], [], 0)[0]):
                 self.sock.close()
         except (socket.error, ValueError):
             pass
@@ -2100,16 +1947,15 @@ def _lost(error):
 
 FIRST_READ = 448        # bytes: room for most PDUs that come, and a size that CPython allocates without a system call
 NEXT_READ = 16384       # bytes: nothing more is allocated before it has arrived
+NEVER_ALL = 1 << 62     # bytes: more than ever come
 ABORT_HEADER = PDU_HEADER.pack(A_ABORT, SHORT_LENGTH)
 
 
 class PDUReader(object):
-    """Cuts a stream into PDUs.
+    """Cuts a stream into PDUs. What ``receive`` raises passes through.
 
-    :param receive: called with a number of bytes, returns that many at most, ``b""`` at the end of the stream; its
-        exceptions pass through
+    :param receive: called with a number of bytes, returns that many at most, ``b""`` at the end of the stream
     :param acknowledge: called when a PDU has come in part, before the rest is waited for
-    :ivar buffer: bytes that have arrived and are not taken
     """
 
     __slots__ = ("receive", "acknowledge", "buffer", "pdu_type", "length", "arrived")
@@ -2117,7 +1963,7 @@ class PDUReader(object):
     def __init__(self, receive, acknowledge):
         self.receive = receive
         self.acknowledge = acknowledge
-        self.buffer = b""
+        self.buffer = b""       # what has arrived and is not taken
         self.pdu_type = 0
         self.length = None      # PDU-length of the PDU at hand; None between PDUs
         self.arrived = 0        # bytes of it
@@ -2145,40 +1991,34 @@ class PDUReader(object):
         """The whole PDU whose header was read last. Raises ConnectionLost where the stream ends before it."""
         buffer, total = self.buffer, HEADER_LENGTH + self.length
         if len(buffer) < total:
-            buffer = self._gather(total)
+            pieces, self.buffer, self.arrived = [buffer], b"", len(buffer)
+            while self.arrived < total:
+                self.acknowledge()
+                pieces.append(self.more(min(NEXT_READ, total - self.arrived)))
+                self.arrived += len(pieces[-1])
+            buffer = b"".join(pieces)
         self.buffer, self.length = buffer[total:], None
         return buffer[:total]
 
-    def _gather(self, total):
-        pieces, self.arrived = [self.buffer], len(self.buffer)
-        self.buffer = b""
-        while self.arrived < total:
-            self.acknowledge()
-            pieces.append(self.more(min(NEXT_READ, total - self.arrived)))
-            self.arrived += len(pieces[-1])
-        return b"".join(pieces)
-
     def skip(self, how):
-        """Throw away the PDU whose header was read last, as it arrives.
+        """Throw away the PDU whose header was read last, as it arrives. Raises ConnectionLost where the stream ends.
 
         :param how: SKIP; SEEK: end where an A-ABORT begins; DISCARD: likewise, and do not end where the PDU does
-        :raises ConnectionLost: at the end of the stream
         """
         kept, self.buffer = self.buffer[HEADER_LENGTH:], b""
-        left = self.length
-        while left > 0 or how is DISCARD:
-            found = -1 if how is SKIP else kept.find(
-                ABORT_HEADER, 0, len(kept) if how is DISCARD else left + HEADER_LENGTH - 1)
+        left = NEVER_ALL if how is DISCARD else self.length
+        overlap = 0 if how is SKIP else HEADER_LENGTH - 1   # the last bytes may be the first ones of an A-ABORT
+        while left > 0:
+            found = kept.find(ABORT_HEADER, 0, left + overlap) if overlap else -1
             if found >= 0:
                 self.buffer, self.length = kept[found:], None
                 return
-            if how is not DISCARD and len(kept) >= left + (0 if how is SKIP else HEADER_LENGTH - 1):
+            if len(kept) >= left + overlap:
                 break
-            # the last bytes may be the first ones of an A-ABORT
-            keep = 0 if how is SKIP else min(len(kept), HEADER_LENGTH - 1)
-            left -= len(kept) - keep
-            self.arrived += len(kept) - keep
-            kept = kept[len(kept) - keep:] + self.more(NEXT_READ)
+            gone = max(len(kept) - overlap, 0)
+            left -= gone
+            self.arrived += gone
+            kept = kept[gone:] + self.more(NEXT_READ)
         self.buffer, self.length = kept[max(left, 0):], None
 
     def progress(self):
@@ -2199,25 +2039,20 @@ CONNECTED, RECEIVING, SENDING, CLOSED = "connected", "receiving", "sending", "cl
 
 
 class Connection(socketserver.BaseRequestHandler, object):
-    """The request handler of EchoServer: one connection, which has one association.
+    """The request handler of EchoServer: one connection, which has one association. ``number``: from 1.
 
     ``request``, ``client_address`` and ``server`` are socketserver's. ``release()`` and ``abort()`` are for on_event.
-
-    :ivar number: of the connection, from 1
-    :ivar titles: (calling, called) AE title as text; empty until the A-ASSOCIATE-RQ
-    :ivar active: when the last whole PDU came, on the monotonic clock
-    :ivar evicted: whether the server needs its room
     """
 
     def setup(self):
         """Before handle()."""
         server = self.server
-        self.transport = Transport(self.request, server.settings.acse_timeout or SEND_LIMIT)
+        self.transport = Transport(self.request, server.settings.acse_timeout or SEND_LIMIT, server.pool.halted)
         self.reader = PDUReader(self.transport.receive, self.transport.acknowledge)
-        self.titles = ("", "")
-        self.active = monotonic()
-        self.admitted = self.evicted = False
-        self.wish = None            # what on_event asked for: a method of Association
+        self.titles = ("", "")      # (calling, called) AE title as text, once the A-ASSOCIATE-RQ came
+        self.active = monotonic()   # when the last whole PDU came
+        self.admitted = self.evicted = False    # whether its association counts; whether the server needs its room
+        self.wish = None            # what on_event asked for: called with the Association
         self.association = Association(server.negotiator, self.admit, server.log.debugs())
         self.watched = server.on_event is not None or server.log.informs()     # an echo is more than counted
 
@@ -2276,7 +2111,7 @@ class Connection(socketserver.BaseRequestHandler, object):
         self.apply()
 
     def apply(self):
-        """Carry out the effects of the association and tell its facts, until none is left."""
+        """Carry out the association's effects and tell its facts, until none is left."""
         association, lost = self.association, None
         while association.effects:
             if self.admitted and not association.associated:
@@ -2309,8 +2144,6 @@ class Connection(socketserver.BaseRequestHandler, object):
         for listener in self.server.listeners:
             listener(self, kind, value)
 
-    # ---- its place among the associations
-
     def admit(self):
         """Whether one association more may be established; it counts until leave()."""
         admission = self.server.admission
@@ -2325,36 +2158,29 @@ class Connection(socketserver.BaseRequestHandler, object):
             self.admitted = False
             self.server.admission.leave()
 
-    # ---- for on_event
-
     @property
     def peer(self):
         """``address:port`` of the peer."""
         return peer_name(self.client_address)
 
     def release(self):
-        """Ask the peer to release the association (A-RELEASE request, PS3.8 7.2).
+        """Ask the peer, from within on_event, to release the association (A-RELEASE request, PS3.8 7.2).
 
-        To be called from within on_event. It takes effect as soon as what happens is done, or when an association is
-        established; never, where none comes to be.
+        It takes effect when what happens is done and an association is established; never, where none comes to be.
         """
         self.wish = Association.release
 
     def abort(self):
-        """Abort the association (A-ABORT request, PS3.8 7.3).
+        """Abort the association from within on_event (A-ABORT request, PS3.8 7.3), as soon as what happens is done.
 
-        To be called from within on_event. It takes effect as soon as what happens is done: from within ``received``,
-        before the A-ASSOCIATE-RQ is answered; within ``connected``, when it has come.
+        From within ``received``: before the A-ASSOCIATE-RQ is answered; ``connected``: when it has come.
         """
         self.wish = lambda association: association.abort(Stopped("aborted by the program"))
 
 
 def peer_name(address):
-    """``address:port``; of an IPv4 peer in IPv4's form, of an IPv6 peer with brackets.
-
-    :param address: as accept() gives it; empty on some systems where the peer is gone already
-    """
-    host = address[0] if address else "?"
+    """``address:port``; of an IPv4 peer in IPv4's form, of an IPv6 peer with brackets."""
+    host = address[0] if address else "?"   # some systems give none where the peer is gone already
     if host.startswith("::ffff:") and "." in host:
         host = host[7:]
     return "%s:%d" % ("[%s]" % host if ":" in host else host, address[1] if address else 0)
@@ -2364,15 +2190,9 @@ def peer_name(address):
 # How many connections and associations at once, and who has to go when it is too many.
 
 class Admission(object):
-    """The connections that are open, and the associations that count.
+    """The connections that are open, and the associations that count: ``most`` of these at once.
 
     An association counts from its acceptance to its release, rejection or abort, not to the end of its connection.
-
-    :param most: associations at once
-    :ivar connections: set of Connection
-    :ivar established: associations that count
-    :ivar number: connections so far
-    :ivar peak: connections at once, at most
     """
 
     def __init__(self, most):
@@ -2380,8 +2200,8 @@ class Admission(object):
         self.lock = threading.Lock()
         self.departed = threading.Condition(self.lock)
         self.connections = set()
-        self.established = 0
-        self.number = self.peak = 0
+        self.established = 0            # associations that count
+        self.number = self.peak = 0     # connections so far, and at once at most
 
     def enter(self, connection):
         """A connection begins. Returns its number, from 1."""
@@ -2553,18 +2373,8 @@ def acceptance_lines(connection, decision):
     return lines
 
 
-def echo_lines(_, echo):
-    """A C-ECHO-RQ and its response."""
-    return (message_lines("INCOMING", echo.context_id, echo.command)
-            + message_lines("OUTGOING", echo.context_id, echo.response))
-
-
 def message_lines(direction, context_id, data):
-    """A DIMSE message by the names of its elements; nothing where its command set cannot be read.
-
-    :param direction: ``INCOMING`` or ``OUTGOING``
-    :param data: the command set, as bytes
-    """
+    """An ``INCOMING`` or ``OUTGOING`` message by the names of its elements; nothing where it cannot be read."""
     try:
         command = decode_command(data)
     except MessageError:
@@ -2591,8 +2401,11 @@ def message_lines(direction, context_id, data):
 
 LINES = {CONNECTED: lambda connection, _: ["Connection %d from %s" % (connection.number, connection.peer)],
          MOVED: lambda _, step: ["%s + %s -> %s -> %s" % step], RECEIVING: receiving_lines, SENDING: sending_lines,
-         REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines,
-         ABORTING: lambda _, error: message_lines("INCOMING", *error.unanswered) if getattr(error, "unanswered", ()) else []}
+         REQUESTED: request_lines, ACCEPTED: acceptance_lines,
+         ECHOED: lambda _, echo: (message_lines("INCOMING", echo.context_id, echo.command)
+                                  + message_lines("OUTGOING", echo.context_id, echo.response)),
+         ABORTING: lambda _, error: (
+             message_lines("INCOMING", *error.unanswered) if getattr(error, "unanswered", ()) else [])}
 
 
 def shown_name(name):
@@ -2601,8 +2414,6 @@ def shown_name(name):
         return as_native(name)
     return "(%s that are not a version name)" % counted(len(name), "byte")
 
-
-# ---- a broken PDU
 
 def invalid_lines(error):
     """The bytes of an invalid PDU that are known to be harmless, each field with its offset, and how many are not shown."""
@@ -2627,7 +2438,9 @@ def harmless(data, fault):
         return [(0, 1)]
     found = [(0, HEADER_LENGTH)]
     if fault >= HEADER_LENGTH and pdu_type == A_ASSOCIATE_RQ:
-        found += [(start, 16) for start in (10, 26) if is_plain(unpadded(data[start:start + 16]))]
+        if data[42:76] == b"\0" * 32 + b"\x10\0":
+            # the items begin where they should: nothing is missing before, and the titles are in their place
+            found += [(start, 16) for start in (10, 26) if is_plain(unpadded(data[start:start + 16]))]
         found += harmless_items(data, HEADER_LENGTH + FIXED_LENGTH, len(data), fault)
     elif fault >= HEADER_LENGTH and pdu_type == P_DATA_TF:
         offset = HEADER_LENGTH
@@ -2654,8 +2467,6 @@ def harmless_items(data, offset, end_of_items, fault):
         offset = after
 
 
-# ---- parts
-
 def _titles(decision):
     context = decision.request.application_context
     return ["Application Context Name: %s" % (
@@ -2671,7 +2482,7 @@ def _negotiations(request):
         if item_type == ASYNCHRONOUS_OPERATIONS_WINDOW:
             lines.append("Requested Asynchronous Operations Window: %d invoked, %d performed" % tuple(values))
         elif item_type == EXTENDED_NEGOTIATION:
-            extended.append("Requested Extended Negotiation: %s: %d bytes" % (named_uid(values[0]), len(values[1])))
+            extended.append("Requested Extended Negotiation: %s: %d bytes" % (named_uid(values[0]), values[1]))
         elif item_type == COMMON_EXTENDED_NEGOTIATION:
             extended.append("Requested Common Extended Negotiation: %s: %s" % (
                 named_uid(values[0]), named_uid(values[1])))
@@ -2693,7 +2504,9 @@ PRINTABLE = PLAIN + b"\\"
 FEW = 5                 # bytes that are shown of what is not recognized
 TLS_VERSIONS = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
 SERVER_NAME, SUPPORTED_VERSIONS = 0, 43     # TLS extensions (RFC 6066, RFC 8446)
+SMB_VERSIONS = {b"\xffSMB": "version 1", b"\xfeSMB": "version 2 or 3"}
 PROXY_V2 = b"\r\n\r\n\0\r\nQUIT\n"
+PROXY_ADVICE = "a load balancer announces its client; switch that off there"
 HTTP_METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"OPTIONS", b"DELETE", b"CONNECT", b"TRACE", b"PATCH", b"PRI")
 # Other protocols of text lines: (first words, last word of the line begins with, name, who the peer is)
 TEXT_PROTOCOLS = (
@@ -2705,10 +2518,7 @@ TEXT_PROTOCOLS = (
 
 
 def explanation(error):
-    """What went wrong, in one sentence: of what opens a connection and is not DICOM, which protocol it is.
-
-    :param error: PeerError
-    """
+    """What a PeerError tells, in one sentence: of what opens a connection and is not DICOM, which protocol it is."""
     if not isinstance(error, InvalidPDU) or not error.opening or not error.data:
         return str(error)
     sentence = protocol_of(error.data)
@@ -2719,15 +2529,8 @@ def explanation(error):
 
 
 def protocol_of(data):
-    """What these first bytes are and what that means, in one sentence; None where they look like nothing known.
-
-    :param data: what has arrived, from the first byte of the connection
-    """
-    for recognize in (_tls, _text, _http, _hl7, _ssh, _smb, _rdp, _proxy):
-        sentence = recognize(data)
-        if sentence:
-            return sentence
-    return None
+    """What the first bytes of a connection are and what that means, in one sentence; None where that is not known."""
+    return _tls(data) or _text(_line(data)) or _binary(data)
 
 
 def is_proxy_header(data):
@@ -2771,10 +2574,7 @@ def client_hello(data):
 
 
 def host_name(body):
-    """The one host name of a server_name extension (RFC 6066 3); nothing where it looks like anything else.
-
-    What begins like a ClientHello may have a secret there.
-    """
+    """The one host name of a server_name extension (RFC 6066 3); nothing where it may be anything else."""
     name = body[5:]
     as_due = body[:5] == struct.pack(">HBH", len(name) + 3, 0, len(name)) and name.translate(None, b"-._").isalnum()
     return name if as_due else b""
@@ -2784,53 +2584,32 @@ def _uint16(data, offset):
     return struct.unpack_from(">H", data, offset)[0]
 
 
-def _text(data):
-    words = _line(data).split(b" ")
+def _text(line):
+    words = line.split(b" ")
     for first, last, name, peer in TEXT_PROTOCOLS:
         if words[0].upper() in first or last and len(words) > 2 and words[-1].startswith(last):
             return "%s: the peer is %s" % (name, peer)
+    if words[0] in HTTP_METHODS and len(words) > 1:
+        path = words[1].split(b"?")[0]
+        words[1:2] = [path] if path[:1] in (b"/", b"*") else []     # not the user in an absolute URL
+        return "HTTP request (%s): the peer is a browser, a web client or a health check" % _shown(b" ".join(words[:3]))
+    if line.startswith(b"SSH-"):
+        return "SSH (%s): the peer is an SSH client" % _shown(line)
+    if line.startswith(b"PROXY "):
+        return "PROXY protocol version 1 (%s): %s" % (_shown(line), PROXY_ADVICE)
     return None
 
 
-def _http(data):
-    words = _line(data).split(b" ")
-    if words[0] not in HTTP_METHODS or len(words) < 2:
-        return None
-    path = words[1].split(b"?")[0]
-    words[1:2] = [path] if path[:1] in (b"/", b"*") else []     # not the user in an absolute URL
-    return "HTTP request (%s): the peer is a browser, a web client or a health check" % _shown(b" ".join(words[:3]))
-
-
-def _hl7(data):
+def _binary(data):
     start = data.lstrip(b"\x0b")[:3]
-    if start not in (b"MSH", b"FHS", b"BHS") or data[:1] not in (b"\x0b", b"M"):
-        return None
-    return "HL7 version 2 message (%s|...): the peer sends HL7 over MLLP, it wants another port" % as_native(start)
-
-
-def _ssh(data):
-    return "SSH (%s): the peer is an SSH client" % _shown(_line(data)) if data[:4] == b"SSH-" else None
-
-
-def _smb(data):
-    if data[4:8] in (b"\xffSMB", b"\xfeSMB"):
-        return "SMB (%s): the peer looks for Windows file shares" % (
-            "version 1" if data[4:5] == b"\xff" else "version 2 or 3")
-    return None
-
-
-def _rdp(data):
-    if data[:2] == b"\x03\0" and data[5:6] == b"\xe0" and ord(data[4:5]) == _uint16(data, 2) - 5:   # TPKT, X.224
+    if start in (b"MSH", b"FHS", b"BHS") and data[:1] in (b"\x0b", b"M"):
+        return "HL7 version 2 message (%s|...): the peer sends HL7 over MLLP, it wants another port" % as_native(start)
+    if data[4:8] in SMB_VERSIONS:
+        return "SMB (%s): the peer looks for Windows file shares" % SMB_VERSIONS[data[4:8]]
+    if data[:2] == b"\x03\0" and data[5:6] == b"\xe0" and ord(data[4:5]) == _uint16(data, 2) - 5:     # TPKT, X.224
         return "RDP connection request: the peer looks for a Windows remote desktop"
-    return None
-
-
-def _proxy(data):
     if data.startswith(PROXY_V2):
-        return "PROXY protocol version 2: a load balancer announces its client; switch that off there"
-    if data.startswith(b"PROXY "):
-        return "PROXY protocol version 1 (%s): a load balancer announces its client; switch that off there" % _shown(
-            _line(data))
+        return "PROXY protocol version 2: " + PROXY_ADVICE
     return None
 
 
@@ -2861,15 +2640,12 @@ class Notice(object):
         ended without a byte), ``expired`` (ARTIM, before an A-ASSOCIATE-RQ), ``closed``
     :ivar association: the number of its connection, from 1
     :ivar peer: ``address:port``
-    :ivar calling: Calling-AE-title as text, empty until the A-ASSOCIATE-RQ
-    :ivar called: Called-AE-title, likewise
+    :ivar calling: Calling-AE-title as text, empty until the A-ASSOCIATE-RQ; ``called``: Called-AE-title, likewise
     :ivar message_id: of the C-ECHO-RQ, with ``echoed``; else None
     :ivar sentence: why, where something went wrong; the same as in the log; else an empty string
     :ivar error: the PeerError that it is about, or None
     :ivar handle: the connection: its ``release()`` and ``abort()`` may be called from within the callback
     """
-
-    __slots__ = ("kind", "association", "peer", "calling", "called", "message_id", "sentence", "error", "handle")
 
     def __init__(self, connection, kind, value):
         self.kind = kind
@@ -2887,16 +2663,12 @@ class Notice(object):
 
 
 class Sums(object):
-    """How often what happened, over all connections of a server.
-
-    :ivar counts: {kind: how often}
-    :ivar slowest: seconds from a C-ECHO-RQ to its response at most, measured at debug alone
-    """
+    """How often what happened, over all connections of a server."""
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.counts = {}
-        self.slowest = 0.0
+        self.counts = {}        # {kind: how often}
+        self.slowest = 0.0      # seconds from a C-ECHO-RQ to its response at most, measured at debug alone
 
     def add(self, kind, count=1):
         """Count."""
@@ -2915,13 +2687,12 @@ class Sums(object):
 
     def summary(self, admission):
         """All of it in one line."""
-        def count(kind):
-            return self.counts.get(kind, 0)
+        count = collections.defaultdict(int, self.counts)
         return ("%s, at most %d at once; %s, the slowest %.1f ms; %d released, %d rejected, %d aborted here, "
                 "%d aborted by the peer, %d lost, %d timed out, %d without a byte" % (
-                    counted(admission.number, "connection"), admission.peak, counted(count(ECHOED), "echo"),
-                    self.slowest * 1000, count(RELEASED), count(REJECTED), count(ABORTING), count(ABORTED), count(LOST),
-                    count(EXPIRED), count(BARE)))
+                    counted(admission.number, "connection"), admission.peak, counted(count[ECHOED], "echo"),
+                    self.slowest * 1000, count[RELEASED], count[REJECTED], count[ABORTING], count[ABORTED],
+                    count[LOST], count[EXPIRED], count[BARE]))
 
 
 # ---- dul/log.py -----------------------------------------------------------------------------------------------------
@@ -3005,10 +2776,10 @@ class WarningLimit(object):
 
 
 class LogWriter(object):
-    """A bounded queue of log records, and one thread that hands them to the logger's handlers.
+    """A bounded queue of log records, and one thread that hands them to the logger's handlers in their order.
 
-    Whatever a handler does, it holds up no association and no signal. The order and the attributes of the records
-    stay. Where the handlers take no more, records beyond QUEUE_LIMIT are dropped, and their number is logged.
+    Whatever a handler does, it holds up no association and no signal. Where the handlers take no more, records beyond
+    QUEUE_LIMIT are dropped, and their number is logged.
     """
 
     def __init__(self):
@@ -3049,11 +2820,8 @@ class LogWriter(object):
         """Wait until all is written, so many seconds at most."""
         deadline = monotonic() + seconds
         with self.changed:
-            while self.records or self.busy:
-                left = deadline - monotonic()
-                if left <= 0:
-                    return
-                self.changed.wait(left)
+            while (self.records or self.busy) and monotonic() < deadline:
+                self.changed.wait(max(0.001, deadline - monotonic()))
 
 
 def new_record(level, text, extra, exc_info=None):
@@ -3073,19 +2841,14 @@ def hand_over(record):
 
 
 class Log(object):
-    """Tells of facts in log lines.
-
-    :param admission: Admission
-    :ivar put: called with each record: hand_over() where it happens, or LogWriter.put()
-    :ivar wake: called when warnings begin to be counted, so that summarize() is called when pause() is over
-    """
+    """Tells of facts in log lines."""
 
     def __init__(self, admission):
         self.admission = admission
         self.limit = WarningLimit()
         self.proxied = {}           # {number of a connection: InvalidPDU} of open ones that began with a PROXY header alone
-        self.put = hand_over
-        self.wake = lambda: None
+        self.put = hand_over        # called with each record: where it happens, or LogWriter.put()
+        self.wake = lambda: None    # called when warnings begin to be counted, to summarize() when pause() is over
 
     @staticmethod
     def debugs():
@@ -3153,13 +2916,10 @@ class Log(object):
             self.line(WARNING, sentence)
 
     def line(self, level, text, connection=None, start="", exc_info=None):
-        """One record.
+        """One record, whose line begins with number and peer at -v and -d while several associations are open.
 
         Its attributes ``peer``, ``association``, ``calling`` and ``called`` are ``-`` where it concerns no peer;
-        ``text`` is the line without its start. At -v and -d the line begins with number and peer while several
-        associations are open.
-
-        :param start: what it begins with otherwise
+        ``text`` is the line without that, and without ``start``, with which it begins otherwise.
         """
         if not enabled(level):
             return
@@ -3181,10 +2941,10 @@ def address_of(connection):
 # ---- dul/pool.py ----------------------------------------------------------------------------------------------------
 # The handler threads of an EchoServer: the one deviation from ``ThreadingTCPServer``, and its reason.
 #
-# ``ThreadingTCPServer`` accepts in one thread and starts a new one for each connection. Starting a thread is half of
-# what a whole association costs it. So a handler thread that has finished a connection goes on to accept the next one.
-# One of the idle threads, the leader, waits for a connection; when it has one, the next becomes the leader. The thread
-# in serve_forever() starts new ones when none is idle, and sleeps otherwise.
+# ``ThreadingTCPServer`` starts a thread for each connection, which is half of what a whole association costs it. So a
+# handler thread that has finished a connection goes on to accept the next one. One idle thread, the leader, waits for a
+# connection; when it has one, the next becomes the leader. The thread in serve_forever() starts new ones when none is
+# idle, and sleeps otherwise.
 
 SPARE_THREADS = 2           # idle threads that there should be at least
 IDLE_THREADS = 128          # idle threads that there may be at most
@@ -3192,7 +2952,7 @@ STACK_SIZE = 512 * 1024     # bytes for each thread; only what is used of it tak
 ROOM = 4 * 1024 * 1024      # bytes of memory for a new thread: where it starts without, CPython can end the process
 PRESSURE_PAUSE = 1.0        # seconds until what the system had no room for is tried again
 STOP_POLITELY = 1.2         # seconds that open associations have for their A-ABORT
-STOP_LIMIT = 1.7            # seconds after which stop() waits no longer
+STOP_LIMIT = 1.4            # seconds after which stop() waits no longer
 SWITCH_INTERVAL = 0.0002    # seconds of GIL switch interval for each thread: with many threads it must be longer than
 LEAST_INTERVAL = 0.005      # Python's own, because they otherwise spend their time requesting the GIL
 LONGEST_INTERVAL = 0.25
@@ -3200,13 +2960,7 @@ SLOWER = "accepting connections slows down until there is room again"
 
 
 class HandlerThreads(object):
-    """The threads in which connections are served.
-
-    :param server: EchoServer; its get_request() and process_request() are called here
-    :param alone: whether the GIL switch interval may be set
-    :ivar threads: how many there are
-    :ivar idle: how many of them wait for a connection
-    """
+    """The threads that serve the connections of an EchoServer. ``alone``: the GIL switch interval may be set."""
 
     def __init__(self, server, alone):
         self.server = server
@@ -3215,15 +2969,12 @@ class HandlerThreads(object):
         self.lock = threading.Lock()
         self.ended = threading.Condition(self.lock)
         self.leader = threading.Lock()
-        self.threads = self.idle = 0
+        self.threads = self.idle = 0                # how many there are, and how many of them wait for a connection
         self.halt, self.halted = socket_pair()      # halt is closed at the end: then the leader can read from halted
         self.wait = waiter([server.socket, self.halted])
 
     def grow(self):
-        """Start a thread where one is missing; called again when it runs.
-
-        :returns: seconds until this is to be called again all the same; None where no thread is missing
-        """
+        """Start a thread where one is missing; called again when it runs, and after the seconds that this returns."""
         with self.lock:
             threads, idle = self.threads, self.idle
         if self.alone and hasattr(sys, "setswitchinterval"):
@@ -3294,11 +3045,10 @@ class HandlerThreads(object):
                     if code in NOT_NOW:
                         self.wait()
                     elif not server.stopping and code not in INTERRUPTED and code != errno.ECONNABORTED:
-                        what = "cannot accept connections"
-                        if code in OUT_OF_RESOURCES or isinstance(error, MemoryError):
-                            what = "out of file descriptors or memory"
+                        full = code in OUT_OF_RESOURCES or isinstance(error, MemoryError)
                         server.log.pressure("accept", "%s (%s): %s" % (
-                            what, getattr(error, "strerror", "MemoryError"), SLOWER))
+                            "out of file descriptors or memory" if full else "cannot accept connections",
+                            getattr(error, "strerror", "MemoryError"), SLOWER))
                         server.admission.wait(PRESSURE_PAUSE)
         return None
 
@@ -3322,15 +3072,12 @@ class HandlerThreads(object):
 # ---- dul/server.py --------------------------------------------------------------------------------------------------
 # ``EchoServer``: the ``ThreadingTCPServer``, listening, accepting, stopping; for the command line and for embedding.
 #
-# Which lock guards what, as if there were no GIL:
-#
-# - ``Admission.lock``: connections, established, number, peak.
-# - ``HandlerThreads.lock``: threads, idle. ``HandlerThreads.leader``: held by the one thread that waits for a connection.
-# - ``Sums.lock``, ``WarningLimit.lock``, ``LogWriter.changed``: what the object of that name keeps.
-# - No lock: a Connection and its Association are written by their handler thread alone, but for ``evicted``, which goes
-#   from False to True once, as ``EchoServer.stopping`` does. Other threads read ``active``, ``admitted`` and the state to
-#   choose what to evict; a value that is just old costs nothing. ``Negotiator.remembered`` is a dict whose values are
-#   never changed; two threads that add to it at the same time decode once more, or keep a few decisions more.
+# Which lock guards what, as if there were no GIL: a ``lock``, and LogWriter's ``changed``, what its own object keeps;
+# ``HandlerThreads.leader`` is held by the one thread that waits for a connection. Without a lock, a Connection and its
+# Association are written by their handler thread alone, but for ``evicted``, which goes from False to True once, as
+# ``EchoServer.stopping`` does. Other threads read ``active``, ``admitted`` and the state to choose what to evict; a
+# value that is just old costs nothing. The values of ``Negotiator.remembered`` are never changed; two threads that add
+# to it at the same time decode once more, or keep a few decisions more.
 
 LARGEST_PORT = 65535
 MOST_ASSOCIATIONS = 4096
@@ -3346,10 +3093,8 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     :param port: TCP port; 0: one that is free
     :param host: address to listen on; empty: every address, of IPv6 and of IPv4
     :param max_associations: established at once; a further one is rejected (2, 3, 2)
-    :param on_event: called with a Notice for each thing that happens, in the thread of the connection that it happens
-        in; it must be quick. See ``help(Notice)``
-    :param listener: a socket that listens already, in place of ``host`` and ``port``; it stays open, and is left as it
-        was
+    :param on_event: called with a Notice for each thing that happens, in the thread of its connection; must be quick
+    :param listener: a socket that listens already, in place of ``host`` and ``port``; it stays open and as it was
     :param alone: whether this process does nothing else: then the GIL switch interval is set for many threads
     :param settings: what Settings takes: ``ae_title``, ``timeout``, ``acse_timeout``, ``dimse_timeout``,
         ``maximum_length``, ``transfer_syntaxes``
@@ -3384,10 +3129,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         self.pool = HandlerThreads(self, alone)
 
     def open(self, host, port):
-        """Listen: on IPv6 and IPv4 where ``host`` is empty and the system has both, else on what it has.
-
-        :raises socket.error: where the address cannot be had
-        """
+        """Listen: on IPv6 and IPv4 where ``host`` is empty and the system has both, else on what it has."""
         if self.handed_over is not None:
             addresses = [(self.handed_over.family, ("", 0))]
         elif not host and socket.has_ipv6 and hasattr(socket, "IPV6_V6ONLY") and hasattr(socket, "IPPROTO_IPV6"):
@@ -3420,10 +3162,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         return self.sums.summary(self.admission)
 
     def start(self):
-        """Serve, in threads of its own, once. Returns the server.
-
-        :raises RuntimeError: where it has been started or stopped before
-        """
+        """Serve in threads of its own, and return the server. Raises RuntimeError where it began or ended before."""
         if self.thread is not None or self.stopping:
             raise RuntimeError("an EchoServer can be started once")
         thread = threading.Thread(target=self.serve_forever, name="echoscp")
@@ -3474,8 +3213,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     def serve_forever(self, poll_interval=None):
         """Serve until shutdown() or request_stop() is called, by another thread or a signal handler.
 
-        :param poll_interval: seconds after which to look whether it was, on systems where nothing wakes a thread that
-            waits; None elsewhere
+        :param poll_interval: seconds until it looks for that where nothing wakes a thread that waits; else None
         """
         self.finished.clear()
         timeout = None if self.handed_over is None else timeout_of(self.handed_over)
@@ -3511,18 +3249,12 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         """Serve a connection in this thread, a handler thread; ThreadingMixIn would start one here (see ``pool``)."""
         self.process_request_thread(request, client_address)
 
-    def shutdown_request(self, request):
-        """Close the socket, as the connection has done unless it failed to begin."""
-        request.close()
-
     def handle_error(self, request, client_address):
         """A fault of this program in a handler thread: one line, and the traceback at debug."""
         try:
             self.fault("internal error in the connection from " + peer_name(client_address))
         except Exception:  # out of memory for that, too: the thread goes on
             pass
-
-    # ---- listeners
 
     def notify(self, connection, kind, value):
         """Tell the embedding program of a fact. What its callback raises is logged, and goes no further."""
@@ -3538,8 +3270,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         self.log.line(ERROR, "%s: %r; please report it" % (words, sys.exc_info()[1]), connection,
                       exc_info=sys.exc_info() if enabled(DEBUG) else None)
 
-    # ---- sleeping
-
     def wake(self):
         """Wake serve_forever(). Takes no lock."""
         try:
@@ -3552,10 +3282,8 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         try:
             self.bell.settimeout(seconds)
             self.bell.recv(4096)
-        except socket.timeout:
-            pass
         except socket.error as error:
-            if error.errno not in INTERRUPTED:
+            if not isinstance(error, socket.timeout) and error.errno not in INTERRUPTED:
                 raise
 
 
@@ -3570,10 +3298,9 @@ NOT_LISTENING = "the socket handed over (LISTEN_FDS) does not listen on TCP"
 
 
 def handed_over(environ):
-    """The listening socket that the service manager hands over, or None.
+    """The listening socket that the service manager hands over, or None; what tells of it is taken out of ``environ``.
 
-    :param environ: the process environment; what this reads is taken out of it
-    :raises ValueError: where what is handed over is not one listening TCP socket
+    Raises ValueError where what is handed over is not one listening TCP socket.
     """
     pid, count = environ.pop("LISTEN_PID", ""), environ.pop("LISTEN_FDS", "")
     environ.pop("LISTEN_FDNAMES", "")
@@ -3625,10 +3352,7 @@ def fill_standard_files():
 
 
 def write(number, text):
-    """Write to standard output or error, and wait until all is taken. Returns whether it was.
-
-    :param number: of the descriptor
-    """
+    """Write to a descriptor, standard output or error, and wait until all is taken. Returns whether it was."""
     data = text if isinstance(text, bytes) else text.encode("ascii", "backslashreplace")
     while data:
         try:
@@ -3643,8 +3367,7 @@ def write(number, text):
 def end_by(number):
     """End as a process that this signal ended, as shells and service managers expect.
 
-    On Windows, and as the first process of a container, no signal of its own ends a process: the exit status is then 128
-    + its number.
+    Where none can, on Windows and as the first process of a container, the exit status is 128 + its number.
     """
     if not WINDOWS:
         signal.signal(number, signal.SIG_DFL)
@@ -3719,11 +3442,7 @@ def read_options(lines):
 
 
 def parse(arguments):
-    """What a command line asks for: {long form: value} (True where the option takes none), and ``port``.
-
-    :param arguments: list of native strings, without the program's name
-    :raises UsageError: with the one line that the user gets
-    """
+    """What a command line asks for: {long form: value, or True}, and ``port``. UsageError has the user's line."""
     spellings, with_value = read_options(OPTION_LINES)
     chosen, typed, ports, rest = {}, {}, [], list(arguments)
     while rest:
@@ -3777,22 +3496,20 @@ def checked(option, name, text):
     """The value of an option. Raises UsageError where it is out of its range."""
     value = text if option in TEXTS else number(text)
     try:
-        if value is None or text == "":
-            raise ValueError(due(option))
-        return CHECKS[option](value)
+        return CHECKS[option](-1 if value is None else value)   # -1 is never right
     except ValueError as error:
         raise UsageError("option %s: %s is not allowed: %s" % (name, quoted(text), error))
 
 
 def check_level(name):
-    """A log level. Raises ValueError saying what is allowed."""
+    """A log level. Raises ValueError that says what is allowed."""
     if name not in LEVELS:
         raise ValueError("one of " + ", ".join(LEVELS))
     return name
 
 
 def check_file(name):
-    """A file name. Raises ValueError saying what is allowed."""
+    """A file name. Raises ValueError that says what is allowed."""
     if not name:
         raise ValueError("the name of a logging configuration file")
     return name
@@ -3820,16 +3537,12 @@ def number(text):
 
 
 def contradict(typed, option):
-    """Refuse two options of one group.
-
-    :param typed: {long form: spelling} of what was chosen so far
-    :raises UsageError: where another member of the option's group was chosen, too
-    """
+    """Raise UsageError where another option of its group is ``typed``, too: {long form: spelling}."""
     for group in (LEVEL_OPTIONS, SYNTAX_OPTIONS):
         for other in group if option in group else ():
             if other in typed and other != option:
                 raise UsageError("options %s and %s contradict each other: one of %s is allowed" % (
-                    typed[other], typed[option], ", ".join(each for each in sorted(group))))
+                    typed[other], typed[option], ", ".join(sorted(group))))
 
 
 def hint(argument, spellings, with_value):
@@ -3874,7 +3587,7 @@ PROGRAM = "echoscp.py"
 LINE_FORMAT = "%(levelname).1s: %(message)s"
 FAILURE, REFUSED = 1, 2         # exit statuses
 SILENT = CRITICAL + 1
-WRITING_LIMIT = 1.0             # seconds that log lines have to be written when the program ends
+WRITING_LIMIT = 0.5             # seconds that log lines have to be written when the program ends
 LEVELS_BY_NAME = {"critical": CRITICAL, "error": ERROR, "warning": WARNING, "info": INFO, "debug": DEBUG}
 ADVICE = ((NOT_PERMITTED, "; ports below 1024 need privileges"), (IN_USE, "; another program listens there"))
 KEYWORDS = {"--aetitle": "ae_title", "--timeout": "timeout", "--acse-timeout": "acse_timeout",
@@ -3882,10 +3595,7 @@ KEYWORDS = {"--aetitle": "ae_title", "--timeout": "timeout", "--acse-timeout": "
 
 
 def main(arguments=None):
-    """Run the program. It ends by ``sys.exit()`` or by the signal that stopped it.
-
-    :param arguments: list of strings; ``sys.argv`` without the program's name where it is None
-    """
+    """Run the program with these arguments, or those of ``sys.argv``. It ends by ``sys.exit()`` or by a signal."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)    # Ctrl-C ends it without a traceback, until the server catches it
     fill_standard_files()
@@ -3904,10 +3614,7 @@ def main(arguments=None):
 
 
 def activated(port):
-    """The socket that systemd hands over, or None.
-
-    :raises UsageError: where it cannot be used, or listens on another port
-    """
+    """The socket that systemd hands over, or None. Raises UsageError where it is unusable, or has another port."""
     try:
         listener = handed_over(os.environ)
     except ValueError as error:
@@ -3990,10 +3697,7 @@ def set_up_log(chosen):
 
 
 def log_by_file(name, level):
-    """Set up the logger by a configuration file.
-
-    :raises UsageError: where it, or what it needs, is missing or broken
-    """
+    """Set up the logger by a configuration file. Raises UsageError where it, or what it needs, is broken."""
     try:
         import logging
         from logging.config import fileConfig

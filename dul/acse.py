@@ -23,9 +23,8 @@ AnsweredContext = collections.namedtuple("AnsweredContext", "context_id result t
 
 
 class Decision(object):
-    """An A-ASSOCIATE-RQ and its answer. It is not changed any more, so that associations may share it.
+    """An A-ASSOCIATE-RQ (``request``) and its answer. It is not changed any more, so that associations may share it.
 
-    :ivar request: AAssociateRQ
     :ivar titles: (Calling-AE-title, Called-AE-title) as text
     :ivar rejection: (result, source, reason) and a sentence; None where it is accepted
     :ivar answers: list of AnsweredContext, in the order of the request's contexts
@@ -69,8 +68,7 @@ class Decision(object):
     def problem(self):
         """Why no proposed presentation context can be used, and what was proposed instead: one sentence."""
         proposed = self.request.contexts
-        wanted = [context for context, answered in zip(proposed, self.answers)
-                  if answered.result != ABSTRACT_SYNTAX_NOT_SUPPORTED]
+        wanted = [context for context in proposed if context.abstract_syntax == VERIFICATION]
         count = counted(len(proposed), "context")
         if not wanted:
             return "proposed %s, no Verification: %s: this is an echo server" % (
@@ -80,17 +78,12 @@ class Decision(object):
 
 
 class Negotiator(object):
-    """Decides on A-ASSOCIATE-RQs by the settings of a server.
+    """Decides on A-ASSOCIATE-RQs by the Settings of a server. ``limits``: of the PDU-lengths, see header_limits().
 
     The same bytes have the same answer, and most peers send the same bytes each time. So the last few decisions are
     remembered: MOST_REMEMBERED at most, of LARGEST_REMEMBERED bytes at most, and none of a request that has a user
     identity or anything else that this program does not know.
-
-    :param settings: Settings
-    :ivar limits: of the PDU-lengths that are taken, see header_limits()
     """
-
-    __slots__ = ("settings", "limits", "remembered")
 
     def __init__(self, settings):
         self.settings = settings
@@ -126,10 +119,7 @@ def rejection(request):
 
 
 def answer(proposed, transfer_syntaxes):
-    """The AnsweredContext for one proposed context: the first of ours that it proposes (PS3.8 9.3.3.2).
-
-    :param transfer_syntaxes: ours, the preferred one first
-    """
+    """The AnsweredContext for a proposed one: the first of our transfer syntaxes that it proposes (PS3.8 9.3.3.2)."""
     if proposed.abstract_syntax != VERIFICATION:
         return AnsweredContext(proposed.context_id, ABSTRACT_SYNTAX_NOT_SUPPORTED, IMPLICIT_LITTLE)
     for syntax in transfer_syntaxes:
@@ -140,13 +130,9 @@ def answer(proposed, transfer_syntaxes):
 
 def _some(uids, noun):
     """The names of the first few different UIDs, and how many of the list are not named."""
-    names = []      # type: list
-    named, more = set(), 0
+    named = []      # type: list
     for uid in uids:
-        if uid not in named:
-            if len(names) == NAMES_SHOWN:
-                more += 1
-                continue
-            named.add(uid)
-            names.append(uid_name(uid))
-    return ", ".join(names) + (", and %d more %s" % (more, noun) if more else "")
+        if uid not in named and len(named) < NAMES_SHOWN:
+            named.append(uid)
+    more = len([uid for uid in uids if uid not in named])
+    return ", ".join([uid_name(uid) for uid in named]) + (", and %d more %s" % (more, noun) if more else "")

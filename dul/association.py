@@ -1,8 +1,8 @@
 """One association, from accept to close, as PS3.8 sees it: an acceptor that answers C-ECHO.
 
-It knows no socket, thread, clock, file or log. Its owner calls a method for each thing that happens: open(), header(),
-pdu(), lost(), expired(), abort(), release(). What is to be done then, and what happened, is in ``effects``: a list of
-(kind, value), in their order. The owner carries out the effects and tells the facts; nothing comes back.
+Its owner calls a method for each thing that happens: open(), header(), pdu(), lost(), expired(), abort(), release().
+What is to be done then, and what happened, is in ``effects``: a list of (kind, value), in their order. The owner
+carries out the effects and tells the facts; nothing comes back.
 
 Effects:
     SEND, bytes: send one PDU.
@@ -43,11 +43,8 @@ EVENT_OF_PDU = {A_ASSOCIATE_AC: Evt3, A_ASSOCIATE_RJ: Evt4, A_ASSOCIATE_RQ: Evt6
 class Association(Machine):
     """The acceptor's side of one association.
 
-    :param negotiator: Negotiator, which has the Settings
     :param admit: called once, when an acceptable A-ASSOCIATE-RQ came: whether there is room for one association more
     :param trace: whether each step of the state machine is a fact (MOVED)
-    :ivar effects: list of (kind, value); the owner takes them out
-    :ivar undecided: the Decision that respond() is due for, or None
     """
 
     __slots__ = ("settings", "negotiator", "limits", "admit", "effects", "event", "undecided", "service", "clock", "echoes",
@@ -58,9 +55,9 @@ class Association(Machine):
         self.settings, self.limits = negotiator.settings, negotiator.limits
         self.negotiator = negotiator
         self.admit = admit
-        self.effects = []
+        self.effects = []           # (kind, value); the owner takes them out
         self.event = None           # of the PDU whose header was accepted
-        self.undecided = None
+        self.undecided = None       # the Decision that respond() is due for
         self.service = None         # EchoService, once accepted
         self.clock = ("", 0)        # the option and the seconds of the deadline that runs
         self.echoes = 0
@@ -73,13 +70,10 @@ class Association(Machine):
         self.handle(Evt5)
 
     def header(self, pdu_type, length, data):
-        """The first six bytes of a PDU arrived. Returns what is to be done with it:
+        """The first six bytes of a PDU arrived, and perhaps more of its ``data``. Returns what is to be done with it:
 
         READ: pdu() is due with the whole PDU. SKIP: the rest of it is thrown away. SEEK: likewise, but an A-ABORT in it is
         heard. DISCARD: nothing tells where the next PDU begins; all that follows is thrown away up to an A-ABORT.
-
-        :param length: its PDU-length
-        :param data: what has arrived of it, for the error
         """
         limits = self.limits.get(pdu_type)
         if limits is None or not limits[0] <= length <= limits[1]:
@@ -140,13 +134,9 @@ class Association(Machine):
         self.handle(Evt17, error)
 
     def expired(self, progress):
-        """The deadline passed: of ARTIM where it runs (Evt18), else of a timeout of the service user (Evt15).
-
-        :param progress: what had arrived of the next PDU, in words
-        """
+        """A deadline passed: of ARTIM where it runs (Evt18), else of the service user (Evt15). See Expired."""
         option, seconds = self.clock
-        error = Expired(option, seconds, self.state, progress)
-        self.handle(Evt18 if self.allows(Evt18) else Evt15, error)
+        self.handle(Evt18 if self.allows(Evt18) else Evt15, Expired(option, seconds, self.state, progress))
 
     def abort(self, error):
         """The service user aborts for a reason (Evt15), if there is an association. Returns whether there was."""
@@ -195,9 +185,8 @@ class Association(Machine):
 
     def ae_5(self, _):
         """The connection is accepted: ARTIM runs, or -to where that ends first; neither, where both are 0."""
-        limits = [(seconds, option) for option, seconds in (
-            ("-ta", self.settings.acse_timeout), ("-to", self.settings.timeout)) if seconds]
-        seconds, option = min(limits) if limits else (0, "")
+        limits = [(self.settings.acse_timeout, "-ta"), (self.settings.timeout, "-to")]
+        seconds, option = min([limit for limit in limits if limit[0]] or [(0, "")])
         self.start_clock(option, seconds)
 
     def ae_6(self, what):
@@ -260,10 +249,7 @@ class Association(Machine):
     ar_6 = ar_5     # P-DATA-TF received after our A-RELEASE-RQ: nothing can be sent any more (Sta7 has no cell for Evt9)
     ar_7 = dt_1     # send P-DATA-TF between the peer's A-RELEASE-RQ and the answer to it
     ar_8 = ar_5     # release collision: an acceptor waits for the peer's A-RELEASE-RP first
-
-    def ar_10(self, _):
-        """The peer's A-RELEASE-RP arrived: now its own release is answered."""
-        self.handle(Evt14)
+    ar_10 = ar_2    # that A-RELEASE-RP arrived: now the peer's own release is answered
 
     def aa_1(self, error):
         """Send A-ABORT as the service user."""
@@ -288,14 +274,12 @@ class Association(Machine):
 
     aa_6 = ar_5     # ignore what comes after the end
 
-    def aa_7(self, error):
-        """Send A-ABORT once more."""
-        self.send(encode_abort(error.abort))
-
     def aa_8(self, error):
         """Send A-ABORT as the service provider."""
         self.end(ABORTING, error)
         self.send(encode_abort(error.abort))
+
+    aa_7 = aa_8     # the same in Sta13, where the end was told already
 
     # The other actions belong to the requestor, or to a release that the requestor began.
     METHODS = {"AE-5": ae_5, "AE-6": ae_6, "AE-7": ae_7, "AE-8": ae_8, "DT-1": dt_1, "DT-2": dt_2, "AR-1": ar_1,

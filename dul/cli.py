@@ -19,7 +19,7 @@ PROGRAM = "echoscp.py"
 LINE_FORMAT = "%(levelname).1s: %(message)s"
 FAILURE, REFUSED = 1, 2         # exit statuses
 SILENT = CRITICAL + 1
-WRITING_LIMIT = 1.0             # seconds that log lines have to be written when the program ends
+WRITING_LIMIT = 0.5             # seconds that log lines have to be written when the program ends
 LEVELS_BY_NAME = {"critical": CRITICAL, "error": ERROR, "warning": WARNING, "info": INFO, "debug": DEBUG}
 ADVICE = ((NOT_PERMITTED, "; ports below 1024 need privileges"), (IN_USE, "; another program listens there"))
 KEYWORDS = {"--aetitle": "ae_title", "--timeout": "timeout", "--acse-timeout": "acse_timeout",
@@ -27,10 +27,7 @@ KEYWORDS = {"--aetitle": "ae_title", "--timeout": "timeout", "--acse-timeout": "
 
 
 def main(arguments=None):
-    """Run the program. It ends by ``sys.exit()`` or by the signal that stopped it.
-
-    :param arguments: list of strings; ``sys.argv`` without the program's name where it is None
-    """
+    """Run the program with these arguments, or those of ``sys.argv``. It ends by ``sys.exit()`` or by a signal."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)    # Ctrl-C ends it without a traceback, until the server catches it
     fill_standard_files()
@@ -49,10 +46,7 @@ def main(arguments=None):
 
 
 def activated(port):
-    """The socket that systemd hands over, or None.
-
-    :raises UsageError: where it cannot be used, or listens on another port
-    """
+    """The socket that systemd hands over, or None. Raises UsageError where it is unusable, or has another port."""
     try:
         listener = handed_over(os.environ)
     except ValueError as error:
@@ -135,10 +129,7 @@ def set_up_log(chosen):
 
 
 def log_by_file(name, level):
-    """Set up the logger by a configuration file.
-
-    :raises UsageError: where it, or what it needs, is missing or broken
-    """
+    """Set up the logger by a configuration file. Raises UsageError where it, or what it needs, is broken."""
     try:
         import logging
         from logging.config import fileConfig

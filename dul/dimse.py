@@ -18,12 +18,9 @@ US = struct.Struct("<H")
 
 
 def decode_command(data):
-    """The elements of a command set: {element number in group 0000: value as bytes}.
+    """{element number in group 0000: value as bytes} of a whole command set, without its Command Group Length.
 
-    The Command Group Length may be absent or wrong; it is left out.
-
-    :param data: the bytes of the whole command set
-    :raises MessageError: where an element does not fit, is not of group 0000, or comes twice
+    Raises MessageError where an element does not fit, is not of group 0000, or comes twice.
     """
     command, offset, end = {}, 0, len(data)
     while offset < end:
@@ -45,10 +42,7 @@ def decode_command(data):
 
 
 def encode_command(elements):
-    """A whole command set, with its Command Group Length.
-
-    :param elements: list of (element number in group 0000, value as bytes), ascending
-    """
+    """A whole command set of ascending (element number in group 0000, bytes), with its Command Group Length."""
     body = b"".join([ELEMENT_HEADER.pack(0, element, len(value)) + value for element, value in elements])
     return ELEMENT_HEADER.pack(0, COMMAND_GROUP_LENGTH, 4) + struct.pack("<I", len(body)) + body
 
@@ -63,13 +57,7 @@ def number_of(command, element):
 
 
 def echo_command(field, id_element, message_id, sop_class, *more):
-    """The command set of a C-ECHO-RQ or -RSP (PS3.7 9.3.5).
-
-    :param field: Command Field
-    :param id_element: the element of the Message ID
-    :param sop_class: Affected SOP Class UID
-    :param more: the elements that follow
-    """
+    """The command set of a C-ECHO-RQ or -RSP (PS3.7 9.3.5). ``id_element``: the number of the Message ID's element."""
     return encode_command([
         (AFFECTED_SOP_CLASS_UID, sop_class + b"\0" * (len(sop_class) % 2)),     # even length (PS3.5 9.1)
         (COMMAND_FIELD, US.pack(field)), (id_element, US.pack(message_id)),
@@ -77,10 +65,9 @@ def echo_command(field, id_element, message_id, sop_class, *more):
 
 
 def to_pdus(context_id, command, maximum_length):
-    """The P-DATA-TF PDUs of a command set, encoded, one PDV each.
+    """The P-DATA-TF PDUs of a command set, encoded, one PDV each. Raises MessageError where nothing would fit in one.
 
     :param maximum_length: the longest PDU-length that the peer takes, in bytes; 0: no limit
-    :raises MessageError: where not even two bytes of it would fit
     """
     most = len(command)
     if maximum_length:
@@ -93,20 +80,15 @@ def to_pdus(context_id, command, maximum_length):
 
 
 class Echo(object):
-    """A C-ECHO-RQ (PS3.7 9.3.5.1), and its answer.
+    """A C-ECHO-RQ (PS3.7 9.3.5.1), decoded from its command set, and its answer.
 
-    :param context_id: of the accepted presentation context
-    :param command: the command set of the request, as bytes
-    :param maximum_length: the longest PDU-length that the peer takes, in bytes; 0: no limit
+    :param maximum_length: as in to_pdus()
     :raises MessageError: where it is another command, lacks what a C-ECHO-RQ has, or announces a data set
-    :ivar message_id: 0 to 65535
     :ivar sop_class: Affected SOP Class UID; Verification where it is absent, which is tolerated
     :ivar status: the Status that it is answered with (PS3.7 9.1.5.1.4)
-    :ivar response: the command set of the C-ECHO-RSP, as bytes; it names the SOP class of the request (PS3.7 9.1.5)
+    :ivar response: the command set of the C-ECHO-RSP; it names the SOP class of the request (PS3.7 9.1.5)
     :ivar pdus: the P-DATA-TF PDUs of the response, encoded
     """
-
-    __slots__ = ("context_id", "command", "message_id", "sop_class", "status", "response", "pdus")
 
     def __init__(self, context_id, command, maximum_length):
         self.context_id, self.command = context_id, command
@@ -129,17 +111,13 @@ class Echo(object):
 # The C-ECHO-RQ and -RSP in one P-DATA-TF that every toolkit sends. Only two fields vary: byte 10 is the
 # Presentation-context-ID, bytes 68-69 are the Message ID.
 _COMMON_RQ = to_pdus(0, echo_command(C_ECHO_RQ, MESSAGE_ID, 0, VERIFICATION), 0)[0]
-_COMMON_RSP = to_pdus(0, Echo(0, _COMMON_RQ[HEADER_LENGTH + PDV_OVERHEAD:], 0).response, 0)[0]
+_COMMON_RSP = Echo(0, _COMMON_RQ[HEADER_LENGTH + PDV_OVERHEAD:], 0).pdus[0]
 _RQ_TAIL, _RSP_TAIL = _COMMON_RQ[70:], _COMMON_RSP[70:]
 COMMON_RSP_LENGTH = len(_COMMON_RSP) - HEADER_LENGTH
 
 
 class CommonEcho(object):
-    """The Echo of the common C-ECHO-RQ, from its bytes alone: what decoding gives, without decoding.
-
-    :param data: the whole P-DATA-TF
-    :param response: its answer up to the Message ID
-    """
+    """The Echo of the common C-ECHO-RQ, from its P-DATA-TF and the answer up to the Message ID, without decoding."""
 
     __slots__ = ("data", "pdus")
     sop_class, status = VERIFICATION, SUCCESS
@@ -158,9 +136,8 @@ class EchoService(object):
     """The DIMSE service of one association: P-DATA-TF in, C-ECHO-RSP out. Fragments are kept in bounded memory.
 
     :param contexts: the IDs of the accepted presentation contexts
-    :param maximum_length: the longest PDU-length of a P-DATA-TF that the peer takes, in bytes; 0: no limit
+    :param maximum_length: as in to_pdus()
     :param whole: whether each Echo is decoded, because its command sets are to be shown
-    :ivar context_id: of the command set that has begun and not ended, or None
     """
 
     __slots__ = ("contexts", "maximum_length", "common", "context_id", "fragments", "size")
@@ -168,7 +145,7 @@ class EchoService(object):
     def __init__(self, contexts, maximum_length, whole=False):
         self.contexts = contexts
         self.maximum_length = maximum_length
-        self.context_id, self.fragments, self.size = None, [], 0
+        self.context_id, self.fragments, self.size = None, bytearray(), 0     # of the command set that has begun
         self.common = {}        # {P-DATA-TF of the common request up to its Message ID: the same of its response}
         if not whole and not 0 < maximum_length < COMMON_RSP_LENGTH:
             for varying in [struct.pack("B", context_id) for context_id in contexts]:
@@ -182,11 +159,7 @@ class EchoService(object):
         return decode_p_data(data)
 
     def answer(self, pdata):
-        """Each Echo that a P-DATA-TF completes, in their order.
-
-        :param pdata: what decode() gave
-        :raises MessageError: where a PDV, or the message that it completes, cannot be answered
-        """
+        """Each Echo that what decode() gave completes. Raises MessageError where it, or a PDV, cannot be answered."""
         return (pdata,) if type(pdata) is CommonEcho else self._echoes(pdata)
 
     def _echoes(self, pdvs):
@@ -201,10 +174,7 @@ class EchoService(object):
                 yield echo
 
     def add(self, pdv):
-        """Add a fragment (PS3.8 Annex E). Returns the command set that it completes, as bytes, or None.
-
-        :raises MessageError: where it cannot be here
-        """
+        """The command set that a PDV completes (PS3.8 Annex E), or None. Raises MessageError where none is due."""
         if pdv.context_id not in self.contexts:
             raise MessageError("P-DATA-TF: Presentation-context-ID is %d, due: one that was accepted (%s) "
                                "(PS3.8 9.3.5.1)" % (pdv.context_id, ", ".join(["%d" % each for each in self.contexts])))
@@ -214,14 +184,14 @@ class EchoService(object):
             raise MessageError("P-DATA-TF: Presentation-context-ID is %d in the middle of a command set, due: %d "
                                "(PS3.8 E.1)" % (pdv.context_id, self.context_id))
         self.context_id = pdv.context_id
-        self.fragments.append(pdv.fragment)
+        self.fragments += pdv.fragment      # not a list: small objects take many times the memory of their bytes
         self.size += max(2, len(pdv.fragment))      # at least 2, or empty fragments could go on for ever
         if self.size > LARGEST_COMMAND_SET:
             raise MessageError("command set: longer than %d bytes, the most that is taken here" % LARGEST_COMMAND_SET)
         if not pdv.is_last:
             return None
-        command = b"".join(self.fragments)
-        self.context_id, self.fragments, self.size = None, [], 0
+        command = bytes(self.fragments)
+        self.context_id, self.fragments, self.size = None, bytearray(), 0
         return command
 
 

@@ -113,18 +113,8 @@ def acceptance_lines(connection, decision):
     return lines
 
 
-def echo_lines(_, echo):
-    """A C-ECHO-RQ and its response."""
-    return (message_lines("INCOMING", echo.context_id, echo.command)
-            + message_lines("OUTGOING", echo.context_id, echo.response))
-
-
 def message_lines(direction, context_id, data):
-    """A DIMSE message by the names of its elements; nothing where its command set cannot be read.
-
-    :param direction: ``INCOMING`` or ``OUTGOING``
-    :param data: the command set, as bytes
-    """
+    """An ``INCOMING`` or ``OUTGOING`` message by the names of its elements; nothing where it cannot be read."""
     try:
         command = decode_command(data)
     except MessageError:
@@ -151,8 +141,11 @@ def message_lines(direction, context_id, data):
 
 LINES = {CONNECTED: lambda connection, _: ["Connection %d from %s" % (connection.number, connection.peer)],
          MOVED: lambda _, step: ["%s + %s -> %s -> %s" % step], RECEIVING: receiving_lines, SENDING: sending_lines,
-         REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines,
-         ABORTING: lambda _, error: message_lines("INCOMING", *error.unanswered) if getattr(error, "unanswered", ()) else []}
+         REQUESTED: request_lines, ACCEPTED: acceptance_lines,
+         ECHOED: lambda _, echo: (message_lines("INCOMING", echo.context_id, echo.command)
+                                  + message_lines("OUTGOING", echo.context_id, echo.response)),
+         ABORTING: lambda _, error: (
+             message_lines("INCOMING", *error.unanswered) if getattr(error, "unanswered", ()) else [])}
 
 
 def shown_name(name):
@@ -161,8 +154,6 @@ def shown_name(name):
         return as_native(name)
     return "(%s that are not a version name)" % counted(len(name), "byte")
 
-
-# ---- a broken PDU
 
 def invalid_lines(error):
     """The bytes of an invalid PDU that are known to be harmless, each field with its offset, and how many are not shown."""
@@ -187,7 +178,9 @@ def harmless(data, fault):
         return [(0, 1)]
     found = [(0, HEADER_LENGTH)]
     if fault >= HEADER_LENGTH and pdu_type == A_ASSOCIATE_RQ:
-        found += [(start, 16) for start in (10, 26) if is_plain(unpadded(data[start:start + 16]))]
+        if data[42:76] == b"\0" * 32 + b"\x10\0":
+            # the items begin where they should: nothing is missing before, and the titles are in their place
+            found += [(start, 16) for start in (10, 26) if is_plain(unpadded(data[start:start + 16]))]
         found += harmless_items(data, HEADER_LENGTH + FIXED_LENGTH, len(data), fault)
     elif fault >= HEADER_LENGTH and pdu_type == P_DATA_TF:
         offset = HEADER_LENGTH
@@ -214,8 +207,6 @@ def harmless_items(data, offset, end_of_items, fault):
         offset = after
 
 
-# ---- parts
-
 def _titles(decision):
     context = decision.request.application_context
     return ["Application Context Name: %s" % (
@@ -231,7 +222,7 @@ def _negotiations(request):
         if item_type == ASYNCHRONOUS_OPERATIONS_WINDOW:
             lines.append("Requested Asynchronous Operations Window: %d invoked, %d performed" % tuple(values))
         elif item_type == EXTENDED_NEGOTIATION:
-            extended.append("Requested Extended Negotiation: %s: %d bytes" % (named_uid(values[0]), len(values[1])))
+            extended.append("Requested Extended Negotiation: %s: %d bytes" % (named_uid(values[0]), values[1]))
         elif item_type == COMMON_EXTENDED_NEGOTIATION:
             extended.append("Requested Common Extended Negotiation: %s: %s" % (
                 named_uid(values[0]), named_uid(values[1])))

@@ -1,40 +1,32 @@
-"""What a peer can do wrong: one sentence each, ``str(error)``, and the abort or reject that the peer is owed.
-
-Log, notices and tests share the sentence.
-"""
+"""What a peer can do wrong: the sentence that log and notices share, and the abort or reject that the peer is owed."""
 from dul.codes import ABORT_BY_USER, ABORT_INVALID_PARAMETER, ABORT_UNEXPECTED_PDU, SERVICE_USER
 from dul.words import abort_words, reject_words
 
 
 class PeerError(Exception):
-    """Something that a peer, or the network, did. Never raised for a fault of this program.
+    """Something that a peer, or the network, did. Never raised for a fault of this program."""
 
-    :cvar abort: (source, reason) of the A-ABORT that the peer is owed, if this side aborts
-    """
-
-    abort = ABORT_BY_USER
+    abort = ABORT_BY_USER       # (source, reason) of the A-ABORT that the peer is owed, if this side aborts
 
 
 class InvalidPDU(PeerError):
-    """A PDU that breaks PS3.8 9.3 (Evt19): where, what was found, and what was due.
+    """A PDU that breaks PS3.8 9.3 (Evt19): where, and the value that was found and the one that was due, as text.
 
     :param pdu: the PDU's name, as ``A-ASSOCIATE-RQ``
     :param offset: byte offset of the field from the start of the PDU
     :param field: the field's name in the standard
     :param section: of PS3.8, or with its part (``PS3.7 D.3.3.4``)
-    :param found: the value found, as text
-    :param due: the value that was due, as text
     :param abort: what the peer is owed in Sta3 and later; in Sta2 it is always (0, 0)
     :ivar data: as much of the PDU as had been read, as bytes
     :ivar opening: whether it was the first PDU of its connection: then it may be another protocol altogether
     """
 
+    data, opening = b"", False
+
     def __init__(self, pdu, offset, field, section, found, due, abort=ABORT_INVALID_PARAMETER):
         PeerError.__init__(self, pdu, offset, field, section, found, due)
         self.offset = offset
         self.abort = abort
-        self.data = b""
-        self.opening = False
 
     def __str__(self):
         pdu, offset, field, section, found, due = self.args
@@ -53,26 +45,18 @@ class UnexpectedPDU(PeerError):
 
 
 class MessageError(PeerError):
-    """A message that is not answered: the DIMSE service user aborts (Evt15). Argument: a sentence.
+    """A message that is not answered: the DIMSE service user aborts (Evt15). Argument: a sentence."""
 
-    :ivar unanswered: (presentation context ID, command set as bytes) where there is a whole one
-    """
-
-    unanswered = ()     # type: tuple
+    unanswered = ()     # type: tuple       # (presentation context ID, command set as bytes) where one is whole
 
 
 class Rejected(PeerError):
-    """An A-ASSOCIATE-RQ that is answered by A-ASSOCIATE-RJ (PS3.8 9.3.4).
-
-    :param reject: (result, source, reason)
-    :param sentence: why
-    :ivar by_user: whether the service user rejects it (AE-8), and not the service provider (AE-6)
-    """
+    """An A-ASSOCIATE-RQ that is answered by A-ASSOCIATE-RJ (PS3.8 9.3.4). Arguments: (result, source, reason); why."""
 
     def __init__(self, reject, sentence):
         PeerError.__init__(self, reject, sentence)
         self.reject = reject
-        self.by_user = reject[1] == SERVICE_USER
+        self.by_user = reject[1] == SERVICE_USER    # it rejects it (AE-8), and not the service provider (AE-6)
 
     def __str__(self):
         reject, sentence = self.args
@@ -80,11 +64,8 @@ class Rejected(PeerError):
 
 
 class Expired(PeerError):
-    """A deadline passed.
-
-    Arguments: the option that set it, as ``-ta``; the seconds that it was long; the State in which it passed; what had
-    arrived, as ``22 of 205 bytes of A-ASSOCIATE-RQ``, empty for nothing.
-    """
+    """A deadline passed. Arguments: the option that set it, as ``-ta``; its seconds; the State in which it passed;
+    what had arrived, as ``22 of 205 bytes of A-ASSOCIATE-RQ``, empty for nothing."""
 
     def __str__(self):
         option, seconds, state, progress = self.args
@@ -119,9 +100,6 @@ class ConnectionLost(PeerError):
 
 
 class ClosedHere(ConnectionLost):
-    """This side closes a connection that has no association. Argument: why.
+    """This side closes a connection that has no association. Argument: why."""
 
-    :ivar expected: whether it is ordinary, so that there is no warning of it
-    """
-
-    expected = False
+    expected = False    # whether it is ordinary, so that there is no warning of it

@@ -14,7 +14,9 @@ PRINTABLE = PLAIN + b"\\"
 FEW = 5                 # bytes that are shown of what is not recognized
 TLS_VERSIONS = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
 SERVER_NAME, SUPPORTED_VERSIONS = 0, 43     # TLS extensions (RFC 6066, RFC 8446)
+SMB_VERSIONS = {b"\xffSMB": "version 1", b"\xfeSMB": "version 2 or 3"}
 PROXY_V2 = b"\r\n\r\n\0\r\nQUIT\n"
+PROXY_ADVICE = "a load balancer announces its client; switch that off there"
 HTTP_METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"OPTIONS", b"DELETE", b"CONNECT", b"TRACE", b"PATCH", b"PRI")
 # Other protocols of text lines: (first words, last word of the line begins with, name, who the peer is)
 TEXT_PROTOCOLS = (
@@ -26,10 +28,7 @@ TEXT_PROTOCOLS = (
 
 
 def explanation(error):
-    """What went wrong, in one sentence: of what opens a connection and is not DICOM, which protocol it is.
-
-    :param error: PeerError
-    """
+    """What a PeerError tells, in one sentence: of what opens a connection and is not DICOM, which protocol it is."""
     if not isinstance(error, InvalidPDU) or not error.opening or not error.data:
         return str(error)
     sentence = protocol_of(error.data)
@@ -40,15 +39,8 @@ def explanation(error):
 
 
 def protocol_of(data):
-    """What these first bytes are and what that means, in one sentence; None where they look like nothing known.
-
-    :param data: what has arrived, from the first byte of the connection
-    """
-    for recognize in (_tls, _text, _http, _hl7, _ssh, _smb, _rdp, _proxy):
-        sentence = recognize(data)
-        if sentence:
-            return sentence
-    return None
+    """What the first bytes of a connection are and what that means, in one sentence; None where that is not known."""
+    return _tls(data) or _text(_line(data)) or _binary(data)
 
 
 def is_proxy_header(data):
@@ -92,10 +84,7 @@ def client_hello(data):
 
 
 def host_name(body):
-    """The one host name of a server_name extension (RFC 6066 3); nothing where it looks like anything else.
-
-    What begins like a ClientHello may have a secret there.
-    """
+    """The one host name of a server_name extension (RFC 6066 3); nothing where it may be anything else."""
     name = body[5:]
     as_due = body[:5] == struct.pack(">HBH", len(name) + 3, 0, len(name)) and name.translate(None, b"-._").isalnum()
     return name if as_due else b""
@@ -105,53 +94,32 @@ def _uint16(data, offset):
     return struct.unpack_from(">H", data, offset)[0]
 
 
-def _text(data):
-    words = _line(data).split(b" ")
+def _text(line):
+    words = line.split(b" ")
     for first, last, name, peer in TEXT_PROTOCOLS:
         if words[0].upper() in first or last and len(words) > 2 and words[-1].startswith(last):
             return "%s: the peer is %s" % (name, peer)
+    if words[0] in HTTP_METHODS and len(words) > 1:
+        path = words[1].split(b"?")[0]
+        words[1:2] = [path] if path[:1] in (b"/", b"*") else []     # not the user in an absolute URL
+        return "HTTP request (%s): the peer is a browser, a web client or a health check" % _shown(b" ".join(words[:3]))
+    if line.startswith(b"SSH-"):
+        return "SSH (%s): the peer is an SSH client" % _shown(line)
+    if line.startswith(b"PROXY "):
+        return "PROXY protocol version 1 (%s): %s" % (_shown(line), PROXY_ADVICE)
     return None
 
 
-def _http(data):
-    words = _line(data).split(b" ")
-    if words[0] not in HTTP_METHODS or len(words) < 2:
-        return None
-    path = words[1].split(b"?")[0]
-    words[1:2] = [path] if path[:1] in (b"/", b"*") else []     # not the user in an absolute URL
-    return "HTTP request (%s): the peer is a browser, a web client or a health check" % _shown(b" ".join(words[:3]))
-
-
-def _hl7(data):
+def _binary(data):
     start = data.lstrip(b"\x0b")[:3]
-    if start not in (b"MSH", b"FHS", b"BHS") or data[:1] not in (b"\x0b", b"M"):
-        return None
-    return "HL7 version 2 message (%s|...): the peer sends HL7 over MLLP, it wants another port" % as_native(start)
-
-
-def _ssh(data):
-    return "SSH (%s): the peer is an SSH client" % _shown(_line(data)) if data[:4] == b"SSH-" else None
-
-
-def _smb(data):
-    if data[4:8] in (b"\xffSMB", b"\xfeSMB"):
-        return "SMB (%s): the peer looks for Windows file shares" % (
-            "version 1" if data[4:5] == b"\xff" else "version 2 or 3")
-    return None
-
-
-def _rdp(data):
-    if data[:2] == b"\x03\0" and data[5:6] == b"\xe0" and ord(data[4:5]) == _uint16(data, 2) - 5:   # TPKT, X.224
+    if start in (b"MSH", b"FHS", b"BHS") and data[:1] in (b"\x0b", b"M"):
+        return "HL7 version 2 message (%s|...): the peer sends HL7 over MLLP, it wants another port" % as_native(start)
+    if data[4:8] in SMB_VERSIONS:
+        return "SMB (%s): the peer looks for Windows file shares" % SMB_VERSIONS[data[4:8]]
+    if data[:2] == b"\x03\0" and data[5:6] == b"\xe0" and ord(data[4:5]) == _uint16(data, 2) - 5:     # TPKT, X.224
         return "RDP connection request: the peer looks for a Windows remote desktop"
-    return None
-
-
-def _proxy(data):
     if data.startswith(PROXY_V2):
-        return "PROXY protocol version 2: a load balancer announces its client; switch that off there"
-    if data.startswith(b"PROXY "):
-        return "PROXY protocol version 1 (%s): a load balancer announces its client; switch that off there" % _shown(
-            _line(data))
+        return "PROXY protocol version 2: " + PROXY_ADVICE
     return None
 
 

@@ -25,10 +25,7 @@ RELEASE_RP = _SHORT.pack(A_RELEASE_RP, SHORT_LENGTH, 0, 0, 0, 0)    # 06H (PS3.8
 
 
 def header_limits(maximum_length):
-    """{PDU-type: (least, most) PDU-length}: what a PDU is judged by when no more than its header has been read.
-
-    :param maximum_length: the PDU-length that a P-DATA-TF may have at most, in bytes; 0: no limit
-    """
+    """{PDU-type: (least, most) PDU-length}, in bytes, to judge a header by. 0 for the P-DATA-TF's: no limit."""
     limits = dict.fromkeys(PDU_NAMES, (SHORT_LENGTH, SHORT_LENGTH))
     limits[A_ASSOCIATE_RQ] = limits[A_ASSOCIATE_AC] = (FIXED_LENGTH, LARGEST_RQ)
     limits[P_DATA_TF] = (PDV_OVERHEAD, maximum_length or LARGEST_PDU)
@@ -36,10 +33,7 @@ def header_limits(maximum_length):
 
 
 def invalid_header(pdu_type, length, limits):
-    """The InvalidPDU for an unknown PDU-type, or for a PDU-length that its type cannot have.
-
-    :param limits: of header_limits()
-    """
+    """The InvalidPDU for an unknown PDU-type, or for a PDU-length that its type cannot have by header_limits()."""
     if pdu_type not in limits:
         return InvalidPDU("PDU", 0, "PDU-type", "9.3.1", "%02XH" % pdu_type, "01H to 07H", ABORT_UNRECOGNIZED_PDU)
     least, most = limits[pdu_type]
@@ -48,13 +42,9 @@ def invalid_header(pdu_type, length, limits):
 
 
 class AAssociateRQ(object):
-    """01H (PS3.8 9.3.2). Unknown items are skipped, and any order is accepted (9.3.1).
+    """01H (PS3.8 9.3.2), of the whole PDU. Raises InvalidPDU where a length or a count is wrong.
 
-    :param data: the bytes of the whole PDU
-    :raises InvalidPDU: where a length or a count is wrong
-    :ivar protocol_version: bit field
-    :ivar called: Called-AE-title, 16 bytes as received
-    :ivar calling: Calling-AE-title, likewise
+    :ivar called: Called-AE-title, 16 bytes as received; ``calling``: Calling-AE-title, likewise
     :ivar echoed: bytes 11-74 (both titles and 32 reserved bytes), which an A-ASSOCIATE-AC sends back unchanged
     :ivar application_context: UID, or None where the item is absent
     :ivar contexts: list of ProposedContext, 1 to 128
@@ -70,6 +60,7 @@ class AAssociateRQ(object):
         self.echoed = data[HEADER_LENGTH + 4:HEADER_LENGTH + FIXED_LENGTH]                              # 11-74
         self.application_context, self.contexts, self.user_information = None, [], []
         name, reader = PDU_NAMES[A_ASSOCIATE_RQ], ItemReader(PDU_NAMES[A_ASSOCIATE_RQ], data)
+        # unknown items are skipped, and any order is accepted (9.3.1)
         for item_type, start, end in reader.items(HEADER_LENGTH + FIXED_LENGTH, len(data), name, "9.3.2"):
             if item_type == PRESENTATION_CONTEXT_RQ:
                 self.contexts.append(reader.proposed_context(start, end))
@@ -93,21 +84,14 @@ class AAssociateRQ(object):
 
 
 def encode_associate_ac(echoed, items):
-    """A-ASSOCIATE-AC (02H, PS3.8 9.3.3).
-
-    :param echoed: the request's bytes 11-74
-    :param items: the variable items, encoded
-    """
+    """A-ASSOCIATE-AC (02H, PS3.8 9.3.3) of the request's bytes 11-74 and the variable items, encoded."""
     return (PDU_HEADER.pack(A_ASSOCIATE_AC, FIXED_LENGTH + len(items))          # 1-6
             + struct.pack(">H2x", PROTOCOL_VERSION) + echoed                    # 7-10, 11-74
             + items)                                                            # 75-xxx
 
 
 def encode_associate_rj(reject):
-    """A-ASSOCIATE-RJ (03H, PS3.8 9.3.4): byte 7 reserved, 8 Result, 9 Source, 10 Reason/Diag.
-
-    :param reject: (result, source, reason)
-    """
+    """A-ASSOCIATE-RJ (03H, PS3.8 9.3.4): byte 7 reserved, then ``reject``: 8 Result, 9 Source, 10 Reason/Diag."""
     return _SHORT.pack(A_ASSOCIATE_RJ, SHORT_LENGTH, 0, *reject)
 
 
@@ -122,18 +106,13 @@ def decode_abort(data):
 
 
 class PDV(collections.namedtuple("PDV", "context_id control fragment")):
-    """A presentation data value item (PS3.8 9.3.5.1, Annex E).
-
-    :ivar context_id: 0 to 255
-    :ivar control: message control header; only bits 0 (command) and 1 (last fragment) mean anything
-    :ivar fragment: bytes of a command set or of a data set
-    """
+    """A presentation data value item (PS3.8 9.3.5.1). ``control``: message control header, which has two bits."""
 
     __slots__ = ()
 
     @property
     def is_command(self):
-        """Whether the fragment belongs to a command set (else to a data set)."""
+        """Whether the fragment belongs to a command set, else to a data set."""
         return bool(self.control & COMMAND_FRAGMENT)
 
     @property
@@ -149,10 +128,7 @@ def encode_p_data(context_id, control, fragment):
 
 
 def decode_p_data(data):
-    """The PDVs of a whole P-DATA-TF.
-
-    :raises InvalidPDU: unless one PDV or more, and not more than MOST_ITEMS, fill it exactly
-    """
+    """The PDVs of a whole P-DATA-TF. Raises InvalidPDU unless 1 to MOST_ITEMS of them fill it exactly."""
     pdvs = []       # type: list
     offset, end, name = HEADER_LENGTH, len(data), PDU_NAMES[P_DATA_TF]
     while offset < end:

@@ -1,9 +1,9 @@
 """The handler threads of an EchoServer: the one deviation from ``ThreadingTCPServer``, and its reason.
 
-``ThreadingTCPServer`` accepts in one thread and starts a new one for each connection. Starting a thread is half of
-what a whole association costs it. So a handler thread that has finished a connection goes on to accept the next one.
-One of the idle threads, the leader, waits for a connection; when it has one, the next becomes the leader. The thread
-in serve_forever() starts new ones when none is idle, and sleeps otherwise.
+``ThreadingTCPServer`` starts a thread for each connection, which is half of what a whole association costs it. So a
+handler thread that has finished a connection goes on to accept the next one. One idle thread, the leader, waits for a
+connection; when it has one, the next becomes the leader. The thread in serve_forever() starts new ones when none is
+idle, and sleeps otherwise.
 """
 import errno
 import mmap
@@ -22,7 +22,7 @@ STACK_SIZE = 512 * 1024     # bytes for each thread; only what is used of it tak
 ROOM = 4 * 1024 * 1024      # bytes of memory for a new thread: where it starts without, CPython can end the process
 PRESSURE_PAUSE = 1.0        # seconds until what the system had no room for is tried again
 STOP_POLITELY = 1.2         # seconds that open associations have for their A-ABORT
-STOP_LIMIT = 1.7            # seconds after which stop() waits no longer
+STOP_LIMIT = 1.4            # seconds after which stop() waits no longer
 SWITCH_INTERVAL = 0.0002    # seconds of GIL switch interval for each thread: with many threads it must be longer than
 LEAST_INTERVAL = 0.005      # Python's own, because they otherwise spend their time requesting the GIL
 LONGEST_INTERVAL = 0.25
@@ -30,13 +30,7 @@ SLOWER = "accepting connections slows down until there is room again"
 
 
 class HandlerThreads(object):
-    """The threads in which connections are served.
-
-    :param server: EchoServer; its get_request() and process_request() are called here
-    :param alone: whether the GIL switch interval may be set
-    :ivar threads: how many there are
-    :ivar idle: how many of them wait for a connection
-    """
+    """The threads that serve the connections of an EchoServer. ``alone``: the GIL switch interval may be set."""
 
     def __init__(self, server, alone):
         self.server = server
@@ -45,15 +39,12 @@ class HandlerThreads(object):
         self.lock = threading.Lock()
         self.ended = threading.Condition(self.lock)
         self.leader = threading.Lock()
-        self.threads = self.idle = 0
+        self.threads = self.idle = 0                # how many there are, and how many of them wait for a connection
         self.halt, self.halted = socket_pair()      # halt is closed at the end: then the leader can read from halted
         self.wait = waiter([server.socket, self.halted])
 
     def grow(self):
-        """Start a thread where one is missing; called again when it runs.
-
-        :returns: seconds until this is to be called again all the same; None where no thread is missing
-        """
+        """Start a thread where one is missing; called again when it runs, and after the seconds that this returns."""
         with self.lock:
             threads, idle = self.threads, self.idle
         if self.alone and hasattr(sys, "setswitchinterval"):
@@ -124,11 +115,10 @@ class HandlerThreads(object):
                     if code in NOT_NOW:
                         self.wait()
                     elif not server.stopping and code not in INTERRUPTED and code != errno.ECONNABORTED:
-                        what = "cannot accept connections"
-                        if code in OUT_OF_RESOURCES or isinstance(error, MemoryError):
-                            what = "out of file descriptors or memory"
+                        full = code in OUT_OF_RESOURCES or isinstance(error, MemoryError)
                         server.log.pressure("accept", "%s (%s): %s" % (
-                            what, getattr(error, "strerror", "MemoryError"), SLOWER))
+                            "out of file descriptors or memory" if full else "cannot accept connections",
+                            getattr(error, "strerror", "MemoryError"), SLOWER))
                         server.admission.wait(PRESSURE_PAUSE)
         return None
 

@@ -2,8 +2,8 @@
 from dul.codes import AE_TITLE_LENGTH, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE
 from dul.text import as_native, escaped
 
-LEAST_MAXIMUM_LENGTH, LARGEST_MAXIMUM_LENGTH = 128, 4294967295
-LONGEST_TIMEOUT = 4294967295
+LEAST_MAXIMUM_LENGTH, LARGEST_MAXIMUM_LENGTH = 128, 4294967295      # bytes
+LONGEST_TIMEOUT = 4294967295        # seconds
 
 # The acceptor's order of transfer syntaxes, the preferred one first
 PREFER_LITTLE = (EXPLICIT_LITTLE, EXPLICIT_BIG, IMPLICIT_LITTLE)
@@ -17,10 +17,7 @@ def prefer_local(byte_order):
 
 
 def check_title(title):
-    """An AE title (PS3.8 9.3.2, PS3.5 6.2 AE).
-
-    :raises ValueError: saying what is allowed, unless it is 1 to 16 characters of the default repertoire
-    """
+    """An AE title (PS3.5 6.2): 1 to 16 characters of the default repertoire; else a ValueError says so."""
     text = title if isinstance(title, str) else as_native(title)
     if not 1 <= len(text) <= AE_TITLE_LENGTH or not text.strip(" ") or "\\" in text or escaped(text) != text:
         raise ValueError("1 to %d printable ASCII characters, no backslash, not only spaces" % AE_TITLE_LENGTH)
@@ -28,17 +25,14 @@ def check_title(title):
 
 
 def check_seconds(seconds):
-    """A timeout. Raises ValueError saying what is allowed, unless it is 0 (no limit) or more."""
+    """A timeout: 0 (no limit) to 4294967295 seconds; else a ValueError says so."""
     if not 0 <= seconds <= LONGEST_TIMEOUT:
         raise ValueError("0 (no limit) to %d seconds" % LONGEST_TIMEOUT)
     return seconds
 
 
 def check_maximum_length(length):
-    """The Maximum Length that we announce (PS3.8 D.1).
-
-    :raises ValueError: saying what is allowed, unless it is 0 (no limit) or 128 to 4294967295
-    """
+    """A Maximum Length (PS3.8 D.1): 0 (no limit) or 128 to 4294967295 bytes; else a ValueError says so."""
     if length and not LEAST_MAXIMUM_LENGTH <= length <= LARGEST_MAXIMUM_LENGTH:
         raise ValueError("0 (no limit) or %d to %d bytes" % (LEAST_MAXIMUM_LENGTH, LARGEST_MAXIMUM_LENGTH))
     return length
@@ -55,8 +49,6 @@ class Settings(object):
     :param transfer_syntaxes: UIDs, the preferred one first
     :raises ValueError: for a value out of its range
     """
-
-    __slots__ = ("ae_title", "timeout", "acse_timeout", "dimse_timeout", "maximum_length", "transfer_syntaxes")
 
     def __init__(self, ae_title="ECHOSCP", timeout=0, acse_timeout=30, dimse_timeout=0, maximum_length=16384,
                  transfer_syntaxes=PREFER_LITTLE):

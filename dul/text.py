@@ -16,11 +16,9 @@ def is_plain(data):
 
 
 def escaped(data):
-    """A value in printable ASCII, at most LONGEST_VALUE of it.
+    """Bytes, or text by its code points, in printable ASCII: LONGEST_VALUE of it at most.
 
     Every other byte comes out as ``\\xNN``, a backslash doubled, so that no value can pass for an escape.
-
-    :param data: bytes, or text (escaped by code point)
     """
     more = len(data) - LONGEST_VALUE
     if more > 0:
@@ -34,9 +32,8 @@ def escaped(data):
 
 def shortened(text):
     """A line, cut where it is longer than LONGEST_LINE."""
-    if len(text) <= LONGEST_LINE:
-        return text
-    return "%s ... (%d characters more)" % (text[:LONGEST_LINE], len(text) - LONGEST_LINE)
+    more = len(text) - LONGEST_LINE
+    return "%s ... (%d characters more)" % (text[:LONGEST_LINE], more) if more > 0 else text
 
 
 def counted(number, noun):

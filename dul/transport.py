@@ -1,8 +1,9 @@
 """One TCP connection: bytes in and out of a blocking socket, within one absolute deadline."""
+import select
 import socket
 
 from dul.compat import (
-    CLOSED_BY_PEER, INTERRUPTED, KERNEL_TIMEOUTS, NOT_NOW, RECEIVE_SLICE, monotonic, set_timeout)
+    CLOSED_BY_PEER, INTERRUPTED, KERNEL_TIMEOUTS, NOT_NOW, SHUTDOWN_WAKES, monotonic, set_timeout)
 from dul.errors import ConnectionLost
 
 LONGEST_WAIT = 86400.0      # seconds; a longer timeout is waited for in pieces, because kernels limit the number
@@ -14,17 +15,17 @@ class DeadlinePassed(Exception):
 
 
 class Transport(object):
-    """A socket with a deadline for receiving, and a limit for each send.
+    """A connected socket with a deadline for receiving, and a limit, in seconds, for the sending of each PDU.
 
-    :param sock: a connected, blocking socket; it belongs to this object from now on
-    :param send_limit: seconds that a peer which does not read may hold up one PDU
+    :param halted: a socket that can be read when the server stops: Windows needs it
     """
 
-    __slots__ = ("sock", "send_limit", "deadline", "armed", "interrupted")
+    __slots__ = ("sock", "send_limit", "halted", "deadline", "armed", "interrupted")
 
-    def __init__(self, sock, send_limit):
+    def __init__(self, sock, send_limit, halted=None):
         self.sock = sock
         self.send_limit = send_limit
+        self.halted = halted
         self.deadline = None    # on the monotonic clock
         self.armed = None       # seconds that the next recv() waits at most, as the socket knows it
         self.interrupted = False
@@ -45,24 +46,30 @@ class Transport(object):
     def receive(self, most):
         """Bytes that have arrived, ``most`` at most; ``b""`` at the end of the stream.
 
-        :raises DeadlinePassed: at the deadline
-        :raises ConnectionLost: where the connection is reset, or the network gone
+        Raises DeadlinePassed at the deadline, ConnectionLost where the connection is reset, or the network gone.
         """
         while True:
-            left = RECEIVE_SLICE
+            left = None
             if self.deadline is not None:
                 left = self.deadline - monotonic()
                 if left <= 0:
                     raise DeadlinePassed()
-                left = min(max(left, SHORTEST_WAIT), RECEIVE_SLICE or LONGEST_WAIT)
+                left = min(max(left, SHORTEST_WAIT), LONGEST_WAIT)
             try:
-                if left is not self.armed:
+                if not SHUTDOWN_WAKES:
+                    ready = select.select([self.sock, self.halted], [], [], left)[0]
+                    if self.sock not in ready:
+                        if ready:
+                            return b""
+                        continue
+                elif left is not self.armed:
                     self._arm(left)
                 return self.sock.recv(most)
             except socket.timeout:
+                pass
+            except (socket.error, select.error, ValueError) as error:   # ValueError: closed meanwhile, on Python 2.7
                 if self.interrupted:
                     return b""
-            except (socket.error, ValueError) as error:     # ValueError: closed meanwhile, on Python 2.7
                 if getattr(error, "errno", None) not in NOT_NOW + INTERRUPTED:
                     raise _lost(error)
 
@@ -79,10 +86,7 @@ class Transport(object):
                 pass
 
     def send(self, data):
-        """Send one PDU.
-
-        :raises ConnectionLost: where the peer is gone, or has not taken all of it within the send limit
-        """
+        """Send one PDU. Raises ConnectionLost where the peer is gone, or has not taken all of it within the limit."""
         deadline, cut = monotonic() + self.send_limit, not KERNEL_TIMEOUTS
         while data:
             try:
@@ -113,14 +117,11 @@ class Transport(object):
             self.armed = seconds
 
     def interrupt(self, sending=False):
-        """Wake the thread that is receiving, as if the stream had ended; also one that is ``sending``.
-
-        May be called from any thread.
-        """
+        """Wake, from any thread, one that is receiving as if the stream had ended; also one that is ``sending``."""
         self.interrupted = True
         try:
             self.sock.shutdown(socket.SHUT_RDWR if sending else socket.SHUT_RD)
-            if sending and RECEIVE_SLICE:
+            if not SHUTDOWN_WAKES and (sending or not select.select([self.halted], [], [], 0)[0]):
                 self.sock.close()
         except (socket.error, ValueError):
             pass

@@ -44,7 +44,6 @@ ABORT_REASONS = {  # of source 2; with source 0 the reason is not significant
     0: "reason-not-specified",
     1: "unrecognized-PDU",
     2: "unexpected-PDU",
-    3: "reserved",
     4: "unrecognized-PDU parameter",
     5: "unexpected-PDU parameter",
     6: "invalid-PDU-parameter value",
@@ -171,9 +170,7 @@ def is_uid(data):
 def uid_name(uid):
     """``Verification SOP Class``; the UID itself where it has no known name; of what is not a UID, its length alone.
 
-    A damaged request may have a secret where a UID should be.
-
-    :param uid: bytes without padding
+    A damaged request may have a secret where a UID, as bytes without padding, should be.
     """
     if not is_uid(uid):
         return "(%s that are not a UID)" % counted(len(uid), "byte")

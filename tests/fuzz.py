@@ -33,7 +33,8 @@ def corpus():
     seeds += [associate_rq([context(i, VERIFICATION if i % 4 == 1 else CT_IMAGE) for i in range(1, 40, 2)]),
               associate_rq(user=user_information(item(0x58, b"\2\1\0\4name\0\4pass"), item(0x54, b"\0\3" + b"1.2" + b"\1\0"))),
               echo_rq(), p_data(pdv(echo_command()[:20], 1, 1), pdv(echo_command()[20:], 1, 3)), RELEASE_RQ, abort(0, 0),
-              b"GET / HTTP/1.0\r\n\r\n"]
+              b"GET / HTTP/1.0\r\n\r\n", p_data(*[pdv(b"", 1, 1)] * 300),
+              associate_rq([context(1, transfers=(b"1.2",) * 200)], user=user_information(*[item(0x52, b"1.2.3")] * 200))]
     return seeds
 
 
@@ -115,6 +116,8 @@ def fuzz_decoders(form, count, seed):
     chance, seeds, outcomes = random.Random(seed), corpus(), {}
     for number in range(count):
         data = mutate(chance.choice(seeds), chance)
+        if len(data) > 6 and chance.random() < 0.7:     # the PDU-length agrees
+            data = data[:2] + struct.pack(">I", len(data) - 6) + data[6:]
         start = monotonic()
         try:
             outcome = decode(form, data)

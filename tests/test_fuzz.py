@@ -3,7 +3,7 @@ import random
 import struct
 import unittest
 
-from driver import Driver, every
+from driver import every
 from fuzz import (
     LEAK, PASSCODE, USER, conversation, converse, corpus, damage, decode, fuzz_decoders, fuzz_paths, fuzz_secrets, fuzz_sockets,
     judge, lines_of, mutate, secret_requests)
@@ -14,6 +14,15 @@ from wire import RELEASE_RQ, associate_rq, echo_rq, item, p_data, pdu, pdv, spli
 FINDS = [
     b"\x16\x03\x01",                                    # a TLS record shorter than its own header
     b"\x16\x03\x01\x00\x59\x01\x00\x00\x55\x03",        # a ClientHello cut in the middle of its version
+    # a ClientHello that goes on as an A-ASSOCIATE-RQ: its identity stood where the server name is due
+    b"\x16\x03\x01\x02\0\1\1\0\0\0\0\xa7\0\1\0\0ECHOSCP         TESTER          " + b"\0" * 32
+    + b"\x10\0\0\x15" + b"1.2.840.10008.3.1.1.1" + b"P\0\0\x14X\0\0m\xbb\0\0\n" + PASSCODE + b"\0\0 \0\0.\1\0\0\0"
+    + b"0\0\0\x111.2.840.10008.1.1@\0\0\x111.2.840.10008.1.2",
+    # bytes are missing, so that an identity stands where the titles are due
+    b"\1\0\0\0\0\x80" + b"4U\0\0\0\x88AME_1" + (b"X\0\0\x10\3\0\0\n" + PASSCODE + b".2.3.4U\0\0\6NAME_1") * 3 + b"X\0\0\x10\3\0\0\n"
+    + PASSCODE + b"\0\0T\0\0\x031.2\0\1",
+    # a P-DATA-TF whose fault is beyond the bytes that are looked at for the dump
+    p_data(*[pdv(b"", 1, 1)] * 200)[:-6] + b"\0\0\0\1\1\3",
 ]
 
 
@@ -39,8 +48,8 @@ class Fuzz(object):
     def test_what_was_found_once_stays_mended(self):
         for data in FINDS:
             decode(self.dul, data)
-            Driver(self.dul, True).feed(data).end()
-            self.assertEqual([line for line in lines_of(self.dul, [data]) if LEAK.search(line)], [])
+            for pieces in ([data], [associate_rq(), data]):
+                self.assertEqual([line for line in lines_of(self.dul, pieces) if LEAK.search(line)], [])
 
     def test_each_byte_of_a_request_with_an_identity_may_be_damaged(self):
         data = next(secret_requests())
