@@ -110,7 +110,7 @@ class Instances(object):
 
     def accepted(self):
         """How many associations each has accepted."""
-        return [program.err.count("I: Association Accepted") for program in self.programs]
+        return [program.err.count("Association Accepted") for program in self.programs]
 
     def test_both_get_associations_and_each_stays_on_its_processor(self):
         asked = []
@@ -148,7 +148,7 @@ class Instances(object):
         self.assertEqual(load.failures, [[]] * WORKERS)
         self.assertEqual(self.programs[0].end(), -signal.SIGTERM)
         again = start(self, self.socks[0], "-v", self.processors[0])
-        wait_until(lambda: again.process.poll() is not None or again.err.count("I: Association Released") >= ENOUGH,
+        wait_until(lambda: again.process.poll() is not None or again.err.count("Association Released") >= ENOUGH,
                    "the new one answers what waited")
         self.assertIsNone(again.process.poll(), again.err)
         for number in range(WORKERS):   # each has come through since

@@ -18,7 +18,8 @@ FLAGS += [["-I"], ["-Xdev"]] if sys.version_info[:2] >= (3, 7) else []
 ENVIRONMENTS = [{"LANG": "C", "LC_ALL": "C", "PYTHONIOENCODING": "ascii:strict"},
                 {"LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "error"}]
 MISSING = ("argparse", "asyncio", "concurrent", "ctypes", "decimal", "difflib", "fcntl", "getopt", "hashlib", "json",
-           "multiprocessing", "optparse", "pydicom", "queue", "Queue", "random", "resource", "ssl", "subprocess", "tempfile")
+           "multiprocessing", "optparse", "pydicom", "queue", "Queue", "random", "resource", "ssl", "subprocess",
+           "tempfile")
 PYDICOM = '''
 import io
 with io.open(%r, "wb") as mark:
