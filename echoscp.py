@@ -41,7 +41,6 @@ if __name__ == "__main__":      # from the first statement on Ctrl-C ends this s
 
 import collections
 import errno
-import mmap
 import os
 import select
 import signal
@@ -391,9 +390,8 @@ class PeerError(Exception):
 class InvalidPDU(PeerError):
     """A PDU that breaks PS3.8 9.3 (Evt19): where, and the value that was found and the one that was due, as text.
 
-    :param pdu: the PDU's name, as ``A-ASSOCIATE-RQ``
+    :param pdu: its name, as ``A-ASSOCIATE-RQ``; ``field``: the field's name in the standard
     :param offset: byte offset of the field from the start of the PDU
-    :param field: the field's name in the standard
     :param section: of PS3.8, or with its part (``PS3.7 D.3.3.4``)
     :param abort: what the peer is owed in Sta3 and later; in Sta2 it is always (0, 0)
     :ivar data: as much of the PDU as had been read, as bytes
@@ -534,6 +532,8 @@ class Settings(object):
     :param transfer_syntaxes: UIDs, the preferred one first
     :raises ValueError: for a value out of its range
     """
+
+    __slots__ = ("ae_title", "timeout", "acse_timeout", "dimse_timeout", "maximum_length", "transfer_syntaxes")
 
     def __init__(self, ae_title="ECHOSCP", timeout=0, acse_timeout=30, dimse_timeout=0, maximum_length=16384,
                  transfer_syntaxes=PREFER_LITTLE):
@@ -710,7 +710,7 @@ RELEASE_RP = _SHORT.pack(A_RELEASE_RP, SHORT_LENGTH, 0, 0, 0, 0)    # 06H (PS3.8
 
 
 def header_limits(maximum_length):
-    """{PDU-type: (least, most) PDU-length}, in bytes, to judge a header by. 0 for the P-DATA-TF's: no limit."""
+    """{PDU-type: (least, most) PDU-length}, in bytes, to judge a header by. ``maximum_length``: see Settings."""
     limits = dict.fromkeys(PDU_NAMES, (SHORT_LENGTH, SHORT_LENGTH))
     limits[A_ASSOCIATE_RQ] = limits[A_ASSOCIATE_AC] = (FIXED_LENGTH, LARGEST_RQ)
     limits[P_DATA_TF] = (PDV_OVERHEAD, maximum_length or LARGEST_PDU)
@@ -878,7 +878,6 @@ class Term(object):
 # where no PDU leads to it); what it does.
 Action = collections.namedtuple("Action", "name next_states artim needs meaning")
 
-
 Sta1 = Term("Sta1", "idle")
 Sta2 = Term("Sta2", "transport connection open, awaiting A-ASSOCIATE-RQ")
 Sta3 = Term("Sta3", "awaiting local A-ASSOCIATE response")
@@ -1016,8 +1015,7 @@ class Undefined(Exception):
 class Machine(object):
     """The state of one association, and the driver of the table. It starts in Sta1, and is over when it is there again.
 
-    A subclass has a method for each action that it can come to (METHODS), artim() for the timer, and moved(), which is
-    called where ``trace`` asks for it.
+    A subclass has a method for each action that it can come to (METHODS), artim(), and, where ``trace`` asks, moved().
     """
 
     __slots__ = ("state", "trace")
@@ -1028,7 +1026,7 @@ class Machine(object):
         self.trace = trace
 
     def handle(self, event, value=None, branch=SECOND):
-        """Do what the table says about an event: go to the next state, and carry out the action. Undefined: no cell.
+        """Go to the next state, and carry out the action, as the table says. Raises Undefined where it has no cell.
 
         :param value: what came with the event; the action says of which type
         :param branch: FIRST or SECOND where the action has two next states: AE-6 has FIRST for an acceptable request
@@ -1164,14 +1162,10 @@ class Negotiator(object):
 
 
 def rejection(request):
-    """What an A-ASSOCIATE-RQ is rejected for: ((result, source, reason), sentence), or None.
-
-    The service provider tests bit 0 of the Protocol-version (AE-6, PS3.8 9.3.2), the service user the application
-    context (AE-8). Any AE title is accepted.
-    """
-    if not request.protocol_version & PROTOCOL_VERSION:
+    """Why an A-ASSOCIATE-RQ is rejected: ((result, source, reason), sentence), or None. Any AE title is accepted."""
+    if not request.protocol_version & PROTOCOL_VERSION:     # judged by the service provider (AE-6, PS3.8 9.3.2)
         return REJECT_PROTOCOL_VERSION, "Protocol-version %04XH, due: bit 0 set" % request.protocol_version
-    if request.application_context != APPLICATION_CONTEXT_NAME:
+    if request.application_context != APPLICATION_CONTEXT_NAME:     # by the service user (AE-8)
         return REJECT_APPLICATION_CONTEXT, "Application-context-name %s, due: %s" % (
             "(none)" if request.application_context is None else uid_name(request.application_context),
             as_native(APPLICATION_CONTEXT_NAME))
@@ -1200,18 +1194,13 @@ def _some(uids, noun):
 
 # ---- dul/dimse.py ---------------------------------------------------------------------------------------------------
 # Command sets, their fragments, C-ECHO request and response (PS3.7 6.3, 9.1.5, 9.3.5; PS3.8 Annex E).
-#
-# A command set is always Implicit VR Little Endian: elements of group (2 bytes), element (2), length (4), value.
 
-ELEMENT_HEADER = struct.Struct("<HHI")      # group, element, value length
+ELEMENT_HEADER = struct.Struct("<HHI")      # group, element, value length: always Implicit VR Little Endian
 US = struct.Struct("<H")
 
 
 def decode_command(data):
-    """{element number in group 0000: value as bytes} of a whole command set, without its Command Group Length.
-
-    Raises MessageError where an element does not fit, is not of group 0000, or comes twice.
-    """
+    """{element number in group 0000: bytes} of a command set, without its length. Raises MessageError if broken."""
     command, offset, end = {}, 0, len(data)
     while offset < end:
         if end - offset < ELEMENT_HEADER.size:
@@ -1277,7 +1266,6 @@ class Echo(object):
     :ivar sop_class: Affected SOP Class UID; Verification where it is absent, which is tolerated
     :ivar status: the Status that it is answered with (PS3.7 9.1.5.1.4)
     :ivar response: the command set of the C-ECHO-RSP; it names the SOP class of the request (PS3.7 9.1.5)
-    :ivar pdus: the P-DATA-TF PDUs of the response, encoded
     """
 
     def __init__(self, context_id, command, maximum_length):
@@ -1420,120 +1408,24 @@ EVENT_OF_PDU = {A_ASSOCIATE_AC: Evt3, A_ASSOCIATE_RJ: Evt4, A_ASSOCIATE_RQ: Evt6
                 A_RELEASE_RQ: Evt12, A_RELEASE_RP: Evt13, A_ABORT: Evt16}
 
 
-class Association(Machine):
-    """The acceptor's side of one association.
+class Acceptor(Machine):
+    """What an acceptor does: the actions of PS3.8 Tables 9-6 to 9-9 that it can come to, in the standard's order.
 
-    :param admit: called once, when an acceptable A-ASSOCIATE-RQ came: whether there is room for one association more
+    :param settings: Settings
     :param trace: whether each step of the state machine is a fact (MOVED)
     """
 
-    __slots__ = ("settings", "negotiator", "limits", "admit", "effects", "event", "undecided", "service", "clock", "echoes",
-                 "ended")
+    __slots__ = ("settings", "effects", "undecided", "service", "clock", "echoes", "ended")
 
-    def __init__(self, negotiator, admit, trace=False):
+    def __init__(self, settings, trace):
         Machine.__init__(self, trace)
-        self.settings, self.limits = negotiator.settings, negotiator.limits
-        self.negotiator = negotiator
-        self.admit = admit
+        self.settings = settings
         self.effects = []           # (kind, value); the owner takes them out
-        self.event = None           # of the PDU whose header was accepted
-        self.undecided = None       # the Decision that respond() is due for
+        self.undecided = None       # the Decision that the user has to respond to
         self.service = None         # EchoService, once accepted
         self.clock = ("", 0)        # the option and the seconds of the deadline that runs
         self.echoes = 0
         self.ended = False          # whether the fact that ends it was told
-
-    # ---- what happens
-
-    def open(self):
-        """The transport connection was accepted (Evt5)."""
-        self.handle(Evt5)
-
-    def header(self, pdu_type, length, data):
-        """The first six bytes of a PDU arrived, and perhaps more of its ``data``. Returns what is to be done with it:
-
-        READ: pdu() is due with the whole PDU. SKIP: the rest of it is thrown away. SEEK: likewise, but an A-ABORT in it is
-        heard. DISCARD: nothing tells where the next PDU begins; all that follows is thrown away up to an A-ABORT.
-        """
-        limits = self.limits.get(pdu_type)
-        if limits is None or not limits[0] <= length <= limits[1]:
-            lost = self.closing or limits is not None
-            self.invalid(invalid_header(pdu_type, length, self.limits), data)
-            return DISCARD if lost else SEEK
-        self.event = event = EVENT_OF_PDU[pdu_type]
-        if self.state.cells[event].needs is HEADER:
-            self.handle(event, UnexpectedPDU(PDU_NAMES[pdu_type], self.state))
-            return SKIP
-        if length > LARGEST_RQ:     # a P-DATA-TF where we announced no limit
-            self.handle(Evt15, MessageError("P-DATA-TF: PDU-length is %d, more than any C-ECHO-RQ needs" % length))
-            return SKIP
-        return READ
-
-    def pdu(self, data):
-        """The whole PDU arrived whose header was accepted."""
-        event, value = self.event, None
-        try:
-            if event is Evt10:
-                value = self.service.decode(data)
-            elif event is Evt6:
-                return self.requested(self.negotiator.decide(data))
-            elif event is Evt16:
-                value = Aborted(*decode_abort(data))
-        except InvalidPDU as error:
-            return self.invalid(error, data)
-        self.handle(event, value)
-
-    def invalid(self, error, data):
-        """An unrecognized or invalid PDU arrived (Evt19)."""
-        error.data = data
-        self.handle(Evt19, error)
-
-    def requested(self, decision):
-        """An A-ASSOCIATE-RQ arrived (Evt6): the service provider judges it (AE-6)."""
-        self.effects.append((REQUESTED, decision))
-        rejected = decision.rejected
-        if rejected is None or rejected.by_user:
-            if self.admit():
-                return self.handle(Evt6, decision, FIRST)
-            rejected = Rejected(REJECT_LOCAL_LIMIT, "too many associations at once")
-        self.handle(Evt6, rejected, SECOND)
-
-    def respond(self):
-        """The service user answers the A-ASSOCIATE-RQ (Evt7, Evt8); where no context can be used, it aborts then."""
-        decision, self.undecided = self.undecided, None
-        rejected = decision.rejected
-        if rejected is not None:
-            return self.handle(Evt8, rejected)
-        self.handle(Evt7, decision)
-        if not decision.contexts:
-            self.handle(Evt15, MessageError(decision.problem()))
-
-    def lost(self, error):
-        """The transport connection is closed (Evt17); ``error`` is a ConnectionLost."""
-        error.state, error.echoes = self.state, self.echoes
-        self.handle(Evt17, error)
-
-    def expired(self, progress):
-        """A deadline passed: of ARTIM where it runs (Evt18), else of the service user (Evt15). See Expired."""
-        option, seconds = self.clock
-        self.handle(Evt18 if self.allows(Evt18) else Evt15, Expired(option, seconds, self.state, progress))
-
-    def abort(self, error):
-        """The service user aborts for a reason (Evt15), if there is an association. Returns whether there was."""
-        if not self.allows(Evt15):
-            return False
-        self.undecided = None
-        self.handle(Evt15, error)
-        return True
-
-    def release(self):
-        """The service user asks for the release (Evt11), if an association is established. Returns whether one was."""
-        if not self.allows(Evt11):
-            return False
-        self.handle(Evt11)
-        return True
-
-    # ---- the state machine
 
     def moved(self, state, event, action):
         """A step of the state machine, from ``state`` to the present one."""
@@ -1560,8 +1452,6 @@ class Association(Machine):
     def send(self, data):
         """Send a PDU."""
         self.effects.append((SEND, data))
-
-    # ---- the actions of PS3.8 Tables 9-6 to 9-9 that an acceptor can come to, in the standard's order
 
     def ae_5(self, _):
         """The connection is accepted: ARTIM runs, or -to where that ends first; neither, where both are 0."""
@@ -1654,18 +1544,126 @@ class Association(Machine):
 
     aa_6 = ar_5     # ignore what comes after the end
 
+    def aa_7(self, error):
+        """Send A-ABORT once more."""
+        self.send(encode_abort(error.abort))
+
     def aa_8(self, error):
         """Send A-ABORT as the service provider."""
         self.end(ABORTING, error)
         self.send(encode_abort(error.abort))
-
-    aa_7 = aa_8     # the same in Sta13, where the end was told already
 
     # The other actions belong to the requestor, or to a release that the requestor began.
     METHODS = {"AE-5": ae_5, "AE-6": ae_6, "AE-7": ae_7, "AE-8": ae_8, "DT-1": dt_1, "DT-2": dt_2, "AR-1": ar_1,
                "AR-2": ar_2, "AR-3": ar_3, "AR-4": ar_4, "AR-5": ar_5, "AR-6": ar_6, "AR-7": ar_7, "AR-8": ar_8,
                "AR-10": ar_10, "AA-1": aa_1, "AA-2": aa_2, "AA-3": aa_3, "AA-4": aa_4, "AA-5": aa_5, "AA-6": aa_6,
                "AA-7": aa_7, "AA-8": aa_8}
+
+
+class Association(Acceptor):
+    """The acceptor's side of one association: what can happen, as events of the state machine.
+
+    :param negotiator: Negotiator, with the Settings
+    :param admit: called once, when an acceptable A-ASSOCIATE-RQ came: whether there is room for one association more
+    :param trace: whether each step of the state machine is a fact (MOVED)
+    """
+
+    __slots__ = ("negotiator", "limits", "admit", "event")
+
+    def __init__(self, negotiator, admit, trace=False):
+        Acceptor.__init__(self, negotiator.settings, trace)
+        self.negotiator = negotiator
+        self.limits = negotiator.limits
+        self.admit = admit
+        self.event = None           # of the PDU whose header was accepted
+
+    def open(self):
+        """The transport connection was accepted (Evt5)."""
+        self.handle(Evt5)
+
+    def header(self, pdu_type, length, data):
+        """The first six bytes of a PDU arrived, and perhaps more of its ``data``. Returns what is to be done with it:
+
+        READ: pdu() is due with the whole PDU. SKIP: the rest of it is thrown away. SEEK: likewise, but an A-ABORT in it is
+        heard. DISCARD: nothing tells where the next PDU begins; all that follows is thrown away up to an A-ABORT.
+        """
+        limits = self.limits.get(pdu_type)
+        if limits is None or not limits[0] <= length <= limits[1]:
+            lost = self.closing or limits is not None
+            self.invalid(invalid_header(pdu_type, length, self.limits), data)
+            return DISCARD if lost else SEEK
+        self.event = event = EVENT_OF_PDU[pdu_type]
+        if self.state.cells[event].needs is HEADER:
+            self.handle(event, UnexpectedPDU(PDU_NAMES[pdu_type], self.state))
+            return SKIP
+        if length > LARGEST_RQ:     # a P-DATA-TF where we announced no limit
+            self.handle(Evt15, MessageError("P-DATA-TF: PDU-length is %d, more than any C-ECHO-RQ needs" % length))
+            return SKIP
+        return READ
+
+    def pdu(self, data):
+        """The whole PDU arrived whose header was accepted."""
+        event, value = self.event, None
+        try:
+            if event is Evt10:
+                value = self.service.decode(data)
+            elif event is Evt6:
+                return self.requested(self.negotiator.decide(data))
+            elif event is Evt16:
+                value = Aborted(*decode_abort(data))
+        except InvalidPDU as error:
+            return self.invalid(error, data)
+        self.handle(event, value)
+
+    def invalid(self, error, data):
+        """An unrecognized or invalid PDU arrived (Evt19)."""
+        error.data = data
+        self.handle(Evt19, error)
+
+    def requested(self, decision):
+        """An A-ASSOCIATE-RQ arrived (Evt6): the service provider judges it (AE-6)."""
+        self.effects.append((REQUESTED, decision))
+        rejected = decision.rejected
+        if rejected is None or rejected.by_user:
+            if self.admit():
+                return self.handle(Evt6, decision, FIRST)
+            rejected = Rejected(REJECT_LOCAL_LIMIT, "too many associations at once")
+        self.handle(Evt6, rejected, SECOND)
+
+    def respond(self):
+        """The service user answers the A-ASSOCIATE-RQ (Evt7, Evt8); where no context can be used, it aborts then."""
+        decision, self.undecided = self.undecided, None
+        rejected = decision.rejected
+        if rejected is not None:
+            return self.handle(Evt8, rejected)
+        self.handle(Evt7, decision)
+        if not decision.contexts:
+            self.handle(Evt15, MessageError(decision.problem()))
+
+    def lost(self, error):
+        """The transport connection is closed (Evt17); ``error`` is a ConnectionLost."""
+        error.state, error.echoes = self.state, self.echoes
+        self.handle(Evt17, error)
+
+    def expired(self, progress):
+        """A deadline passed: of ARTIM where it runs (Evt18), else of the service user (Evt15). See Expired."""
+        option, seconds = self.clock
+        self.handle(Evt18 if self.allows(Evt18) else Evt15, Expired(option, seconds, self.state, progress))
+
+    def abort(self, error):
+        """The service user aborts for a reason (Evt15), if there is an association. Returns whether there was."""
+        if not self.allows(Evt15):
+            return False
+        self.undecided = None
+        self.handle(Evt15, error)
+        return True
+
+    def release(self):
+        """The service user asks for the release (Evt11), if an association is established. Returns whether one was."""
+        if not self.allows(Evt11):
+            return False
+        self.handle(Evt11)
+        return True
 
 
 # ---- dul/compat.py --------------------------------------------------------------------------------------------------
@@ -1687,6 +1685,11 @@ except ImportError:
     if __name__ == "__main__":
         sys.exit("echoscp.py: " + NO_SOCKETSERVER)
     raise ImportError(NO_SOCKETSERVER)
+
+try:
+    import mmap
+except ImportError:     # a stripped-down Python
+    mmap = None         # type: ignore[assignment]
 
 # The clock of every deadline: seconds that never go back. Python 2 has no time.monotonic, but os.times() counts from
 # boot on POSIX (in steps of 10 ms), and time.clock() from its first call on Windows.
@@ -1817,17 +1820,14 @@ class DeadlinePassed(Exception):
 
 
 class Transport(object):
-    """A connected socket with a deadline for receiving, and a limit, in seconds, for the sending of each PDU.
-
-    :param halted: a socket that can be read when the server stops: Windows needs it
-    """
+    """A connected socket with a deadline for receiving, and a limit, in seconds, for the sending of each PDU."""
 
     __slots__ = ("sock", "send_limit", "halted", "deadline", "armed", "interrupted")
 
     def __init__(self, sock, send_limit, halted=None):
         self.sock = sock
         self.send_limit = send_limit
-        self.halted = halted
+        self.halted = halted    # a socket that can be read when the server stops: Windows needs it
         self.deadline = None    # on the monotonic clock
         self.armed = None       # seconds that the next recv() waits at most, as the socket knows it
         self.interrupted = False
@@ -1846,10 +1846,7 @@ class Transport(object):
         self.deadline = monotonic() + seconds if seconds else None
 
     def receive(self, most):
-        """Bytes that have arrived, ``most`` at most; ``b""`` at the end of the stream.
-
-        Raises DeadlinePassed at the deadline, ConnectionLost where the connection is reset, or the network gone.
-        """
+        """Bytes that have arrived, ``most`` at most; ``b""`` at the end. Raises DeadlinePassed, ConnectionLost."""
         while True:
             left = None
             if self.deadline is not None:
@@ -1864,8 +1861,10 @@ class Transport(object):
                         if ready:
                             return b""
                         continue
-                elif left is not self.armed:
-                    self._arm(left)
+                elif left is not self.armed and (
+                        None in (left, self.armed) or not left <= self.armed <= left + SHORTEST_WAIT):
+                    set_timeout(self.sock, left)    # no system call where it is right, or that little too long
+                    self.armed = left
                 return self.sock.recv(most)
             except socket.timeout:
                 pass
@@ -1876,11 +1875,8 @@ class Transport(object):
                     raise _lost(error)
 
     def acknowledge(self):
-        """Acknowledge at once what has arrived, before the rest of a PDU is waited for.
-
-        A peer that writes a PDU in two pieces with Nagle's algorithm on, as DCMTK's clients do, sends the second one
-        only then, and kernels delay an acknowledgement by some 40 ms.
-        """
+        """Acknowledge what has arrived at once, not some 40 ms later: a peer that writes a PDU in two pieces with
+        Nagle's algorithm on, as DCMTK's clients do, sends the second one only then."""
         if hasattr(socket, "TCP_QUICKACK"):     # Linux
             try:
                 self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
@@ -1893,7 +1889,11 @@ class Transport(object):
         while data:
             try:
                 if cut:
-                    self._bound_send(deadline - monotonic())
+                    left = deadline - monotonic()
+                    if left <= 0:
+                        raise socket.timeout()
+                    set_timeout(self.sock, left, sending=True)
+                    self.armed = self.armed if KERNEL_TIMEOUTS else left
                 data = data[self.sock.send(data):]
                 cut = cut or bool(data)
             except (socket.error, ValueError) as error:
@@ -1904,19 +1904,6 @@ class Transport(object):
                     raise _lost(error)
         if cut and KERNEL_TIMEOUTS:
             set_timeout(self.sock, self.send_limit, sending=True)
-
-    def _bound_send(self, left):
-        if left <= 0:
-            raise socket.timeout()
-        set_timeout(self.sock, left, sending=True)
-        if not KERNEL_TIMEOUTS:
-            self.armed = left
-
-    def _arm(self, seconds):
-        # No system call where the socket's own timeout is right already, or less than SHORTEST_WAIT too long.
-        if None in (seconds, self.armed) or not seconds <= self.armed <= seconds + SHORTEST_WAIT:
-            set_timeout(self.sock, seconds)
-            self.armed = seconds
 
     def interrupt(self, sending=False):
         """Wake, from any thread, one that is receiving as if the stream had ended; also one that is ``sending``."""
@@ -2064,8 +2051,7 @@ class Connection(socketserver.BaseRequestHandler, object):
             self.tell(CONNECTED, None)
             self.association.open()
             self.apply()
-            while not self.association.over:
-                self.step()
+            self.serve()
         except Undefined:
             self.server.fault("internal error, the connection is closed", self)
         finally:
@@ -2074,28 +2060,29 @@ class Connection(socketserver.BaseRequestHandler, object):
             admission.depart(self)
             self.tell(CLOSED, None)
 
-    def step(self):
-        """Wait for the next PDU, and do what is due about it."""
+    def serve(self):
+        """Wait for a PDU and do what is due about it, until the association is over."""
         association, reader = self.association, self.reader
-        try:
-            if self.server.stopping and association.abort(Stopped(STOPS)):
-                return self.apply()
-            pdu_type, length = reader.header()
-            if association.trace:
-                self.tell(RECEIVING, (pdu_type, length))
-            how = association.header(pdu_type, length, reader.buffer)
-            if how is READ:
-                data = reader.pdu()
-                self.active = monotonic()
-                association.pdu(data)
-            self.apply()
-            if how is not READ:
-                reader.skip(how)
-        except ConnectionLost as error:
-            self.lost(error)
-        except DeadlinePassed:
-            association.expired(reader.progress())
-            self.apply()
+        while not association.over:
+            try:
+                if self.server.stopping and association.abort(Stopped(STOPS)):
+                    self.apply()
+                pdu_type, length = reader.header()
+                if association.trace:
+                    self.tell(RECEIVING, (pdu_type, length))
+                how = association.header(pdu_type, length, reader.buffer)
+                if how is READ:
+                    data = reader.pdu()
+                    self.active = monotonic()
+                    association.pdu(data)
+                self.apply()
+                if how is not READ:
+                    reader.skip(how)
+            except ConnectionLost as error:
+                self.lost(error)
+            except DeadlinePassed:
+                association.expired(reader.progress())
+                self.apply()
 
     def lost(self, error):
         """The connection is gone, or this server is to close it."""
@@ -2190,10 +2177,7 @@ def peer_name(address):
 # How many connections and associations at once, and who has to go when it is too many.
 
 class Admission(object):
-    """The connections that are open, and the associations that count: ``most`` of these at once.
-
-    An association counts from its acceptance to its release, rejection or abort, not to the end of its connection.
-    """
+    """The open connections, and the associations, ``most`` at once: each counts to its release, rejection or abort."""
 
     def __init__(self, most):
         self.most = most
@@ -2345,9 +2329,7 @@ def request_lines(_, decision):
                   "    Proposed SCP/SCU Role: %s" % roles.get(context.abstract_syntax, "Default"),
                   "    Proposed Transfer Syntaxes:"]
         lines += ["      %s" % named_uid(syntax) for syntax in context.transfer_syntaxes]
-    lines += _negotiations(request)
-    lines.append(end("A-ASSOCIATE-RQ"))
-    return lines
+    return lines + _negotiations(request) + [end("A-ASSOCIATE-RQ")]
 
 
 def acceptance_lines(connection, decision):
@@ -2367,10 +2349,10 @@ def acceptance_lines(connection, decision):
         if accepted:
             lines += ["    Accepted SCP/SCU Role: Default",
                       "    Accepted Transfer Syntax: %s" % named_uid(answered.transfer_syntax)]
-    lines += ["Accepted Extended Negotiation: none",
-              "User Identity Negotiation Response: %s" % ("empty" if decision.identity_confirmed else "none"),
-              end("A-ASSOCIATE-AC")]
-    return lines
+    return lines + [
+        "Accepted Extended Negotiation: none",
+        "User Identity Negotiation Response: %s" % ("empty" if decision.identity_confirmed else "none"),
+        end("A-ASSOCIATE-AC")]
 
 
 def message_lines(direction, context_id, data):
@@ -2395,8 +2377,7 @@ def message_lines(direction, context_id, data):
         elif element in numbers:
             shown = "%04XH" % numbers[element]
         lines.append("%s: %s" % (element_name(element), shown))
-    lines.append(end("%s DIMSE MESSAGE" % direction))
-    return lines
+    return lines + [end("%s DIMSE MESSAGE" % direction)]
 
 
 LINES = {CONNECTED: lambda connection, _: ["Connection %d from %s" % (connection.number, connection.peer)],
@@ -2638,8 +2619,7 @@ class Notice(object):
     :ivar kind: ``connected``, ``received`` (an A-ASSOCIATE-RQ), ``accepted``, ``rejected``, ``echoed``, ``released``,
         ``aborted`` (by the peer), ``aborting`` (by this side), ``lost`` (the connection), ``bare`` (the connection
         ended without a byte), ``expired`` (ARTIM, before an A-ASSOCIATE-RQ), ``closed``
-    :ivar association: the number of its connection, from 1
-    :ivar peer: ``address:port``
+    :ivar association: the number of its connection, from 1; ``peer``: ``address:port``
     :ivar calling: Calling-AE-title as text, empty until the A-ASSOCIATE-RQ; ``called``: Called-AE-title, likewise
     :ivar message_id: of the C-ECHO-RQ, with ``echoed``; else None
     :ivar sentence: why, where something went wrong; the same as in the log; else an empty string
@@ -2778,8 +2758,7 @@ class WarningLimit(object):
 class LogWriter(object):
     """A bounded queue of log records, and one thread that hands them to the logger's handlers in their order.
 
-    Whatever a handler does, it holds up no association and no signal. Where the handlers take no more, records beyond
-    QUEUE_LIMIT are dropped, and their number is logged.
+    Whatever these do holds up no association and no signal; records beyond QUEUE_LIMIT are dropped, and counted.
     """
 
     def __init__(self):
@@ -2876,9 +2855,8 @@ class Log(object):
             more = connection.reader.arrived > len(error.data)      # else it was a load balancer's own health check
             self.warn(connection, WARNING if more else INFO, explanation(error))
         elif kind is ECHOED and value.status != SUCCESS:
-            status = value.status
             self.warn(connection, WARNING, "C-ECHO-RQ for %s, not for Verification: answered with status %04XH, %s "
-                      "(PS3.7 9.1.5)" % (uid_name(value.sop_class), status, STATUS_NAMES[status]))
+                      "(PS3.7 9.1.5)" % (uid_name(value.sop_class), value.status, STATUS_NAMES[value.status]))
         elif kind is BARE:
             self.bare(connection, value)
         elif isinstance(value, InvalidPDU) and value.opening and is_proxy_header(value.data):
@@ -2985,17 +2963,16 @@ class HandlerThreads(object):
             return None if idle else PRESSURE_PAUSE
         if idle >= SPARE_THREADS:
             return None
-        before = None
         try:
-            mmap.mmap(-1, ROOM).close()
+            if mmap:
+                mmap.mmap(-1, ROOM).close()
             before = threading.stack_size(STACK_SIZE)
-            # not Thread.start(): it waits for a sign of the new thread, for ever where memory ran out before that
-            start_new_thread(self.run, ())
-        except (ThreadError, RuntimeError, MemoryError, ValueError, EnvironmentError, mmap.error):
-            self.server.log.pressure("threads", "out of threads or memory: " + SLOWER)
-        finally:
-            if before is not None:
+            try:    # not Thread.start(): it waits for a sign of the new thread, for ever where memory runs out
+                start_new_thread(self.run, ())
+            finally:
                 threading.stack_size(before)
+        except (ThreadError, RuntimeError, MemoryError, ValueError, EnvironmentError):
+            self.server.log.pressure("threads", "out of threads or memory: " + SLOWER)
         return PRESSURE_PAUSE
 
     def run(self):
@@ -3096,8 +3073,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     :param on_event: called with a Notice for each thing that happens, in the thread of its connection; must be quick
     :param listener: a socket that listens already, in place of ``host`` and ``port``; it stays open and as it was
     :param alone: whether this process does nothing else: then the GIL switch interval is set for many threads
-    :param settings: what Settings takes: ``ae_title``, ``timeout``, ``acse_timeout``, ``dimse_timeout``,
-        ``maximum_length``, ``transfer_syntaxes``
+    :param settings: ``ae_title``, ``timeout`` and what else Settings takes
     :raises socket.error: where the address cannot be had
     :raises ValueError: for a setting out of its range
     """
@@ -3144,8 +3120,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
                 if error.errno not in UNSUPPORTED or address is addresses[-1][1]:
                     raise
 
-    # ---- for the program that it is part of
-
     @property
     def settings(self):
         """What every association is held to: Settings."""
@@ -3181,8 +3155,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
 
     def __exit__(self, *_):
         self.stop()
-
-    # ---- socketserver's own interface and hooks
 
     def server_bind(self):
         """Take the socket that was handed over, or bind ours."""
@@ -3550,14 +3522,12 @@ def hint(argument, spellings, with_value):
     name, equals, value = argument.partition("=")
     if equals and spellings.get(name) in with_value:
         return "; did you mean '%s %s'?" % (name, escaped(value))
-    for candidate in (argument.lower(), "-" + argument, argument[1:], name):
-        if candidate in spellings:
-            return "; did you mean %s?" % candidate
+    near = [each for each in (argument.lower(), "-" + argument, argument[1:], name) if each in spellings]
     try:
         import difflib
-        near = difflib.get_close_matches(argument, sorted(spellings), 1, 0.6)
+        near += difflib.get_close_matches(argument, sorted(spellings), 1, 0.6)
     except ImportError:     # a stripped-down Python
-        near = []
+        pass
     return "; did you mean %s?" % near[0] if near else "; --help shows the options"
 
 

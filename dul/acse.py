@@ -104,14 +104,10 @@ class Negotiator(object):
 
 
 def rejection(request):
-    """What an A-ASSOCIATE-RQ is rejected for: ((result, source, reason), sentence), or None.
-
-    The service provider tests bit 0 of the Protocol-version (AE-6, PS3.8 9.3.2), the service user the application
-    context (AE-8). Any AE title is accepted.
-    """
-    if not request.protocol_version & PROTOCOL_VERSION:
+    """Why an A-ASSOCIATE-RQ is rejected: ((result, source, reason), sentence), or None. Any AE title is accepted."""
+    if not request.protocol_version & PROTOCOL_VERSION:     # judged by the service provider (AE-6, PS3.8 9.3.2)
         return REJECT_PROTOCOL_VERSION, "Protocol-version %04XH, due: bit 0 set" % request.protocol_version
-    if request.application_context != APPLICATION_CONTEXT_NAME:
+    if request.application_context != APPLICATION_CONTEXT_NAME:     # by the service user (AE-8)
         return REJECT_APPLICATION_CONTEXT, "Application-context-name %s, due: %s" % (
             "(none)" if request.application_context is None else uid_name(request.application_context),
             as_native(APPLICATION_CONTEXT_NAME))

@@ -6,10 +6,7 @@ from dul.text import counted
 
 
 class Admission(object):
-    """The connections that are open, and the associations that count: ``most`` of these at once.
-
-    An association counts from its acceptance to its release, rejection or abort, not to the end of its connection.
-    """
+    """The open connections, and the associations, ``most`` at once: each counts to its release, rejection or abort."""
 
     def __init__(self, most):
         self.most = most

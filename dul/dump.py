@@ -85,9 +85,7 @@ def request_lines(_, decision):
                   "    Proposed SCP/SCU Role: %s" % roles.get(context.abstract_syntax, "Default"),
                   "    Proposed Transfer Syntaxes:"]
         lines += ["      %s" % named_uid(syntax) for syntax in context.transfer_syntaxes]
-    lines += _negotiations(request)
-    lines.append(end("A-ASSOCIATE-RQ"))
-    return lines
+    return lines + _negotiations(request) + [end("A-ASSOCIATE-RQ")]
 
 
 def acceptance_lines(connection, decision):
@@ -107,10 +105,10 @@ def acceptance_lines(connection, decision):
         if accepted:
             lines += ["    Accepted SCP/SCU Role: Default",
                       "    Accepted Transfer Syntax: %s" % named_uid(answered.transfer_syntax)]
-    lines += ["Accepted Extended Negotiation: none",
-              "User Identity Negotiation Response: %s" % ("empty" if decision.identity_confirmed else "none"),
-              end("A-ASSOCIATE-AC")]
-    return lines
+    return lines + [
+        "Accepted Extended Negotiation: none",
+        "User Identity Negotiation Response: %s" % ("empty" if decision.identity_confirmed else "none"),
+        end("A-ASSOCIATE-AC")]
 
 
 def message_lines(direction, context_id, data):
@@ -135,8 +133,7 @@ def message_lines(direction, context_id, data):
         elif element in numbers:
             shown = "%04XH" % numbers[element]
         lines.append("%s: %s" % (element_name(element), shown))
-    lines.append(end("%s DIMSE MESSAGE" % direction))
-    return lines
+    return lines + [end("%s DIMSE MESSAGE" % direction)]
 
 
 LINES = {CONNECTED: lambda connection, _: ["Connection %d from %s" % (connection.number, connection.peer)],

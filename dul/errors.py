@@ -12,9 +12,8 @@ class PeerError(Exception):
 class InvalidPDU(PeerError):
     """A PDU that breaks PS3.8 9.3 (Evt19): where, and the value that was found and the one that was due, as text.
 
-    :param pdu: the PDU's name, as ``A-ASSOCIATE-RQ``
+    :param pdu: its name, as ``A-ASSOCIATE-RQ``; ``field``: the field's name in the standard
     :param offset: byte offset of the field from the start of the PDU
-    :param field: the field's name in the standard
     :param section: of PS3.8, or with its part (``PS3.7 D.3.3.4``)
     :param abort: what the peer is owed in Sta3 and later; in Sta2 it is always (0, 0)
     :ivar data: as much of the PDU as had been read, as bytes

@@ -46,7 +46,6 @@ class Term(object):
 # where no PDU leads to it); what it does.
 Action = collections.namedtuple("Action", "name next_states artim needs meaning")
 
-
 Sta1 = Term("Sta1", "idle")
 Sta2 = Term("Sta2", "transport connection open, awaiting A-ASSOCIATE-RQ")
 Sta3 = Term("Sta3", "awaiting local A-ASSOCIATE response")
@@ -184,8 +183,7 @@ class Undefined(Exception):
 class Machine(object):
     """The state of one association, and the driver of the table. It starts in Sta1, and is over when it is there again.
 
-    A subclass has a method for each action that it can come to (METHODS), artim() for the timer, and moved(), which is
-    called where ``trace`` asks for it.
+    A subclass has a method for each action that it can come to (METHODS), artim(), and, where ``trace`` asks, moved().
     """
 
     __slots__ = ("state", "trace")
@@ -196,7 +194,7 @@ class Machine(object):
         self.trace = trace
 
     def handle(self, event, value=None, branch=SECOND):
-        """Do what the table says about an event: go to the next state, and carry out the action. Undefined: no cell.
+        """Go to the next state, and carry out the action, as the table says. Raises Undefined where it has no cell.
 
         :param value: what came with the event; the action says of which type
         :param branch: FIRST or SECOND where the action has two next states: AE-6 has FIRST for an acceptable request

@@ -94,8 +94,7 @@ class WarningLimit(object):
 class LogWriter(object):
     """A bounded queue of log records, and one thread that hands them to the logger's handlers in their order.
 
-    Whatever a handler does, it holds up no association and no signal. Where the handlers take no more, records beyond
-    QUEUE_LIMIT are dropped, and their number is logged.
+    Whatever these do holds up no association and no signal; records beyond QUEUE_LIMIT are dropped, and counted.
     """
 
     def __init__(self):
@@ -192,9 +191,8 @@ class Log(object):
             more = connection.reader.arrived > len(error.data)      # else it was a load balancer's own health check
             self.warn(connection, WARNING if more else INFO, explanation(error))
         elif kind is ECHOED and value.status != SUCCESS:
-            status = value.status
             self.warn(connection, WARNING, "C-ECHO-RQ for %s, not for Verification: answered with status %04XH, %s "
-                      "(PS3.7 9.1.5)" % (uid_name(value.sop_class), status, STATUS_NAMES[status]))
+                      "(PS3.7 9.1.5)" % (uid_name(value.sop_class), value.status, STATUS_NAMES[value.status]))
         elif kind is BARE:
             self.bare(connection, value)
         elif isinstance(value, InvalidPDU) and value.opening and is_proxy_header(value.data):

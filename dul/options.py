@@ -177,14 +177,12 @@ def hint(argument, spellings, with_value):
     name, equals, value = argument.partition("=")
     if equals and spellings.get(name) in with_value:
         return "; did you mean '%s %s'?" % (name, escaped(value))
-    for candidate in (argument.lower(), "-" + argument, argument[1:], name):
-        if candidate in spellings:
-            return "; did you mean %s?" % candidate
+    near = [each for each in (argument.lower(), "-" + argument, argument[1:], name) if each in spellings]
     try:
         import difflib
-        near = difflib.get_close_matches(argument, sorted(spellings), 1, 0.6)
+        near += difflib.get_close_matches(argument, sorted(spellings), 1, 0.6)
     except ImportError:     # a stripped-down Python
-        near = []
+        pass
     return "; did you mean %s?" % near[0] if near else "; --help shows the options"
 
 

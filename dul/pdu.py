@@ -25,7 +25,7 @@ RELEASE_RP = _SHORT.pack(A_RELEASE_RP, SHORT_LENGTH, 0, 0, 0, 0)    # 06H (PS3.8
 
 
 def header_limits(maximum_length):
-    """{PDU-type: (least, most) PDU-length}, in bytes, to judge a header by. 0 for the P-DATA-TF's: no limit."""
+    """{PDU-type: (least, most) PDU-length}, in bytes, to judge a header by. ``maximum_length``: see Settings."""
     limits = dict.fromkeys(PDU_NAMES, (SHORT_LENGTH, SHORT_LENGTH))
     limits[A_ASSOCIATE_RQ] = limits[A_ASSOCIATE_AC] = (FIXED_LENGTH, LARGEST_RQ)
     limits[P_DATA_TF] = (PDV_OVERHEAD, maximum_length or LARGEST_PDU)

@@ -6,14 +6,13 @@ connection; when it has one, the next becomes the leader. The thread in serve_fo
 idle, and sleeps otherwise.
 """
 import errno
-import mmap
 import select
 import socket
 import sys
 import threading
 
 from dul.compat import (
-    INTERRUPTED, NOT_NOW, OUT_OF_RESOURCES, ThreadError, get_ident, monotonic, socket_pair, start_new_thread,
+    INTERRUPTED, NOT_NOW, OUT_OF_RESOURCES, ThreadError, get_ident, mmap, monotonic, socket_pair, start_new_thread,
     waiter)
 
 SPARE_THREADS = 2           # idle threads that there should be at least
@@ -55,17 +54,16 @@ class HandlerThreads(object):
             return None if idle else PRESSURE_PAUSE
         if idle >= SPARE_THREADS:
             return None
-        before = None
         try:
-            mmap.mmap(-1, ROOM).close()
+            if mmap:
+                mmap.mmap(-1, ROOM).close()
             before = threading.stack_size(STACK_SIZE)
-            # not Thread.start(): it waits for a sign of the new thread, for ever where memory ran out before that
-            start_new_thread(self.run, ())
-        except (ThreadError, RuntimeError, MemoryError, ValueError, EnvironmentError, mmap.error):
-            self.server.log.pressure("threads", "out of threads or memory: " + SLOWER)
-        finally:
-            if before is not None:
+            try:    # not Thread.start(): it waits for a sign of the new thread, for ever where memory runs out
+                start_new_thread(self.run, ())
+            finally:
                 threading.stack_size(before)
+        except (ThreadError, RuntimeError, MemoryError, ValueError, EnvironmentError):
+            self.server.log.pressure("threads", "out of threads or memory: " + SLOWER)
         return PRESSURE_PAUSE
 
     def run(self):

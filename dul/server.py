@@ -38,8 +38,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     :param on_event: called with a Notice for each thing that happens, in the thread of its connection; must be quick
     :param listener: a socket that listens already, in place of ``host`` and ``port``; it stays open and as it was
     :param alone: whether this process does nothing else: then the GIL switch interval is set for many threads
-    :param settings: what Settings takes: ``ae_title``, ``timeout``, ``acse_timeout``, ``dimse_timeout``,
-        ``maximum_length``, ``transfer_syntaxes``
+    :param settings: ``ae_title``, ``timeout`` and what else Settings takes
     :raises socket.error: where the address cannot be had
     :raises ValueError: for a setting out of its range
     """
@@ -86,8 +85,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
                 if error.errno not in UNSUPPORTED or address is addresses[-1][1]:
                     raise
 
-    # ---- for the program that it is part of
-
     @property
     def settings(self):
         """What every association is held to: Settings."""
@@ -123,8 +120,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
 
     def __exit__(self, *_):
         self.stop()
-
-    # ---- socketserver's own interface and hooks
 
     def server_bind(self):
         """Take the socket that was handed over, or bind ours."""

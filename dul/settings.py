@@ -50,6 +50,8 @@ class Settings(object):
     :raises ValueError: for a value out of its range
     """
 
+    __slots__ = ("ae_title", "timeout", "acse_timeout", "dimse_timeout", "maximum_length", "transfer_syntaxes")
+
     def __init__(self, ae_title="ECHOSCP", timeout=0, acse_timeout=30, dimse_timeout=0, maximum_length=16384,
                  transfer_syntaxes=PREFER_LITTLE):
         self.ae_title = check_title(ae_title)

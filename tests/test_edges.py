@@ -59,23 +59,6 @@ class Terminal(object):
         self.assertLess(monotonic() - start, 2)
 
 
-class Secrets(object):
-    """The hex dumps of -d."""
-
-    def test_none_is_shown_that_comes_behind_or_in_what_is_no_dicom(self):
-        request = associate_rq(user=user_information(SECRET))
-        program = Program(self, "-d")
-        for data in (b"PROXY TCP4 10.0.0.1 10.0.0.2 4711 104\r\n" + request, PROXY_V2 + request,
-                     b"\0\0\0\0\0\4abcd" + request,
-                     b"GET / HTTP/1.1\r\nAuthorization: Basic bWFyaWE6Z2VoZWlt\r\n\r\n"):
-            with Peer(program.address) as peer:
-                peer.send(data).finish()
-        program.end()
-        self.assertIn("PROXY protocol version 2", program.err)
-        for words in ("geheim", "67 65 68", "bWFya", "62 57 46"):
-            self.assertEqual([line for line in program.err.splitlines() if words in line], [])
-
-
 @unittest.skipUnless(hasattr(socket, "AF_UNIX"), "there are no such sockets here")
 class Activation(object):
     """What is handed over is no TCP socket."""
@@ -95,72 +78,7 @@ class Activation(object):
                 2, "echoscp.py: the socket handed over (LISTEN_FDS) does not listen on TCP\n"))
 
 
-class Embedding(object):
-    """EchoServer in a program that is careless."""
-
-    def test_it_can_be_started_once(self):
-        server = self.dul.EchoServer(port=0).start()
-        try:
-            self.assertRaises(RuntimeError, server.start)
-            good_echo(server.address)
-        finally:
-            stopper = threading.Thread(target=server.stop)
-            stopper.daemon = True       # started twice it might never end
-            stopper.start()
-            stopper.join(5)
-        self.assertFalse(stopper.is_alive())
-        self.assertRaises(RuntimeError, server.start)
-
-    def test_a_stop_that_comes_just_before_threads_are_started_is_orderly(self):
-        server = self.dul.EchoServer(port=0)
-        self.addCleanup(server.stop)
-        server.request_stop()       # as a signal handler does, between two lines of serve_forever()
-        server.start_threads()
-        self.assertEqual(server.threads, 0)
-
-    def test_a_port_out_of_range_is_a_value_error(self):
-        for port in (-1, 65536):
-            self.assertRaises(ValueError, self.dul.EchoServer, port=port)
-
-    def test_a_listener_with_a_timeout_serves_at_once(self):
-        for timeout in (0.01, 0.0):
-            listener = socket.socket()
-            listener.bind(("127.0.0.1", 0))
-            listener.listen(5)
-            listener.settimeout(timeout)
-            server = serve(self, listener=listener)
-            threading.Event().wait(0.1)     # longer than its timeout
-            start = monotonic()
-            good_echo(server.address)
-            self.assertLess(monotonic() - start, 0.5)
-            self.assertIsNone(server.pressure_told)
-
-    def test_the_default_timeout_of_the_program_does_not_delay_a_deadline(self):
-        socket.setdefaulttimeout(5)
-        self.addCleanup(socket.setdefaulttimeout, None)
-        server = serve(self, acse_timeout=0.5)
-        start = monotonic()
-        with Peer(server.address) as peer:
-            self.assertEqual(peer.rest(), b"")
-        self.assertLess(abs(monotonic() - start - 0.5), 0.3)
-
-    def test_a_callback_may_stop_the_server(self):
-        took = []
-
-        def stop(notice):
-            if notice.kind == "echoed":
-                start = monotonic()
-                server.stop()
-                took.append(monotonic() - start)
-        server = serve(self, on_event=stop)
-        with Peer(server.address) as peer:
-            peer.associate()
-            peer.send(echo_rq()).rest()
-        self.assertLess(took[0], 2)
-        wait_until(lambda: not server.threads, "its threads are gone")
-
-
-for each in (Options, Terminal, Secrets, Activation, Embedding):
+for each in (Options, Terminal, Activation):
     both_forms(each)
 
 if __name__ == "__main__":
