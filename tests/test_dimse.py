@@ -241,7 +241,7 @@ class Service(Case):
             for step in (size, 16000, 1001):
                 pdus = [p_data(pdv(fragment, 1, control)) for fragment, control in cuts(data, step)]
                 if taken:
-                    self.assertEqual(self.answers(self.service(), *pdus), [echo_rsp(7)])
+                    self.assertEqual(self.answers(self.service(), *pdus * 2), [echo_rsp(7)] * 2)
                 else:
                     self.assertEqual(self.message_error(self.answers, self.service(), *pdus),
                                      "command set: longer than 65536 bytes, the most that is taken here")
