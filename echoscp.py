@@ -187,9 +187,8 @@ def escaped(data):
 
 def shortened(text):
     """A line, cut where it is longer than LONGEST_LINE."""
-    if len(text) <= LONGEST_LINE:
-        return text
-    return "%s ... (%d characters more)" % (text[:LONGEST_LINE], len(text) - LONGEST_LINE)
+    more = len(text) - LONGEST_LINE
+    return "%s ... (%d characters more)" % (text[:LONGEST_LINE], more) if more > 0 else text
 
 
 def counted(number, noun):
@@ -239,7 +238,6 @@ ABORT_REASONS = {  # of source 2; with source 0 the reason is not significant
     0: "reason-not-specified",
     1: "unrecognized-PDU",
     2: "unexpected-PDU",
-    3: "reserved",
     4: "unrecognized-PDU parameter",
     5: "unexpected-PDU parameter",
     6: "invalid-PDU-parameter value",
@@ -381,9 +379,7 @@ def named_uid(uid):
 
 
 # ---- dul/errors.py --------------------------------------------------------------------------------------------------
-# What a peer can do wrong: one sentence each, ``str(error)``, and the abort or reject that the peer is owed.
-#
-# Log, notices and tests share the sentence.
+# What a peer can do wrong: the sentence that log and notices share, and the abort or reject that the peer is owed.
 
 class PeerError(Exception):
     """Something that a peer, or the network, did. Never raised for a fault of this program."""
@@ -394,9 +390,8 @@ class PeerError(Exception):
 class InvalidPDU(PeerError):
     """A PDU that breaks PS3.8 9.3 (Evt19): where, and the value that was found and the one that was due, as text.
 
-    :param pdu: the PDU's name, as ``A-ASSOCIATE-RQ``
+    :param pdu: its name, as ``A-ASSOCIATE-RQ``; ``field``: the field's name in the standard
     :param offset: byte offset of the field from the start of the PDU
-    :param field: the field's name in the standard
     :param section: of PS3.8, or with its part (``PS3.7 D.3.3.4``)
     :param abort: what the peer is owed in Sta3 and later; in Sta2 it is always (0, 0)
     :ivar data: as much of the PDU as had been read, as bytes
@@ -433,15 +428,12 @@ class MessageError(PeerError):
 
 
 class Rejected(PeerError):
-    """An A-ASSOCIATE-RQ that is answered by A-ASSOCIATE-RJ (PS3.8 9.3.4). Arguments: (result, source, reason); why.
-
-    :ivar by_user: whether the service user rejects it (AE-8), and not the service provider (AE-6)
-    """
+    """An A-ASSOCIATE-RQ that is answered by A-ASSOCIATE-RJ (PS3.8 9.3.4). Arguments: (result, source, reason); why."""
 
     def __init__(self, reject, sentence):
         PeerError.__init__(self, reject, sentence)
         self.reject = reject
-        self.by_user = reject[1] == SERVICE_USER
+        self.by_user = reject[1] == SERVICE_USER    # it rejects it (AE-8), and not the service provider (AE-6)
 
     def __str__(self):
         reject, sentence = self.args
@@ -449,11 +441,8 @@ class Rejected(PeerError):
 
 
 class Expired(PeerError):
-    """A deadline passed.
-
-    Arguments: the option that set it, as ``-ta``; the seconds that it was long; the State in which it passed; what had
-    arrived, as ``22 of 205 bytes of A-ASSOCIATE-RQ``, empty for nothing.
-    """
+    """A deadline passed. Arguments: the option that set it, as ``-ta``; its seconds; the State in which it passed;
+    what had arrived, as ``22 of 205 bytes of A-ASSOCIATE-RQ``, empty for nothing."""
 
     def __str__(self):
         option, seconds, state, progress = self.args
@@ -607,24 +596,16 @@ def encode_item(item_type, body):
 
 
 class ItemReader(object):
-    """Reads the items of one whole PDU, of this name. It counts them, so that small items cannot take much memory.
-
-    :ivar unknown: whether an item of unknown type was skipped
-    """
-
-    __slots__ = ("pdu", "data", "count", "unknown")
+    """Reads the items of one whole PDU, of this name. It counts them, so that small items cannot take much memory."""
 
     def __init__(self, pdu, data):
         self.pdu = pdu
         self.data = data
         self.count = 0
-        self.unknown = False
+        self.unknown = False    # whether an item of unknown type was skipped
 
     def items(self, offset, end, container, section):
-        """Yield (Item-type, start of its body, end of its body) for each item from ``offset`` to ``end``.
-
-        :raises InvalidPDU: where an item does not fit what is left of its container, or there are too many
-        """
+        """Yield (Item-type, start and end of its body) of each. Raises InvalidPDU for one too long or too many."""
         while offset < end:
             self.tally(offset)
             body = offset + ITEM_HEADER.size
@@ -670,10 +651,7 @@ class ItemReader(object):
         return ProposedContext(ord(self.data[start:start + 1]), found[ABSTRACT_SYNTAX][0], found[TRANSFER_SYNTAX])
 
     def user_information(self, start, end):
-        """Yield the SubItems of a User Information item (50H, PS3.8 9.3.2.3); those of unknown type are skipped.
-
-        :raises InvalidPDU: where a sub-item does not fit, or its fields do not fill it exactly
-        """
+        """Yield the known SubItems of a 50H (PS3.8 9.3.2.3). Raises InvalidPDU unless fields fill each exactly."""
         for item_type, body, after in self.items(start, end, "User Information", "9.3.2.3"):
             if item_type not in SUB_ITEMS:
                 self.unknown = True
@@ -732,10 +710,7 @@ RELEASE_RP = _SHORT.pack(A_RELEASE_RP, SHORT_LENGTH, 0, 0, 0, 0)    # 06H (PS3.8
 
 
 def header_limits(maximum_length):
-    """{PDU-type: (least, most) PDU-length}: what a PDU is judged by when no more than its header has been read.
-
-    :param maximum_length: the PDU-length that a P-DATA-TF may have at most, in bytes; 0: no limit
-    """
+    """{PDU-type: (least, most) PDU-length}, in bytes, to judge a header by. ``maximum_length``: see Settings."""
     limits = dict.fromkeys(PDU_NAMES, (SHORT_LENGTH, SHORT_LENGTH))
     limits[A_ASSOCIATE_RQ] = limits[A_ASSOCIATE_AC] = (FIXED_LENGTH, LARGEST_RQ)
     limits[P_DATA_TF] = (PDV_OVERHEAD, maximum_length or LARGEST_PDU)
@@ -752,10 +727,8 @@ def invalid_header(pdu_type, length, limits):
 
 
 class AAssociateRQ(object):
-    """01H (PS3.8 9.3.2). Unknown items are skipped, and any order is accepted (9.3.1).
+    """01H (PS3.8 9.3.2), of the whole PDU. Raises InvalidPDU where a length or a count is wrong.
 
-    :param data: the bytes of the whole PDU
-    :raises InvalidPDU: where a length or a count is wrong
     :ivar called: Called-AE-title, 16 bytes as received; ``calling``: Calling-AE-title, likewise
     :ivar echoed: bytes 11-74 (both titles and 32 reserved bytes), which an A-ASSOCIATE-AC sends back unchanged
     :ivar application_context: UID, or None where the item is absent
@@ -772,6 +745,7 @@ class AAssociateRQ(object):
         self.echoed = data[HEADER_LENGTH + 4:HEADER_LENGTH + FIXED_LENGTH]                              # 11-74
         self.application_context, self.contexts, self.user_information = None, [], []
         name, reader = PDU_NAMES[A_ASSOCIATE_RQ], ItemReader(PDU_NAMES[A_ASSOCIATE_RQ], data)
+        # unknown items are skipped, and any order is accepted (9.3.1)
         for item_type, start, end in reader.items(HEADER_LENGTH + FIXED_LENGTH, len(data), name, "9.3.2"):
             if item_type == PRESENTATION_CONTEXT_RQ:
                 self.contexts.append(reader.proposed_context(start, end))
@@ -817,10 +791,7 @@ def decode_abort(data):
 
 
 class PDV(collections.namedtuple("PDV", "context_id control fragment")):
-    """A presentation data value item (PS3.8 9.3.5.1, Annex E). ``context_id``: 0 to 255.
-
-    :ivar control: message control header; only bits 0 (command) and 1 (last fragment) mean anything
-    """
+    """A presentation data value item (PS3.8 9.3.5.1). ``control``: message control header, which has two bits."""
 
     __slots__ = ()
 
@@ -868,7 +839,8 @@ def decode_p_data(data):
 #     A *state* says how far an association has come. The acceptor of an association begins in Sta1 (nothing is open),
 #     waits in Sta2 for the A-ASSOCIATE-RQ and in Sta3 for its own user's answer to it, exchanges data in Sta6, answers
 #     a release in Sta8, and waits in Sta13 for the peer to close the connection. Sta7, Sta10 and Sta12 are reached only
-#     by a release that this side began. Sta4, Sta5, Sta9 and Sta11 belong to the requestor.
+#     by a release that this side began. Sta4, Sta5, Sta9 and Sta11 belong to the requestor; they are kept, because the
+#     table is checked whole against the standard.
 #
 #     An *event* is something that happened: a PDU came (Evt3, 4, 6, 10, 12, 13, 16; Evt19 for one that is invalid), the
 #     transport connection opened or closed (Evt2, 5, 17), the ARTIM timer expired (Evt18), or the local user wants
@@ -887,21 +859,14 @@ def decode_p_data(data):
 #     to the next state, starts or stops ARTIM as the action says, and calls the method of the action's name (AE-6:
 #     ``ae_6``). An action that tells the local user may cause the user's own event, which takes the same way. Some
 #     actions need no more of a PDU than its header: they are carried out before the rest has arrived.
-#
-# The requestor's cells are kept, because the table is checked whole against the standard.
 
 class Term(object):
-    """A state of PS3.8 Tables 9-1 to 9-5, or an event of Table 9-10: its name and what it means.
-
-    :ivar cells: of a state, {event: action}: its column of the table
-    """
-
-    __slots__ = ("name", "meaning", "cells")
+    """A state of PS3.8 Tables 9-1 to 9-5, or an event of Table 9-10: its name and what it means."""
 
     def __init__(self, name, meaning):
         self.name = name
         self.meaning = meaning
-        self.cells = {}
+        self.cells = {}     # of a state: {event: action}, its column of the table
 
     def __repr__(self):
         return self.name
@@ -912,7 +877,6 @@ class Term(object):
 # ARTIM timer (START, STOP, or None); how much it needs of the PDU that led to it (HEADER: the rest is skipped; WHOLE; None
 # where no PDU leads to it); what it does.
 Action = collections.namedtuple("Action", "name next_states artim needs meaning")
-
 
 Sta1 = Term("Sta1", "idle")
 Sta2 = Term("Sta2", "transport connection open, awaiting A-ASSOCIATE-RQ")
@@ -1051,9 +1015,7 @@ class Undefined(Exception):
 class Machine(object):
     """The state of one association, and the driver of the table. It starts in Sta1, and is over when it is there again.
 
-    A subclass has a method for each action that it can come to (METHODS), artim() for the timer, and moved().
-
-    :param trace: whether each step is told, by a call of moved()
+    A subclass has a method for each action that it can come to (METHODS), artim(), and, where ``trace`` asks, moved().
     """
 
     __slots__ = ("state", "trace")
@@ -1064,11 +1026,10 @@ class Machine(object):
         self.trace = trace
 
     def handle(self, event, value=None, branch=SECOND):
-        """Do what the table says about an event: go to the next state, and carry out the action.
+        """Go to the next state, and carry out the action, as the table says. Raises Undefined where it has no cell.
 
         :param value: what came with the event; the action says of which type
         :param branch: FIRST or SECOND where the action has two next states: AE-6 has FIRST for an acceptable request
-        :raises Undefined: where the table has no cell for it
         """
         state = self.state
         action = state.cells.get(event)
@@ -1165,8 +1126,7 @@ class Decision(object):
     def problem(self):
         """Why no proposed presentation context can be used, and what was proposed instead: one sentence."""
         proposed = self.request.contexts
-        wanted = [context for context, answered in zip(proposed, self.answers)
-                  if answered.result != ABSTRACT_SYNTAX_NOT_SUPPORTED]
+        wanted = [context for context in proposed if context.abstract_syntax == VERIFICATION]
         count = counted(len(proposed), "context")
         if not wanted:
             return "proposed %s, no Verification: %s: this is an echo server" % (
@@ -1182,8 +1142,6 @@ class Negotiator(object):
     remembered: MOST_REMEMBERED at most, of LARGEST_REMEMBERED bytes at most, and none of a request that has a user
     identity or anything else that this program does not know.
     """
-
-    __slots__ = ("settings", "limits", "remembered")
 
     def __init__(self, settings):
         self.settings = settings
@@ -1204,14 +1162,10 @@ class Negotiator(object):
 
 
 def rejection(request):
-    """What an A-ASSOCIATE-RQ is rejected for: ((result, source, reason), sentence), or None.
-
-    The service provider tests bit 0 of the Protocol-version (AE-6, PS3.8 9.3.2), the service user the application
-    context (AE-8). Any AE title is accepted.
-    """
-    if not request.protocol_version & PROTOCOL_VERSION:
+    """Why an A-ASSOCIATE-RQ is rejected: ((result, source, reason), sentence), or None. Any AE title is accepted."""
+    if not request.protocol_version & PROTOCOL_VERSION:     # judged by the service provider (AE-6, PS3.8 9.3.2)
         return REJECT_PROTOCOL_VERSION, "Protocol-version %04XH, due: bit 0 set" % request.protocol_version
-    if request.application_context != APPLICATION_CONTEXT_NAME:
+    if request.application_context != APPLICATION_CONTEXT_NAME:     # by the service user (AE-8)
         return REJECT_APPLICATION_CONTEXT, "Application-context-name %s, due: %s" % (
             "(none)" if request.application_context is None else uid_name(request.application_context),
             as_native(APPLICATION_CONTEXT_NAME))
@@ -1240,18 +1194,13 @@ def _some(uids, noun):
 
 # ---- dul/dimse.py ---------------------------------------------------------------------------------------------------
 # Command sets, their fragments, C-ECHO request and response (PS3.7 6.3, 9.1.5, 9.3.5; PS3.8 Annex E).
-#
-# A command set is always Implicit VR Little Endian: elements of group (2 bytes), element (2), length (4), value.
 
-ELEMENT_HEADER = struct.Struct("<HHI")      # group, element, value length
+ELEMENT_HEADER = struct.Struct("<HHI")      # group, element, value length: always Implicit VR Little Endian
 US = struct.Struct("<H")
 
 
 def decode_command(data):
-    """{element number in group 0000: value as bytes} of a whole command set, without its Command Group Length.
-
-    Raises MessageError where an element does not fit, is not of group 0000, or comes twice.
-    """
+    """{element number in group 0000: bytes} of a command set, without its length. Raises MessageError if broken."""
     command, offset, end = {}, 0, len(data)
     while offset < end:
         if end - offset < ELEMENT_HEADER.size:
@@ -1287,12 +1236,7 @@ def number_of(command, element):
 
 
 def echo_command(field, id_element, message_id, sop_class, *more):
-    """The command set of a C-ECHO-RQ or -RSP (PS3.7 9.3.5).
-
-    :param field: Command Field
-    :param id_element: the number of the element that has the Message ID
-    :param more: the elements that follow
-    """
+    """The command set of a C-ECHO-RQ or -RSP (PS3.7 9.3.5). ``id_element``: the number of the Message ID's element."""
     return encode_command([
         (AFFECTED_SOP_CLASS_UID, sop_class + b"\0" * (len(sop_class) % 2)),     # even length (PS3.5 9.1)
         (COMMAND_FIELD, US.pack(field)), (id_element, US.pack(message_id)),
@@ -1315,19 +1259,14 @@ def to_pdus(context_id, command, maximum_length):
 
 
 class Echo(object):
-    """A C-ECHO-RQ (PS3.7 9.3.5.1), and its answer.
+    """A C-ECHO-RQ (PS3.7 9.3.5.1), decoded from its command set, and its answer.
 
-    :param context_id: of the accepted presentation context
-    :param command: the command set of the request, as bytes
     :param maximum_length: as in to_pdus()
     :raises MessageError: where it is another command, lacks what a C-ECHO-RQ has, or announces a data set
     :ivar sop_class: Affected SOP Class UID; Verification where it is absent, which is tolerated
     :ivar status: the Status that it is answered with (PS3.7 9.1.5.1.4)
-    :ivar response: the command set of the C-ECHO-RSP, as bytes; it names the SOP class of the request (PS3.7 9.1.5)
-    :ivar pdus: the P-DATA-TF PDUs of the response, encoded
+    :ivar response: the command set of the C-ECHO-RSP; it names the SOP class of the request (PS3.7 9.1.5)
     """
-
-    __slots__ = ("context_id", "command", "message_id", "sop_class", "status", "response", "pdus")
 
     def __init__(self, context_id, command, maximum_length):
         self.context_id, self.command = context_id, command
@@ -1377,7 +1316,6 @@ class EchoService(object):
     :param contexts: the IDs of the accepted presentation contexts
     :param maximum_length: as in to_pdus()
     :param whole: whether each Echo is decoded, because its command sets are to be shown
-    :ivar context_id: of the command set that has begun and not ended, or None
     """
 
     __slots__ = ("contexts", "maximum_length", "common", "context_id", "fragments", "size")
@@ -1385,7 +1323,7 @@ class EchoService(object):
     def __init__(self, contexts, maximum_length, whole=False):
         self.contexts = contexts
         self.maximum_length = maximum_length
-        self.context_id, self.fragments, self.size = None, bytearray(), 0
+        self.context_id, self.fragments, self.size = None, bytearray(), 0     # of the command set that has begun
         self.common = {}        # {P-DATA-TF of the common request up to its Message ID: the same of its response}
         if not whole and not 0 < maximum_length < COMMON_RSP_LENGTH:
             for varying in [struct.pack("B", context_id) for context_id in contexts]:
@@ -1442,9 +1380,9 @@ def _invalid(offset, field, found, due):
 # ---- dul/association.py ---------------------------------------------------------------------------------------------
 # One association, from accept to close, as PS3.8 sees it: an acceptor that answers C-ECHO.
 #
-# It knows no socket, thread, clock, file or log. Its owner calls a method for each thing that happens: open(), header(),
-# pdu(), lost(), expired(), abort(), release(). What is to be done then, and what happened, is in ``effects``: a list of
-# (kind, value), in their order. The owner carries out the effects and tells the facts; nothing comes back.
+# Its owner calls a method for each thing that happens: open(), header(), pdu(), lost(), expired(), abort(), release().
+# What is to be done then, and what happened, is in ``effects``: a list of (kind, value), in their order. The owner
+# carries out the effects and tells the facts; nothing comes back.
 #
 # Effects:
 #     SEND, bytes: send one PDU.
@@ -1470,130 +1408,24 @@ EVENT_OF_PDU = {A_ASSOCIATE_AC: Evt3, A_ASSOCIATE_RJ: Evt4, A_ASSOCIATE_RQ: Evt6
                 A_RELEASE_RQ: Evt12, A_RELEASE_RP: Evt13, A_ABORT: Evt16}
 
 
-class Association(Machine):
-    """The acceptor's side of one association.
+class Acceptor(Machine):
+    """What an acceptor does: the actions of PS3.8 Tables 9-6 to 9-9 that it can come to, in the standard's order.
 
-    :param negotiator: Negotiator, which has the Settings
-    :param admit: called once, when an acceptable A-ASSOCIATE-RQ came: whether there is room for one association more
+    :param settings: Settings
     :param trace: whether each step of the state machine is a fact (MOVED)
-    :ivar effects: list of (kind, value); the owner takes them out
-    :ivar undecided: the Decision that respond() is due for, or None
     """
 
-    __slots__ = ("settings", "negotiator", "limits", "admit", "effects", "event", "undecided", "service", "clock", "echoes",
-                 "ended")
+    __slots__ = ("settings", "effects", "undecided", "service", "clock", "echoes", "ended")
 
-    def __init__(self, negotiator, admit, trace=False):
+    def __init__(self, settings, trace):
         Machine.__init__(self, trace)
-        self.settings, self.limits = negotiator.settings, negotiator.limits
-        self.negotiator = negotiator
-        self.admit = admit
-        self.effects = []
-        self.event = None           # of the PDU whose header was accepted
-        self.undecided = None
+        self.settings = settings
+        self.effects = []           # (kind, value); the owner takes them out
+        self.undecided = None       # the Decision that the user has to respond to
         self.service = None         # EchoService, once accepted
         self.clock = ("", 0)        # the option and the seconds of the deadline that runs
         self.echoes = 0
         self.ended = False          # whether the fact that ends it was told
-
-    # ---- what happens
-
-    def open(self):
-        """The transport connection was accepted (Evt5)."""
-        self.handle(Evt5)
-
-    def header(self, pdu_type, length, data):
-        """The first six bytes of a PDU arrived. Returns what is to be done with it:
-
-        READ: pdu() is due with the whole PDU. SKIP: the rest of it is thrown away. SEEK: likewise, but an A-ABORT in it is
-        heard. DISCARD: nothing tells where the next PDU begins; all that follows is thrown away up to an A-ABORT.
-
-        :param length: its PDU-length
-        :param data: what has arrived of it, for the error
-        """
-        limits = self.limits.get(pdu_type)
-        if limits is None or not limits[0] <= length <= limits[1]:
-            lost = self.closing or limits is not None
-            self.invalid(invalid_header(pdu_type, length, self.limits), data)
-            return DISCARD if lost else SEEK
-        self.event = event = EVENT_OF_PDU[pdu_type]
-        if self.state.cells[event].needs is HEADER:
-            self.handle(event, UnexpectedPDU(PDU_NAMES[pdu_type], self.state))
-            return SKIP
-        if length > LARGEST_RQ:     # a P-DATA-TF where we announced no limit
-            self.handle(Evt15, MessageError("P-DATA-TF: PDU-length is %d, more than any C-ECHO-RQ needs" % length))
-            return SKIP
-        return READ
-
-    def pdu(self, data):
-        """The whole PDU arrived whose header was accepted."""
-        event, value = self.event, None
-        try:
-            if event is Evt10:
-                value = self.service.decode(data)
-            elif event is Evt6:
-                return self.requested(self.negotiator.decide(data))
-            elif event is Evt16:
-                value = Aborted(*decode_abort(data))
-        except InvalidPDU as error:
-            return self.invalid(error, data)
-        self.handle(event, value)
-
-    def invalid(self, error, data):
-        """An unrecognized or invalid PDU arrived (Evt19)."""
-        error.data = data
-        self.handle(Evt19, error)
-
-    def requested(self, decision):
-        """An A-ASSOCIATE-RQ arrived (Evt6): the service provider judges it (AE-6)."""
-        self.effects.append((REQUESTED, decision))
-        rejected = decision.rejected
-        if rejected is None or rejected.by_user:
-            if self.admit():
-                return self.handle(Evt6, decision, FIRST)
-            rejected = Rejected(REJECT_LOCAL_LIMIT, "too many associations at once")
-        self.handle(Evt6, rejected, SECOND)
-
-    def respond(self):
-        """The service user answers the A-ASSOCIATE-RQ (Evt7, Evt8); where no context can be used, it aborts then."""
-        decision, self.undecided = self.undecided, None
-        rejected = decision.rejected
-        if rejected is not None:
-            return self.handle(Evt8, rejected)
-        self.handle(Evt7, decision)
-        if not decision.contexts:
-            self.handle(Evt15, MessageError(decision.problem()))
-
-    def lost(self, error):
-        """The transport connection is closed (Evt17); ``error`` is a ConnectionLost."""
-        error.state, error.echoes = self.state, self.echoes
-        self.handle(Evt17, error)
-
-    def expired(self, progress):
-        """The deadline passed: of ARTIM where it runs (Evt18), else of a timeout of the service user (Evt15).
-
-        :param progress: what had arrived of the next PDU, in words
-        """
-        option, seconds = self.clock
-        error = Expired(option, seconds, self.state, progress)
-        self.handle(Evt18 if self.allows(Evt18) else Evt15, error)
-
-    def abort(self, error):
-        """The service user aborts for a reason (Evt15), if there is an association. Returns whether there was."""
-        if not self.allows(Evt15):
-            return False
-        self.undecided = None
-        self.handle(Evt15, error)
-        return True
-
-    def release(self):
-        """The service user asks for the release (Evt11), if an association is established. Returns whether one was."""
-        if not self.allows(Evt11):
-            return False
-        self.handle(Evt11)
-        return True
-
-    # ---- the state machine
 
     def moved(self, state, event, action):
         """A step of the state machine, from ``state`` to the present one."""
@@ -1621,13 +1453,10 @@ class Association(Machine):
         """Send a PDU."""
         self.effects.append((SEND, data))
 
-    # ---- the actions of PS3.8 Tables 9-6 to 9-9 that an acceptor can come to, in the standard's order
-
     def ae_5(self, _):
         """The connection is accepted: ARTIM runs, or -to where that ends first; neither, where both are 0."""
-        limits = [(seconds, option) for option, seconds in (
-            ("-ta", self.settings.acse_timeout), ("-to", self.settings.timeout)) if seconds]
-        seconds, option = min(limits) if limits else (0, "")
+        limits = [(self.settings.acse_timeout, "-ta"), (self.settings.timeout, "-to")]
+        seconds, option = min([limit for limit in limits if limit[0]] or [(0, "")])
         self.start_clock(option, seconds)
 
     def ae_6(self, what):
@@ -1690,10 +1519,7 @@ class Association(Machine):
     ar_6 = ar_5     # P-DATA-TF received after our A-RELEASE-RQ: nothing can be sent any more (Sta7 has no cell for Evt9)
     ar_7 = dt_1     # send P-DATA-TF between the peer's A-RELEASE-RQ and the answer to it
     ar_8 = ar_5     # release collision: an acceptor waits for the peer's A-RELEASE-RP first
-
-    def ar_10(self, _):
-        """The peer's A-RELEASE-RP arrived: now its own release is answered."""
-        self.handle(Evt14)
+    ar_10 = ar_2    # that A-RELEASE-RP arrived: now the peer's own release is answered
 
     def aa_1(self, error):
         """Send A-ABORT as the service user."""
@@ -1734,6 +1560,112 @@ class Association(Machine):
                "AA-7": aa_7, "AA-8": aa_8}
 
 
+class Association(Acceptor):
+    """The acceptor's side of one association: what can happen, as events of the state machine.
+
+    :param negotiator: Negotiator, with the Settings
+    :param admit: called once, when an acceptable A-ASSOCIATE-RQ came: whether there is room for one association more
+    :param trace: whether each step of the state machine is a fact (MOVED)
+    """
+
+    __slots__ = ("negotiator", "limits", "admit", "event")
+
+    def __init__(self, negotiator, admit, trace=False):
+        Acceptor.__init__(self, negotiator.settings, trace)
+        self.negotiator = negotiator
+        self.limits = negotiator.limits
+        self.admit = admit
+        self.event = None           # of the PDU whose header was accepted
+
+    def open(self):
+        """The transport connection was accepted (Evt5)."""
+        self.handle(Evt5)
+
+    def header(self, pdu_type, length, data):
+        """The first six bytes of a PDU arrived, and perhaps more of its ``data``. Returns what is to be done with it:
+
+        READ: pdu() is due with the whole PDU. SKIP: the rest of it is thrown away. SEEK: likewise, but an A-ABORT in it is
+        heard. DISCARD: nothing tells where the next PDU begins; all that follows is thrown away up to an A-ABORT.
+        """
+        limits = self.limits.get(pdu_type)
+        if limits is None or not limits[0] <= length <= limits[1]:
+            lost = self.closing or limits is not None
+            self.invalid(invalid_header(pdu_type, length, self.limits), data)
+            return DISCARD if lost else SEEK
+        self.event = event = EVENT_OF_PDU[pdu_type]
+        if self.state.cells[event].needs is HEADER:
+            self.handle(event, UnexpectedPDU(PDU_NAMES[pdu_type], self.state))
+            return SKIP
+        if length > LARGEST_RQ:     # a P-DATA-TF where we announced no limit
+            self.handle(Evt15, MessageError("P-DATA-TF: PDU-length is %d, more than any C-ECHO-RQ needs" % length))
+            return SKIP
+        return READ
+
+    def pdu(self, data):
+        """The whole PDU arrived whose header was accepted."""
+        event, value = self.event, None
+        try:
+            if event is Evt10:
+                value = self.service.decode(data)
+            elif event is Evt6:
+                return self.requested(self.negotiator.decide(data))
+            elif event is Evt16:
+                value = Aborted(*decode_abort(data))
+        except InvalidPDU as error:
+            return self.invalid(error, data)
+        self.handle(event, value)
+
+    def invalid(self, error, data):
+        """An unrecognized or invalid PDU arrived (Evt19)."""
+        error.data = data
+        self.handle(Evt19, error)
+
+    def requested(self, decision):
+        """An A-ASSOCIATE-RQ arrived (Evt6): the service provider judges it (AE-6)."""
+        self.effects.append((REQUESTED, decision))
+        rejected = decision.rejected
+        if rejected is None or rejected.by_user:
+            if self.admit():
+                return self.handle(Evt6, decision, FIRST)
+            rejected = Rejected(REJECT_LOCAL_LIMIT, "too many associations at once")
+        self.handle(Evt6, rejected, SECOND)
+
+    def respond(self):
+        """The service user answers the A-ASSOCIATE-RQ (Evt7, Evt8); where no context can be used, it aborts then."""
+        decision, self.undecided = self.undecided, None
+        rejected = decision.rejected
+        if rejected is not None:
+            return self.handle(Evt8, rejected)
+        self.handle(Evt7, decision)
+        if not decision.contexts:
+            self.handle(Evt15, MessageError(decision.problem()))
+
+    def lost(self, error):
+        """The transport connection is closed (Evt17); ``error`` is a ConnectionLost."""
+        error.state, error.echoes = self.state, self.echoes
+        self.handle(Evt17, error)
+
+    def expired(self, progress):
+        """A deadline passed: of ARTIM where it runs (Evt18), else of the service user (Evt15). See Expired."""
+        option, seconds = self.clock
+        self.handle(Evt18 if self.allows(Evt18) else Evt15, Expired(option, seconds, self.state, progress))
+
+    def abort(self, error):
+        """The service user aborts for a reason (Evt15), if there is an association. Returns whether there was."""
+        if not self.allows(Evt15):
+            return False
+        self.undecided = None
+        self.handle(Evt15, error)
+        return True
+
+    def release(self):
+        """The service user asks for the release (Evt11), if an association is established. Returns whether one was."""
+        if not self.allows(Evt11):
+            return False
+        self.handle(Evt11)
+        return True
+
+
 # ---- dul/compat.py --------------------------------------------------------------------------------------------------
 # The only tests of the Python version and the platform.
 
@@ -1754,16 +1686,14 @@ except ImportError:
         sys.exit("echoscp.py: " + NO_SOCKETSERVER)
     raise ImportError(NO_SOCKETSERVER)
 
+try:
+    import mmap
+except ImportError:     # a stripped-down Python
+    mmap = None         # type: ignore[assignment]
+
 # The clock of every deadline: seconds that never go back. Python 2 has no time.monotonic, but os.times() counts from
 # boot on POSIX (in steps of 10 ms), and time.clock() from its first call on Windows.
-if hasattr(time, "monotonic"):
-    monotonic = time.monotonic
-elif WINDOWS:
-    monotonic = time.clock
-else:
-    def monotonic():
-        """Seconds since some fixed moment in the past."""
-        return os.times()[4]
+monotonic = getattr(time, "monotonic", None) or (time.clock if WINDOWS else lambda: os.times()[4])
 
 
 def codes_of(*names):
@@ -1778,8 +1708,8 @@ OUT_OF_RESOURCES = codes_of("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM")
 NOT_PERMITTED = codes_of("EACCES", "EPERM")
 IN_USE = codes_of("EADDRINUSE")
 
-# Windows: shutdown() does not wake a recv() in another thread. Seconds until that looks whether it is to end.
-RECEIVE_SLICE = 0.25 if WINDOWS else None
+# Whether shutdown() wakes a recv() in another thread. On Windows it does not: who receives waits for the end, too.
+SHUTDOWN_WAKES = not WINDOWS
 
 # Linux with a 64-bit C long: struct timeval is two longs, and SO_RCVTIMEO and SO_SNDTIMEO save a poll() before each
 # recv() and send(), which settimeout() would cost.
@@ -1787,10 +1717,7 @@ KERNEL_TIMEOUTS = sys.platform.startswith("linux") and struct.calcsize("l") == 8
 
 
 def set_timeout(sock, seconds, sending=False):
-    """Bound each recv(), or each send(), of a blocking socket; None for no bound.
-
-    Without kernel timeouts one bound holds for both.
-    """
+    """Bound each recv() or each send() of a socket; None: no bound. One holds for both without kernel timeouts."""
     if KERNEL_TIMEOUTS:
         whole = 0 if seconds is None else int(seconds)
         micro = 0 if seconds is None else int(seconds % 1 * 1000000) or 1      # 0, 0 would be no bound
@@ -1844,7 +1771,7 @@ def raise_file_limit():
         import resource
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except (ImportError, ValueError, OSError, AttributeError):
+    except Exception:   # there is none, or the system refuses: Python 2 raises an exception of the module's own
         pass
 
 
@@ -1893,17 +1820,14 @@ class DeadlinePassed(Exception):
 
 
 class Transport(object):
-    """A socket with a deadline for receiving, and a limit for each send.
+    """A connected socket with a deadline for receiving, and a limit, in seconds, for the sending of each PDU."""
 
-    :param sock: a connected, blocking socket; it belongs to this object from now on
-    :param send_limit: seconds that a peer which does not read may hold up one PDU
-    """
+    __slots__ = ("sock", "send_limit", "halted", "deadline", "armed", "interrupted")
 
-    __slots__ = ("sock", "send_limit", "deadline", "armed", "interrupted")
-
-    def __init__(self, sock, send_limit):
+    def __init__(self, sock, send_limit, halted=None):
         self.sock = sock
         self.send_limit = send_limit
+        self.halted = halted    # a socket that can be read when the server stops: Windows needs it
         self.deadline = None    # on the monotonic clock
         self.armed = None       # seconds that the next recv() waits at most, as the socket knows it
         self.interrupted = False
@@ -1922,35 +1846,37 @@ class Transport(object):
         self.deadline = monotonic() + seconds if seconds else None
 
     def receive(self, most):
-        """Bytes that have arrived, ``most`` at most; ``b""`` at the end of the stream.
-
-        :raises DeadlinePassed: at the deadline
-        :raises ConnectionLost: where the connection is reset, or the network gone
-        """
+        """Bytes that have arrived, ``most`` at most; ``b""`` at the end. Raises DeadlinePassed, ConnectionLost."""
         while True:
-            left = RECEIVE_SLICE
+            left = None
             if self.deadline is not None:
                 left = self.deadline - monotonic()
                 if left <= 0:
                     raise DeadlinePassed()
-                left = min(max(left, SHORTEST_WAIT), RECEIVE_SLICE or LONGEST_WAIT)
+                left = min(max(left, SHORTEST_WAIT), LONGEST_WAIT)
             try:
-                if left is not self.armed:
-                    self._arm(left)
+                if not SHUTDOWN_WAKES:
+                    ready = select.select([self.sock, self.halted], [], [], left)[0]
+                    if self.sock not in ready:
+                        if ready:
+                            return b""
+                        continue
+                elif left is not self.armed and (
+                        None in (left, self.armed) or not left <= self.armed <= left + SHORTEST_WAIT):
+                    set_timeout(self.sock, left)    # no system call where it is right, or that little too long
+                    self.armed = left
                 return self.sock.recv(most)
             except socket.timeout:
+                pass
+            except (socket.error, select.error, ValueError) as error:   # ValueError: closed meanwhile, on Python 2.7
                 if self.interrupted:
                     return b""
-            except (socket.error, ValueError) as error:     # ValueError: closed meanwhile, on Python 2.7
                 if getattr(error, "errno", None) not in NOT_NOW + INTERRUPTED:
                     raise _lost(error)
 
     def acknowledge(self):
-        """Acknowledge at once what has arrived, before the rest of a PDU is waited for.
-
-        A peer that writes a PDU in two pieces with Nagle's algorithm on, as DCMTK's clients do, sends the second one
-        only then, and kernels delay an acknowledgement by some 40 ms.
-        """
+        """Acknowledge what has arrived at once, not some 40 ms later: a peer that writes a PDU in two pieces with
+        Nagle's algorithm on, as DCMTK's clients do, sends the second one only then."""
         if hasattr(socket, "TCP_QUICKACK"):     # Linux
             try:
                 self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
@@ -1958,15 +1884,16 @@ class Transport(object):
                 pass
 
     def send(self, data):
-        """Send one PDU.
-
-        :raises ConnectionLost: where the peer is gone, or has not taken all of it within the send limit
-        """
+        """Send one PDU. Raises ConnectionLost where the peer is gone, or has not taken all of it within the limit."""
         deadline, cut = monotonic() + self.send_limit, not KERNEL_TIMEOUTS
         while data:
             try:
                 if cut:
-                    self._bound_send(deadline - monotonic())
+                    left = deadline - monotonic()
+                    if left <= 0:
+                        raise socket.timeout()
+                    set_timeout(self.sock, left, sending=True)
+                    self.armed = self.armed if KERNEL_TIMEOUTS else left
                 data = data[self.sock.send(data):]
                 cut = cut or bool(data)
             except (socket.error, ValueError) as error:
@@ -1978,28 +1905,12 @@ class Transport(object):
         if cut and KERNEL_TIMEOUTS:
             set_timeout(self.sock, self.send_limit, sending=True)
 
-    def _bound_send(self, left):
-        if left <= 0:
-            raise socket.timeout()
-        set_timeout(self.sock, left, sending=True)
-        if not KERNEL_TIMEOUTS:
-            self.armed = left
-
-    def _arm(self, seconds):
-        # No system call where the socket's own timeout is right already, or less than SHORTEST_WAIT too long.
-        if None in (seconds, self.armed) or not seconds <= self.armed <= seconds + SHORTEST_WAIT:
-            set_timeout(self.sock, seconds)
-            self.armed = seconds
-
     def interrupt(self, sending=False):
-        """Wake the thread that is receiving, as if the stream had ended; also one that is ``sending``.
-
-        May be called from any thread.
-        """
+        """Wake, from any thread, one that is receiving as if the stream had ended; also one that is ``sending``."""
         self.interrupted = True
         try:
             self.sock.shutdown(socket.SHUT_RDWR if sending else socket.SHUT_RD)
-            if sending and RECEIVE_SLICE:
+            if not SHUTDOWN_WAKES and (sending or not select.select([self.halted], [], [], 0)[0]):
                 self.sock.close()
         except (socket.error, ValueError):
             pass
@@ -2023,16 +1934,15 @@ def _lost(error):
 
 FIRST_READ = 448        # bytes: room for most PDUs that come, and a size that CPython allocates without a system call
 NEXT_READ = 16384       # bytes: nothing more is allocated before it has arrived
+NEVER_ALL = 1 << 62     # bytes: more than ever come
 ABORT_HEADER = PDU_HEADER.pack(A_ABORT, SHORT_LENGTH)
 
 
 class PDUReader(object):
-    """Cuts a stream into PDUs.
+    """Cuts a stream into PDUs. What ``receive`` raises passes through.
 
-    :param receive: called with a number of bytes, returns that many at most, ``b""`` at the end of the stream; its
-        exceptions pass through
+    :param receive: called with a number of bytes, returns that many at most, ``b""`` at the end of the stream
     :param acknowledge: called when a PDU has come in part, before the rest is waited for
-    :ivar buffer: bytes that have arrived and are not taken
     """
 
     __slots__ = ("receive", "acknowledge", "buffer", "pdu_type", "length", "arrived")
@@ -2040,7 +1950,7 @@ class PDUReader(object):
     def __init__(self, receive, acknowledge):
         self.receive = receive
         self.acknowledge = acknowledge
-        self.buffer = b""
+        self.buffer = b""       # what has arrived and is not taken
         self.pdu_type = 0
         self.length = None      # PDU-length of the PDU at hand; None between PDUs
         self.arrived = 0        # bytes of it
@@ -2068,40 +1978,34 @@ class PDUReader(object):
         """The whole PDU whose header was read last. Raises ConnectionLost where the stream ends before it."""
         buffer, total = self.buffer, HEADER_LENGTH + self.length
         if len(buffer) < total:
-            buffer = self._gather(total)
+            pieces, self.buffer, self.arrived = [buffer], b"", len(buffer)
+            while self.arrived < total:
+                self.acknowledge()
+                pieces.append(self.more(min(NEXT_READ, total - self.arrived)))
+                self.arrived += len(pieces[-1])
+            buffer = b"".join(pieces)
         self.buffer, self.length = buffer[total:], None
         return buffer[:total]
 
-    def _gather(self, total):
-        pieces, self.arrived = [self.buffer], len(self.buffer)
-        self.buffer = b""
-        while self.arrived < total:
-            self.acknowledge()
-            pieces.append(self.more(min(NEXT_READ, total - self.arrived)))
-            self.arrived += len(pieces[-1])
-        return b"".join(pieces)
-
     def skip(self, how):
-        """Throw away the PDU whose header was read last, as it arrives.
+        """Throw away the PDU whose header was read last, as it arrives. Raises ConnectionLost where the stream ends.
 
         :param how: SKIP; SEEK: end where an A-ABORT begins; DISCARD: likewise, and do not end where the PDU does
-        :raises ConnectionLost: at the end of the stream
         """
         kept, self.buffer = self.buffer[HEADER_LENGTH:], b""
-        left = self.length
-        while left > 0 or how is DISCARD:
-            found = -1 if how is SKIP else kept.find(
-                ABORT_HEADER, 0, len(kept) if how is DISCARD else left + HEADER_LENGTH - 1)
+        left = NEVER_ALL if how is DISCARD else self.length
+        overlap = 0 if how is SKIP else HEADER_LENGTH - 1   # the last bytes may be the first ones of an A-ABORT
+        while left > 0:
+            found = kept.find(ABORT_HEADER, 0, left + overlap) if overlap else -1
             if found >= 0:
                 self.buffer, self.length = kept[found:], None
                 return
-            if how is not DISCARD and len(kept) >= left + (0 if how is SKIP else HEADER_LENGTH - 1):
+            if len(kept) >= left + overlap:
                 break
-            # the last bytes may be the first ones of an A-ABORT
-            keep = 0 if how is SKIP else min(len(kept), HEADER_LENGTH - 1)
-            left -= len(kept) - keep
-            self.arrived += len(kept) - keep
-            kept = kept[len(kept) - keep:] + self.more(NEXT_READ)
+            gone = max(len(kept) - overlap, 0)
+            left -= gone
+            self.arrived += gone
+            kept = kept[gone:] + self.more(NEXT_READ)
         self.buffer, self.length = kept[max(left, 0):], None
 
     def progress(self):
@@ -2122,25 +2026,20 @@ CONNECTED, RECEIVING, SENDING, CLOSED = "connected", "receiving", "sending", "cl
 
 
 class Connection(socketserver.BaseRequestHandler, object):
-    """The request handler of EchoServer: one connection, which has one association.
+    """The request handler of EchoServer: one connection, which has one association. ``number``: from 1.
 
     ``request``, ``client_address`` and ``server`` are socketserver's. ``release()`` and ``abort()`` are for on_event.
-
-    :ivar number: of the connection, from 1
-    :ivar titles: (calling, called) AE title as text; empty until the A-ASSOCIATE-RQ
-    :ivar active: when the last whole PDU came, on the monotonic clock
-    :ivar evicted: whether the server needs its room
     """
 
     def setup(self):
         """Before handle()."""
         server = self.server
-        self.transport = Transport(self.request, server.settings.acse_timeout or SEND_LIMIT)
+        self.transport = Transport(self.request, server.settings.acse_timeout or SEND_LIMIT, server.pool.halted)
         self.reader = PDUReader(self.transport.receive, self.transport.acknowledge)
-        self.titles = ("", "")
-        self.active = monotonic()
-        self.admitted = self.evicted = False
-        self.wish = None            # what on_event asked for: a method of Association
+        self.titles = ("", "")      # (calling, called) AE title as text, once the A-ASSOCIATE-RQ came
+        self.active = monotonic()   # when the last whole PDU came
+        self.admitted = self.evicted = False    # whether its association counts; whether the server needs its room
+        self.wish = None            # what on_event asked for: called with the Association
         self.association = Association(server.negotiator, self.admit, server.log.debugs())
         self.watched = server.on_event is not None or server.log.informs()     # an echo is more than counted
 
@@ -2152,8 +2051,7 @@ class Connection(socketserver.BaseRequestHandler, object):
             self.tell(CONNECTED, None)
             self.association.open()
             self.apply()
-            while not self.association.over:
-                self.step()
+            self.serve()
         except Undefined:
             self.server.fault("internal error, the connection is closed", self)
         finally:
@@ -2162,28 +2060,29 @@ class Connection(socketserver.BaseRequestHandler, object):
             admission.depart(self)
             self.tell(CLOSED, None)
 
-    def step(self):
-        """Wait for the next PDU, and do what is due about it."""
+    def serve(self):
+        """Wait for a PDU and do what is due about it, until the association is over."""
         association, reader = self.association, self.reader
-        try:
-            if self.server.stopping and association.abort(Stopped(STOPS)):
-                return self.apply()
-            pdu_type, length = reader.header()
-            if association.trace:
-                self.tell(RECEIVING, (pdu_type, length))
-            how = association.header(pdu_type, length, reader.buffer)
-            if how is READ:
-                data = reader.pdu()
-                self.active = monotonic()
-                association.pdu(data)
-            self.apply()
-            if how is not READ:
-                reader.skip(how)
-        except ConnectionLost as error:
-            self.lost(error)
-        except DeadlinePassed:
-            association.expired(reader.progress())
-            self.apply()
+        while not association.over:
+            try:
+                if self.server.stopping and association.abort(Stopped(STOPS)):
+                    self.apply()
+                pdu_type, length = reader.header()
+                if association.trace:
+                    self.tell(RECEIVING, (pdu_type, length))
+                how = association.header(pdu_type, length, reader.buffer)
+                if how is READ:
+                    data = reader.pdu()
+                    self.active = monotonic()
+                    association.pdu(data)
+                self.apply()
+                if how is not READ:
+                    reader.skip(how)
+            except ConnectionLost as error:
+                self.lost(error)
+            except DeadlinePassed:
+                association.expired(reader.progress())
+                self.apply()
 
     def lost(self, error):
         """The connection is gone, or this server is to close it."""
@@ -2199,7 +2098,7 @@ class Connection(socketserver.BaseRequestHandler, object):
         self.apply()
 
     def apply(self):
-        """Carry out the effects of the association and tell its facts, until none is left."""
+        """Carry out the association's effects and tell its facts, until none is left."""
         association, lost = self.association, None
         while association.effects:
             if self.admitted and not association.associated:
@@ -2232,8 +2131,6 @@ class Connection(socketserver.BaseRequestHandler, object):
         for listener in self.server.listeners:
             listener(self, kind, value)
 
-    # ---- its place among the associations
-
     def admit(self):
         """Whether one association more may be established; it counts until leave()."""
         admission = self.server.admission
@@ -2248,36 +2145,29 @@ class Connection(socketserver.BaseRequestHandler, object):
             self.admitted = False
             self.server.admission.leave()
 
-    # ---- for on_event
-
     @property
     def peer(self):
         """``address:port`` of the peer."""
         return peer_name(self.client_address)
 
     def release(self):
-        """Ask the peer to release the association (A-RELEASE request, PS3.8 7.2).
+        """Ask the peer, from within on_event, to release the association (A-RELEASE request, PS3.8 7.2).
 
-        To be called from within on_event. It takes effect as soon as what happens is done, or when an association is
-        established; never, where none comes to be.
+        It takes effect when what happens is done and an association is established; never, where none comes to be.
         """
         self.wish = Association.release
 
     def abort(self):
-        """Abort the association (A-ABORT request, PS3.8 7.3).
+        """Abort the association from within on_event (A-ABORT request, PS3.8 7.3), as soon as what happens is done.
 
-        To be called from within on_event. It takes effect as soon as what happens is done: from within ``received``,
-        before the A-ASSOCIATE-RQ is answered; within ``connected``, when it has come.
+        From within ``received``: before the A-ASSOCIATE-RQ is answered; ``connected``: when it has come.
         """
         self.wish = lambda association: association.abort(Stopped("aborted by the program"))
 
 
 def peer_name(address):
-    """``address:port``; of an IPv4 peer in IPv4's form, of an IPv6 peer with brackets.
-
-    :param address: as accept() gives it; empty on some systems where the peer is gone already
-    """
-    host = address[0] if address else "?"
+    """``address:port``; of an IPv4 peer in IPv4's form, of an IPv6 peer with brackets."""
+    host = address[0] if address else "?"   # some systems give none where the peer is gone already
     if host.startswith("::ffff:") and "." in host:
         host = host[7:]
     return "%s:%d" % ("[%s]" % host if ":" in host else host, address[1] if address else 0)
@@ -2287,24 +2177,15 @@ def peer_name(address):
 # How many connections and associations at once, and who has to go when it is too many.
 
 class Admission(object):
-    """The connections that are open, and the associations that count.
-
-    An association counts from its acceptance to its release, rejection or abort, not to the end of its connection.
-
-    :param most: associations at once
-    :ivar connections: set of Connection
-    :ivar established: associations that count
-    :ivar number: connections so far
-    :ivar peak: connections at once, at most
-    """
+    """The open connections, and the associations, ``most`` at once: each counts to its release, rejection or abort."""
 
     def __init__(self, most):
         self.most = most
         self.lock = threading.Lock()
         self.departed = threading.Condition(self.lock)
         self.connections = set()
-        self.established = 0
-        self.number = self.peak = 0
+        self.established = 0            # associations that count
+        self.number = self.peak = 0     # connections so far, and at once at most
 
     def enter(self, connection):
         """A connection begins. Returns its number, from 1."""
@@ -2448,9 +2329,7 @@ def request_lines(_, decision):
                   "    Proposed SCP/SCU Role: %s" % roles.get(context.abstract_syntax, "Default"),
                   "    Proposed Transfer Syntaxes:"]
         lines += ["      %s" % named_uid(syntax) for syntax in context.transfer_syntaxes]
-    lines += _negotiations(request)
-    lines.append(end("A-ASSOCIATE-RQ"))
-    return lines
+    return lines + _negotiations(request) + [end("A-ASSOCIATE-RQ")]
 
 
 def acceptance_lines(connection, decision):
@@ -2470,24 +2349,14 @@ def acceptance_lines(connection, decision):
         if accepted:
             lines += ["    Accepted SCP/SCU Role: Default",
                       "    Accepted Transfer Syntax: %s" % named_uid(answered.transfer_syntax)]
-    lines += ["Accepted Extended Negotiation: none",
-              "User Identity Negotiation Response: %s" % ("empty" if decision.identity_confirmed else "none"),
-              end("A-ASSOCIATE-AC")]
-    return lines
-
-
-def echo_lines(_, echo):
-    """A C-ECHO-RQ and its response."""
-    return (message_lines("INCOMING", echo.context_id, echo.command)
-            + message_lines("OUTGOING", echo.context_id, echo.response))
+    return lines + [
+        "Accepted Extended Negotiation: none",
+        "User Identity Negotiation Response: %s" % ("empty" if decision.identity_confirmed else "none"),
+        end("A-ASSOCIATE-AC")]
 
 
 def message_lines(direction, context_id, data):
-    """A DIMSE message by the names of its elements; nothing where its command set cannot be read.
-
-    :param direction: ``INCOMING`` or ``OUTGOING``
-    :param data: the command set, as bytes
-    """
+    """An ``INCOMING`` or ``OUTGOING`` message by the names of its elements; nothing where it cannot be read."""
     try:
         command = decode_command(data)
     except MessageError:
@@ -2508,14 +2377,16 @@ def message_lines(direction, context_id, data):
         elif element in numbers:
             shown = "%04XH" % numbers[element]
         lines.append("%s: %s" % (element_name(element), shown))
-    lines.append(end("%s DIMSE MESSAGE" % direction))
-    return lines
+    return lines + [end("%s DIMSE MESSAGE" % direction)]
 
 
 LINES = {CONNECTED: lambda connection, _: ["Connection %d from %s" % (connection.number, connection.peer)],
          MOVED: lambda _, step: ["%s + %s -> %s -> %s" % step], RECEIVING: receiving_lines, SENDING: sending_lines,
-         REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines,
-         ABORTING: lambda _, error: message_lines("INCOMING", *error.unanswered) if getattr(error, "unanswered", ()) else []}
+         REQUESTED: request_lines, ACCEPTED: acceptance_lines,
+         ECHOED: lambda _, echo: (message_lines("INCOMING", echo.context_id, echo.command)
+                                  + message_lines("OUTGOING", echo.context_id, echo.response)),
+         ABORTING: lambda _, error: (
+             message_lines("INCOMING", *error.unanswered) if getattr(error, "unanswered", ()) else [])}
 
 
 def shown_name(name):
@@ -2524,8 +2395,6 @@ def shown_name(name):
         return as_native(name)
     return "(%s that are not a version name)" % counted(len(name), "byte")
 
-
-# ---- a broken PDU
 
 def invalid_lines(error):
     """The bytes of an invalid PDU that are known to be harmless, each field with its offset, and how many are not shown."""
@@ -2578,8 +2447,6 @@ def harmless_items(data, offset, end_of_items, fault):
                 yield each
         offset = after
 
-
-# ---- parts
 
 def _titles(decision):
     context = decision.request.application_context
@@ -2752,17 +2619,13 @@ class Notice(object):
     :ivar kind: ``connected``, ``received`` (an A-ASSOCIATE-RQ), ``accepted``, ``rejected``, ``echoed``, ``released``,
         ``aborted`` (by the peer), ``aborting`` (by this side), ``lost`` (the connection), ``bare`` (the connection
         ended without a byte), ``expired`` (ARTIM, before an A-ASSOCIATE-RQ), ``closed``
-    :ivar association: the number of its connection, from 1
-    :ivar peer: ``address:port``
-    :ivar calling: Calling-AE-title as text, empty until the A-ASSOCIATE-RQ
-    :ivar called: Called-AE-title, likewise
+    :ivar association: the number of its connection, from 1; ``peer``: ``address:port``
+    :ivar calling: Calling-AE-title as text, empty until the A-ASSOCIATE-RQ; ``called``: Called-AE-title, likewise
     :ivar message_id: of the C-ECHO-RQ, with ``echoed``; else None
     :ivar sentence: why, where something went wrong; the same as in the log; else an empty string
     :ivar error: the PeerError that it is about, or None
     :ivar handle: the connection: its ``release()`` and ``abort()`` may be called from within the callback
     """
-
-    __slots__ = ("kind", "association", "peer", "calling", "called", "message_id", "sentence", "error", "handle")
 
     def __init__(self, connection, kind, value):
         self.kind = kind
@@ -2780,16 +2643,12 @@ class Notice(object):
 
 
 class Sums(object):
-    """How often what happened, over all connections of a server.
-
-    :ivar counts: {kind: how often}
-    :ivar slowest: seconds from a C-ECHO-RQ to its response at most, measured at debug alone
-    """
+    """How often what happened, over all connections of a server."""
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.counts = {}
-        self.slowest = 0.0
+        self.counts = {}        # {kind: how often}
+        self.slowest = 0.0      # seconds from a C-ECHO-RQ to its response at most, measured at debug alone
 
     def add(self, kind, count=1):
         """Count."""
@@ -2808,13 +2667,12 @@ class Sums(object):
 
     def summary(self, admission):
         """All of it in one line."""
-        def count(kind):
-            return self.counts.get(kind, 0)
+        count = collections.defaultdict(int, self.counts)
         return ("%s, at most %d at once; %s, the slowest %.1f ms; %d released, %d rejected, %d aborted here, "
                 "%d aborted by the peer, %d lost, %d timed out, %d without a byte" % (
-                    counted(admission.number, "connection"), admission.peak, counted(count(ECHOED), "echo"),
-                    self.slowest * 1000, count(RELEASED), count(REJECTED), count(ABORTING), count(ABORTED), count(LOST),
-                    count(EXPIRED), count(BARE)))
+                    counted(admission.number, "connection"), admission.peak, counted(count[ECHOED], "echo"),
+                    self.slowest * 1000, count[RELEASED], count[REJECTED], count[ABORTING], count[ABORTED],
+                    count[LOST], count[EXPIRED], count[BARE]))
 
 
 # ---- dul/log.py -----------------------------------------------------------------------------------------------------
@@ -2898,10 +2756,9 @@ class WarningLimit(object):
 
 
 class LogWriter(object):
-    """A bounded queue of log records, and one thread that hands them to the logger's handlers.
+    """A bounded queue of log records, and one thread that hands them to the logger's handlers in their order.
 
-    Whatever a handler does, it holds up no association and no signal. The order and the attributes of the records
-    stay. Where the handlers take no more, records beyond QUEUE_LIMIT are dropped, and their number is logged.
+    Whatever these do holds up no association and no signal; records beyond QUEUE_LIMIT are dropped, and counted.
     """
 
     def __init__(self):
@@ -2942,11 +2799,8 @@ class LogWriter(object):
         """Wait until all is written, so many seconds at most."""
         deadline = monotonic() + seconds
         with self.changed:
-            while self.records or self.busy:
-                left = deadline - monotonic()
-                if left <= 0:
-                    return
-                self.changed.wait(left)
+            while (self.records or self.busy) and monotonic() < deadline:
+                self.changed.wait(max(0.001, deadline - monotonic()))
 
 
 def new_record(level, text, extra, exc_info=None):
@@ -2966,19 +2820,14 @@ def hand_over(record):
 
 
 class Log(object):
-    """Tells of facts in log lines.
-
-    :param admission: Admission
-    :ivar put: called with each record: hand_over() where it happens, or LogWriter.put()
-    :ivar wake: called when warnings begin to be counted, so that summarize() is called when pause() is over
-    """
+    """Tells of facts in log lines."""
 
     def __init__(self, admission):
         self.admission = admission
         self.limit = WarningLimit()
         self.proxied = {}           # {number of a connection: InvalidPDU} of open ones that began with a PROXY header alone
-        self.put = hand_over
-        self.wake = lambda: None
+        self.put = hand_over        # called with each record: where it happens, or LogWriter.put()
+        self.wake = lambda: None    # called when warnings begin to be counted, to summarize() when pause() is over
 
     @staticmethod
     def debugs():
@@ -3006,9 +2855,8 @@ class Log(object):
             more = connection.reader.arrived > len(error.data)      # else it was a load balancer's own health check
             self.warn(connection, WARNING if more else INFO, explanation(error))
         elif kind is ECHOED and value.status != SUCCESS:
-            status = value.status
             self.warn(connection, WARNING, "C-ECHO-RQ for %s, not for Verification: answered with status %04XH, %s "
-                      "(PS3.7 9.1.5)" % (uid_name(value.sop_class), status, STATUS_NAMES[status]))
+                      "(PS3.7 9.1.5)" % (uid_name(value.sop_class), value.status, STATUS_NAMES[value.status]))
         elif kind is BARE:
             self.bare(connection, value)
         elif isinstance(value, InvalidPDU) and value.opening and is_proxy_header(value.data):
@@ -3046,13 +2894,10 @@ class Log(object):
             self.line(WARNING, sentence)
 
     def line(self, level, text, connection=None, start="", exc_info=None):
-        """One record.
+        """One record, whose line begins with number and peer at -v and -d while several associations are open.
 
         Its attributes ``peer``, ``association``, ``calling`` and ``called`` are ``-`` where it concerns no peer;
-        ``text`` is the line without its start. At -v and -d the line begins with number and peer while several
-        associations are open.
-
-        :param start: what it begins with otherwise
+        ``text`` is the line without that, and without ``start``, with which it begins otherwise.
         """
         if not enabled(level):
             return
@@ -3074,14 +2919,15 @@ def address_of(connection):
 # ---- dul/pool.py ----------------------------------------------------------------------------------------------------
 # The handler threads of an EchoServer: the one deviation from ``ThreadingTCPServer``, and its reason.
 #
-# ``ThreadingTCPServer`` accepts in one thread and starts a new one for each connection. Starting a thread is half of
-# what a whole association costs it. So a handler thread that has finished a connection goes on to accept the next one.
-# One of the idle threads, the leader, waits for a connection; when it has one, the next becomes the leader. The thread
-# in serve_forever() starts new ones when none is idle, and sleeps otherwise.
+# ``ThreadingTCPServer`` starts a thread for each connection, which is half of what a whole association costs it. So a
+# handler thread that has finished a connection goes on to accept the next one. One idle thread, the leader, waits for a
+# connection; when it has one, the next becomes the leader. The thread in serve_forever() starts new ones when none is
+# idle, and sleeps otherwise.
 
 SPARE_THREADS = 2           # idle threads that there should be at least
 IDLE_THREADS = 128          # idle threads that there may be at most
 STACK_SIZE = 512 * 1024     # bytes for each thread; only what is used of it takes memory
+ROOM = 4 * 1024 * 1024      # bytes of memory for a new thread: where it starts without, CPython can end the process
 PRESSURE_PAUSE = 1.0        # seconds until what the system had no room for is tried again
 STOP_POLITELY = 1.2         # seconds that open associations have for their A-ABORT
 STOP_LIMIT = 1.4            # seconds after which stop() waits no longer
@@ -3092,13 +2938,7 @@ SLOWER = "accepting connections slows down until there is room again"
 
 
 class HandlerThreads(object):
-    """The threads in which connections are served.
-
-    :param server: EchoServer; its get_request() and process_request() are called here
-    :param alone: whether the GIL switch interval may be set
-    :ivar threads: how many there are
-    :ivar idle: how many of them wait for a connection
-    """
+    """The threads that serve the connections of an EchoServer. ``alone``: the GIL switch interval may be set."""
 
     def __init__(self, server, alone):
         self.server = server
@@ -3107,15 +2947,12 @@ class HandlerThreads(object):
         self.lock = threading.Lock()
         self.ended = threading.Condition(self.lock)
         self.leader = threading.Lock()
-        self.threads = self.idle = 0
+        self.threads = self.idle = 0                # how many there are, and how many of them wait for a connection
         self.halt, self.halted = socket_pair()      # halt is closed at the end: then the leader can read from halted
         self.wait = waiter([server.socket, self.halted])
 
     def grow(self):
-        """Start a thread where one is missing; called again when it runs.
-
-        :returns: seconds until this is to be called again all the same; None where no thread is missing
-        """
+        """Start a thread where one is missing; called again when it runs, and after the seconds that this returns."""
         with self.lock:
             threads, idle = self.threads, self.idle
         if self.alone and hasattr(sys, "setswitchinterval"):
@@ -3126,16 +2963,16 @@ class HandlerThreads(object):
             return None if idle else PRESSURE_PAUSE
         if idle >= SPARE_THREADS:
             return None
-        before = None
         try:
+            if mmap:
+                mmap.mmap(-1, ROOM).close()
             before = threading.stack_size(STACK_SIZE)
-            # not Thread.start(): it waits for a sign of the new thread, for ever where memory ran out before that
-            start_new_thread(self.run, ())
-        except (ThreadError, RuntimeError, MemoryError, ValueError):
-            self.server.log.pressure("threads", "out of threads or memory: " + SLOWER)
-        finally:
-            if before is not None:
+            try:    # not Thread.start(): it waits for a sign of the new thread, for ever where memory runs out
+                start_new_thread(self.run, ())
+            finally:
                 threading.stack_size(before)
+        except (ThreadError, RuntimeError, MemoryError, ValueError, EnvironmentError):
+            self.server.log.pressure("threads", "out of threads or memory: " + SLOWER)
         return PRESSURE_PAUSE
 
     def run(self):
@@ -3185,11 +3022,10 @@ class HandlerThreads(object):
                     if code in NOT_NOW:
                         self.wait()
                     elif not server.stopping and code not in INTERRUPTED and code != errno.ECONNABORTED:
-                        what = "cannot accept connections"
-                        if code in OUT_OF_RESOURCES or isinstance(error, MemoryError):
-                            what = "out of file descriptors or memory"
+                        full = code in OUT_OF_RESOURCES or isinstance(error, MemoryError)
                         server.log.pressure("accept", "%s (%s): %s" % (
-                            what, getattr(error, "strerror", "MemoryError"), SLOWER))
+                            "out of file descriptors or memory" if full else "cannot accept connections",
+                            getattr(error, "strerror", "MemoryError"), SLOWER))
                         server.admission.wait(PRESSURE_PAUSE)
         return None
 
@@ -3213,15 +3049,12 @@ class HandlerThreads(object):
 # ---- dul/server.py --------------------------------------------------------------------------------------------------
 # ``EchoServer``: the ``ThreadingTCPServer``, listening, accepting, stopping; for the command line and for embedding.
 #
-# Which lock guards what, as if there were no GIL:
-#
-# - ``Admission.lock``: connections, established, number, peak.
-# - ``HandlerThreads.lock``: threads, idle. ``HandlerThreads.leader``: held by the one thread that waits for a connection.
-# - ``Sums.lock``, ``WarningLimit.lock``, ``LogWriter.changed``: what the object of that name keeps.
-# - No lock: a Connection and its Association are written by their handler thread alone, but for ``evicted``, which goes
-#   from False to True once, as ``EchoServer.stopping`` does. Other threads read ``active``, ``admitted`` and the state to
-#   choose what to evict; a value that is just old costs nothing. ``Negotiator.remembered`` is a dict whose values are
-#   never changed; two threads that add to it at the same time decode once more, or keep a few decisions more.
+# Which lock guards what, as if there were no GIL: a ``lock``, and LogWriter's ``changed``, what its own object keeps;
+# ``HandlerThreads.leader`` is held by the one thread that waits for a connection. Without a lock, a Connection and its
+# Association are written by their handler thread alone, but for ``evicted``, which goes from False to True once, as
+# ``EchoServer.stopping`` does. Other threads read ``active``, ``admitted`` and the state to choose what to evict; a
+# value that is just old costs nothing. The values of ``Negotiator.remembered`` are never changed; two threads that add
+# to it at the same time decode once more, or keep a few decisions more.
 
 LARGEST_PORT = 65535
 MOST_ASSOCIATIONS = 4096
@@ -3237,13 +3070,10 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     :param port: TCP port; 0: one that is free
     :param host: address to listen on; empty: every address, of IPv6 and of IPv4
     :param max_associations: established at once; a further one is rejected (2, 3, 2)
-    :param on_event: called with a Notice for each thing that happens, in the thread of the connection that it happens
-        in; it must be quick. See ``help(Notice)``
-    :param listener: a socket that listens already, in place of ``host`` and ``port``; it stays open, and is left as it
-        was
+    :param on_event: called with a Notice for each thing that happens, in the thread of its connection; must be quick
+    :param listener: a socket that listens already, in place of ``host`` and ``port``; it stays open and as it was
     :param alone: whether this process does nothing else: then the GIL switch interval is set for many threads
-    :param settings: what Settings takes: ``ae_title``, ``timeout``, ``acse_timeout``, ``dimse_timeout``,
-        ``maximum_length``, ``transfer_syntaxes``
+    :param settings: ``ae_title``, ``timeout`` and what else Settings takes
     :raises socket.error: where the address cannot be had
     :raises ValueError: for a setting out of its range
     """
@@ -3275,10 +3105,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         self.pool = HandlerThreads(self, alone)
 
     def open(self, host, port):
-        """Listen: on IPv6 and IPv4 where ``host`` is empty and the system has both, else on what it has.
-
-        :raises socket.error: where the address cannot be had
-        """
+        """Listen: on IPv6 and IPv4 where ``host`` is empty and the system has both, else on what it has."""
         if self.handed_over is not None:
             addresses = [(self.handed_over.family, ("", 0))]
         elif not host and socket.has_ipv6 and hasattr(socket, "IPV6_V6ONLY") and hasattr(socket, "IPPROTO_IPV6"):
@@ -3292,8 +3119,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
             except socket.error as error:
                 if error.errno not in UNSUPPORTED or address is addresses[-1][1]:
                     raise
-
-    # ---- for the program that it is part of
 
     @property
     def settings(self):
@@ -3311,10 +3136,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         return self.sums.summary(self.admission)
 
     def start(self):
-        """Serve, in threads of its own, once. Returns the server.
-
-        :raises RuntimeError: where it has been started or stopped before
-        """
+        """Serve in threads of its own, and return the server. Raises RuntimeError where it began or ended before."""
         if self.thread is not None or self.stopping:
             raise RuntimeError("an EchoServer can be started once")
         thread = threading.Thread(target=self.serve_forever, name="echoscp")
@@ -3333,8 +3155,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
 
     def __exit__(self, *_):
         self.stop()
-
-    # ---- socketserver's own interface and hooks
 
     def server_bind(self):
         """Take the socket that was handed over, or bind ours."""
@@ -3365,8 +3185,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     def serve_forever(self, poll_interval=None):
         """Serve until shutdown() or request_stop() is called, by another thread or a signal handler.
 
-        :param poll_interval: seconds after which to look whether it was, on systems where nothing wakes a thread that
-            waits; None elsewhere
+        :param poll_interval: seconds until it looks for that where nothing wakes a thread that waits; else None
         """
         self.finished.clear()
         timeout = None if self.handed_over is None else timeout_of(self.handed_over)
@@ -3402,18 +3221,12 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         """Serve a connection in this thread, a handler thread; ThreadingMixIn would start one here (see ``pool``)."""
         self.process_request_thread(request, client_address)
 
-    def shutdown_request(self, request):
-        """Close the socket, as the connection has done unless it failed to begin."""
-        request.close()
-
     def handle_error(self, request, client_address):
         """A fault of this program in a handler thread: one line, and the traceback at debug."""
         try:
             self.fault("internal error in the connection from " + peer_name(client_address))
         except Exception:  # out of memory for that, too: the thread goes on
             pass
-
-    # ---- listeners
 
     def notify(self, connection, kind, value):
         """Tell the embedding program of a fact. What its callback raises is logged, and goes no further."""
@@ -3429,8 +3242,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         self.log.line(ERROR, "%s: %r; please report it" % (words, sys.exc_info()[1]), connection,
                       exc_info=sys.exc_info() if enabled(DEBUG) else None)
 
-    # ---- sleeping
-
     def wake(self):
         """Wake serve_forever(). Takes no lock."""
         try:
@@ -3443,10 +3254,8 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         try:
             self.bell.settimeout(seconds)
             self.bell.recv(4096)
-        except socket.timeout:
-            pass
         except socket.error as error:
-            if error.errno not in INTERRUPTED:
+            if not isinstance(error, socket.timeout) and error.errno not in INTERRUPTED:
                 raise
 
 
@@ -3461,10 +3270,9 @@ NOT_LISTENING = "the socket handed over (LISTEN_FDS) does not listen on TCP"
 
 
 def handed_over(environ):
-    """The listening socket that the service manager hands over, or None.
+    """The listening socket that the service manager hands over, or None; what tells of it is taken out of ``environ``.
 
-    :param environ: the process environment; what this reads is taken out of it
-    :raises ValueError: where what is handed over is not one listening TCP socket
+    Raises ValueError where what is handed over is not one listening TCP socket.
     """
     pid, count = environ.pop("LISTEN_PID", ""), environ.pop("LISTEN_FDS", "")
     environ.pop("LISTEN_FDNAMES", "")
@@ -3516,10 +3324,7 @@ def fill_standard_files():
 
 
 def write(number, text):
-    """Write to standard output or error, and wait until all is taken. Returns whether it was.
-
-    :param number: of the descriptor
-    """
+    """Write to a descriptor, standard output or error, and wait until all is taken. Returns whether it was."""
     data = text if isinstance(text, bytes) else text.encode("ascii", "backslashreplace")
     while data:
         try:
@@ -3534,8 +3339,7 @@ def write(number, text):
 def end_by(number):
     """End as a process that this signal ended, as shells and service managers expect.
 
-    On Windows, and as the first process of a container, no signal of its own ends a process: the exit status is then 128
-    + its number.
+    Where none can, on Windows and as the first process of a container, the exit status is 128 + its number.
     """
     if not WINDOWS:
         signal.signal(number, signal.SIG_DFL)
@@ -3610,11 +3414,7 @@ def read_options(lines):
 
 
 def parse(arguments):
-    """What a command line asks for: {long form: value} (True where the option takes none), and ``port``.
-
-    :param arguments: list of native strings, without the program's name
-    :raises UsageError: with the one line that the user gets
-    """
+    """What a command line asks for: {long form: value, or True}, and ``port``. UsageError has the user's line."""
     spellings, with_value = read_options(OPTION_LINES)
     chosen, typed, ports, rest = {}, {}, [], list(arguments)
     while rest:
@@ -3668,22 +3468,20 @@ def checked(option, name, text):
     """The value of an option. Raises UsageError where it is out of its range."""
     value = text if option in TEXTS else number(text)
     try:
-        if value is None or text == "":
-            raise ValueError(due(option))
-        return CHECKS[option](value)
+        return CHECKS[option](-1 if value is None else value)   # -1 is never right
     except ValueError as error:
         raise UsageError("option %s: %s is not allowed: %s" % (name, quoted(text), error))
 
 
 def check_level(name):
-    """A log level. Raises ValueError saying what is allowed."""
+    """A log level. Raises ValueError that says what is allowed."""
     if name not in LEVELS:
         raise ValueError("one of " + ", ".join(LEVELS))
     return name
 
 
 def check_file(name):
-    """A file name. Raises ValueError saying what is allowed."""
+    """A file name. Raises ValueError that says what is allowed."""
     if not name:
         raise ValueError("the name of a logging configuration file")
     return name
@@ -3711,16 +3509,12 @@ def number(text):
 
 
 def contradict(typed, option):
-    """Refuse two options of one group.
-
-    :param typed: {long form: spelling} of what was chosen so far
-    :raises UsageError: where another member of the option's group was chosen, too
-    """
+    """Raise UsageError where another option of its group is ``typed``, too: {long form: spelling}."""
     for group in (LEVEL_OPTIONS, SYNTAX_OPTIONS):
         for other in group if option in group else ():
             if other in typed and other != option:
                 raise UsageError("options %s and %s contradict each other: one of %s is allowed" % (
-                    typed[other], typed[option], ", ".join(each for each in sorted(group))))
+                    typed[other], typed[option], ", ".join(sorted(group))))
 
 
 def hint(argument, spellings, with_value):
@@ -3728,14 +3522,12 @@ def hint(argument, spellings, with_value):
     name, equals, value = argument.partition("=")
     if equals and spellings.get(name) in with_value:
         return "; did you mean '%s %s'?" % (name, escaped(value))
-    for candidate in (argument.lower(), "-" + argument, argument[1:], name):
-        if candidate in spellings:
-            return "; did you mean %s?" % candidate
+    near = [each for each in (argument.lower(), "-" + argument, argument[1:], name) if each in spellings]
     try:
         import difflib
-        near = difflib.get_close_matches(argument, sorted(spellings), 1, 0.6)
+        near += difflib.get_close_matches(argument, sorted(spellings), 1, 0.6)
     except ImportError:     # a stripped-down Python
-        near = []
+        pass
     return "; did you mean %s?" % near[0] if near else "; --help shows the options"
 
 
@@ -3773,10 +3565,7 @@ KEYWORDS = {"--aetitle": "ae_title", "--timeout": "timeout", "--acse-timeout": "
 
 
 def main(arguments=None):
-    """Run the program. It ends by ``sys.exit()`` or by the signal that stopped it.
-
-    :param arguments: list of strings; ``sys.argv`` without the program's name where it is None
-    """
+    """Run the program with these arguments, or those of ``sys.argv``. It ends by ``sys.exit()`` or by a signal."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)    # Ctrl-C ends it without a traceback, until the server catches it
     fill_standard_files()
@@ -3795,10 +3584,7 @@ def main(arguments=None):
 
 
 def activated(port):
-    """The socket that systemd hands over, or None.
-
-    :raises UsageError: where it cannot be used, or listens on another port
-    """
+    """The socket that systemd hands over, or None. Raises UsageError where it is unusable, or has another port."""
     try:
         listener = handed_over(os.environ)
     except ValueError as error:
@@ -3820,17 +3606,18 @@ def serve(chosen, listener):
         server = EchoServer(chosen["port"], listener=listener, alone=True, transfer_syntaxes=transfer_syntaxes(chosen),
                             **settings)
     except (socket.error, OSError) as error:
-        set_up_log(chosen)
+        set_up_log(chosen, Log(None))
         advice = "".join([words for numbers, words in ADVICE if error.errno in numbers])
         Log(None).line(CRITICAL, "cannot listen on port %d: %s%s" % (chosen["port"], error.strerror or error, advice))
         sys.exit(FAILURE)
-    set_up_log(chosen)
-    learn_uid_names()
     try:
+        start_new_thread(int, ())       # for its end glibc loads a library: now, because later memory may be short
         writer = LogWriter()
         server.log.put = writer.put
     except (ThreadError, RuntimeError):     # no thread for it: lines are written where they happen
         writer = None
+    set_up_log(chosen, server.log)
+    learn_uid_names()
     server.log.line(DEBUG, "Listening on port %d (%s) as %s" % (
         chosen["port"], "IPv4" if server.socket.family == socket.AF_INET else "IPv6 and IPv4", server.settings.ae_title))
     received = []
@@ -3863,7 +3650,7 @@ def log_level(chosen):
     return LEVELS_BY_NAME.get(chosen.get("--log-level", ""))
 
 
-def set_up_log(chosen):
+def set_up_log(chosen, log):
     """Set up the logger as the manual shows its lines, unless a configuration file has; the first lines of -d."""
     import logging
     logging.raiseExceptions = False     # what cannot be logged is lost, and nothing else
@@ -3876,14 +3663,11 @@ def set_up_log(chosen):
         logger.propagate = False
         logger.setLevel(log_level(chosen) or WARNING)
     for line in ("$%s v%s" % (PROGRAM, VERSION), ""):
-        Log(None).line(DEBUG, line)
+        log.line(DEBUG, line)
 
 
 def log_by_file(name, level):
-    """Set up the logger by a configuration file.
-
-    :raises UsageError: where it, or what it needs, is missing or broken
-    """
+    """Set up the logger by a configuration file. Raises UsageError where it, or what it needs, is broken."""
     try:
         import logging
         from logging.config import fileConfig

@@ -1,15 +1,19 @@
-"""Packaging, and the command that makes the one file.
+"""Packaging, and the commands that make files from the sources.
 
     python setup.py onefile             write echoscp.py from dul/
-    python setup.py onefile --check     exit with status 1 where echoscp.py is not what would be written
+    python setup.py manpage             write docs/echoscp.1 from the option table and README's table of diagnoses
+    python setup.py states              write docs/states.svg from dul/fsm.py; needs graphviz
 
-This command needs no setuptools; all others do.
+With --check each only compares, and exits with status 1 where the file is stale. These commands need no setuptools; all
+others do.
 """
+import gzip
 import hashlib
 import io
 import os
 import re
 import sys
+import tarfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ONE_FILE = os.path.join(HERE, "echoscp.py")
@@ -18,6 +22,10 @@ ONE_FILE = os.path.join(HERE, "echoscp.py")
 MODULES = ("codes", "text", "words", "errors", "settings", "items", "pdu", "fsm", "acse", "dimse", "association",  # protocol
            "compat", "transport", "reader", "connection", "admission", "dump", "foreign", "events", "log", "pool",  # host
            "server", "service", "options", "cli")
+
+# The Pythons that all tests were run with: for the classifiers. README says more.
+PYTHONS = ("2", "2.7", "3", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13",
+           "Implementation :: CPython", "Implementation :: PyPy")
 
 HEADER = '''\
 """echoscp {version}: a DICOM Verification (C-ECHO) SCP in one file, for any Python from 2.6 on, nothing installed.
@@ -82,29 +90,90 @@ def one_file():
     return header + FIRST + "".join(sorted(imports - set(["import sys\n"]))) + "\n" + "\n\n\n".join(parts) + "\n\n" + FOOTER
 
 
-def write_one_file(check=False):
-    """Write echoscp.py, or with ``check`` compare it. Returns an exit status."""
-    text = one_file().encode("ascii")
+def man_page():
+    """The text of docs/echoscp.1."""
+    return made().man_page()
+
+
+def states():
+    """The text of docs/states.svg."""
+    return made().states_svg()
+
+
+def made():
+    """The module docs/made.py."""
+    sys.path.insert(0, os.path.join(HERE, "docs"))
+    sys.modules["setup"] = sys.modules[__name__]
+    import made as module
+    return module
+
+
+# Commands: the file that is made, the function that makes its text, and what the help says
+COMMANDS = {"onefile": (ONE_FILE, one_file, "write echoscp.py, the edition in one file, from dul/"),
+            "manpage": (os.path.join(HERE, "docs", "echoscp.1"), man_page, "write the manual page"),
+            "states": (os.path.join(HERE, "docs", "states.svg"), states, "draw the state machine; needs graphviz")}
+
+
+def make(command, check=False):
+    """Write a file that is made, or with ``check`` compare it. Returns an exit status."""
+    path, function, _ = COMMANDS[command]
+    name = os.path.relpath(path, HERE)
     if check:
-        with io.open(ONE_FILE, "rb") as existing:
-            if existing.read() == text:
-                return 0
-        sys.stderr.write("echoscp.py is stale: make it again with 'python setup.py onefile'\n")
+        with io.open(path, "rb") as existing:
+            data = existing.read()
+        if data == fresh(command, data):
+            return 0
+        sys.stderr.write("%s is stale: make it again with 'python setup.py %s'\n" % (name, command))
         return 1
-    with io.open(ONE_FILE, "wb") as target:
-        target.write(text)
-    sys.stdout.write("%s  echoscp.py\n" % hashlib.sha256(text).hexdigest())    # for CHANGELOG.rst
+    data = function().encode("ascii")
+    with io.open(path, "wb") as target:
+        target.write(data)
+    sys.stdout.write("%s  %s\n" % (hashlib.sha256(data).hexdigest(), name))    # for docs/CHANGELOG.rst
     return 0
 
 
-def set_up():
-    """Hand over to setuptools."""
-    from setuptools import Command, setup
+def fresh(command, existing):
+    """The bytes that a file that is made should have."""
+    if command != "states":
+        return COMMANDS[command][1]().encode("ascii")
+    if made().source_of(existing.decode("ascii")) == made().states_dot():
+        return existing         # drawn by whichever version of graphviz
+    return None
 
-    class OneFile(Command):
-        """The command ``onefile``."""
 
-        description = "write echoscp.py, the edition in one file, from dul/"
+def long_description():
+    """README for a package index: links to files of the project lead nowhere there, so that only their text stays."""
+    return re.sub(r"`([^`<]+?) <(?!https?:)[^`>]+>`__", r"``\1``", read("README.rst"))
+
+
+def reproducible(archive, epoch):
+    """Rewrite a source archive so that its bytes depend on its content alone.
+
+    :param archive: path of a .tar.gz
+    :param epoch: seconds that every file gets as its time
+    """
+    with tarfile.open(archive) as source:
+        members = [(member, source.extractfile(member).read() if member.isfile() else b"")
+                   for member in sorted(source.getmembers(), key=lambda member: member.name)]
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w", format=tarfile.USTAR_FORMAT) as target:
+        for member, content in members:
+            member.mtime, member.uid, member.gid, member.uname, member.gname = epoch, 0, 0, "", ""
+            member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+            member.pax_headers = {}
+            target.addfile(member, io.BytesIO(content))
+    with io.open(archive, "wb") as target, gzip.GzipFile("", "wb", 9, target, mtime=epoch) as compressed:
+        compressed.write(data.getvalue())
+
+
+def command_class(name):
+    """The command of setuptools for COMMANDS[name]."""
+    from setuptools import Command
+
+    class Make(Command):
+        """Writes one file."""
+
+        description = COMMANDS[name][2]
         user_options = [("check", None, "only compare, and fail where it is stale")]
         boolean_options = ["check"]
 
@@ -117,14 +186,35 @@ def set_up():
 
         def run(self):
             """Do it."""
-            if write_one_file(self.check):
+            if make(name, self.check):
                 sys.exit(1)
+    return Make
 
+
+def set_up():
+    """Hand over to setuptools."""
+    from setuptools import __version__ as setuptools_version, setup
+    from setuptools.command.sdist import sdist
+    os.umask(0o022)     # of what is generated, modes do not depend on who builds
+
+    class ReproducibleSdist(sdist):
+        """An sdist whose bytes depend on its content and on SOURCE_DATE_EPOCH alone, where that is set."""
+
+        def make_distribution(self):
+            """Make the archive."""
+            sdist.make_distribution(self)
+            epoch = os.environ.get("SOURCE_DATE_EPOCH")
+            for archive in self.archive_files if epoch else ():
+                if archive.endswith(".tar.gz"):
+                    reproducible(archive, int(epoch))
+
+    # setuptools 77 and later warn of it, because the field License says the same
+    licence = ["License :: OSI Approved :: MIT License"] if int(setuptools_version.split(".")[0]) < 77 else []
     setup(
         name="echoscp",
         version=version(),
         description="A DICOM Verification (C-ECHO) SCP on the standard library alone",
-        long_description=read("README.rst"),
+        long_description=long_description(),
         long_description_content_type="text/x-rst",
         author="the echoscp developers",
         license="MIT",
@@ -139,18 +229,26 @@ def set_up():
         ],
         entry_points={"console_scripts": ["echoscp = dul.cli:main"]},
         options={"bdist_wheel": {"python_tag": "py2.py3"}},
-        cmdclass={"onefile": OneFile},
+        data_files=[("share/man/man1", ["docs/echoscp.1"])],
+        cmdclass=dict([(name, command_class(name)) for name in COMMANDS], sdist=ReproducibleSdist),
         zip_safe=False,
+        keywords="DICOM C-ECHO Verification SCP echoscp PACS healthcare",
         classifiers=[
+            "Development Status :: 5 - Production/Stable",
+            "Environment :: Console",
+            "Environment :: No Input/Output (Daemon)",
             "Intended Audience :: Healthcare Industry",
-            "Programming Language :: Python :: 2.7",
-            "Programming Language :: Python :: 3",
+            "Intended Audience :: System Administrators",
+            "Operating System :: POSIX :: Linux",
+            "Programming Language :: Python",
+        ] + licence + ["Programming Language :: Python :: " + each for each in PYTHONS] + [
             "Topic :: Scientific/Engineering :: Medical Science Apps.",
+            "Topic :: System :: Networking :: Monitoring",
         ],
     )
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["onefile"] and sys.argv[2:] in ([], ["--check"]):
-        sys.exit(write_one_file(bool(sys.argv[2:])))
+    if sys.argv[1:2] and sys.argv[1] in COMMANDS and sys.argv[2:] in ([], ["--check"]):
+        sys.exit(make(sys.argv[1], bool(sys.argv[2:])))
     set_up()

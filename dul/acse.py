@@ -68,8 +68,7 @@ class Decision(object):
     def problem(self):
         """Why no proposed presentation context can be used, and what was proposed instead: one sentence."""
         proposed = self.request.contexts
-        wanted = [context for context, answered in zip(proposed, self.answers)
-                  if answered.result != ABSTRACT_SYNTAX_NOT_SUPPORTED]
+        wanted = [context for context in proposed if context.abstract_syntax == VERIFICATION]
         count = counted(len(proposed), "context")
         if not wanted:
             return "proposed %s, no Verification: %s: this is an echo server" % (
@@ -85,8 +84,6 @@ class Negotiator(object):
     remembered: MOST_REMEMBERED at most, of LARGEST_REMEMBERED bytes at most, and none of a request that has a user
     identity or anything else that this program does not know.
     """
-
-    __slots__ = ("settings", "limits", "remembered")
 
     def __init__(self, settings):
         self.settings = settings
@@ -107,14 +104,10 @@ class Negotiator(object):
 
 
 def rejection(request):
-    """What an A-ASSOCIATE-RQ is rejected for: ((result, source, reason), sentence), or None.
-
-    The service provider tests bit 0 of the Protocol-version (AE-6, PS3.8 9.3.2), the service user the application
-    context (AE-8). Any AE title is accepted.
-    """
-    if not request.protocol_version & PROTOCOL_VERSION:
+    """Why an A-ASSOCIATE-RQ is rejected: ((result, source, reason), sentence), or None. Any AE title is accepted."""
+    if not request.protocol_version & PROTOCOL_VERSION:     # judged by the service provider (AE-6, PS3.8 9.3.2)
         return REJECT_PROTOCOL_VERSION, "Protocol-version %04XH, due: bit 0 set" % request.protocol_version
-    if request.application_context != APPLICATION_CONTEXT_NAME:
+    if request.application_context != APPLICATION_CONTEXT_NAME:     # by the service user (AE-8)
         return REJECT_APPLICATION_CONTEXT, "Application-context-name %s, due: %s" % (
             "(none)" if request.application_context is None else uid_name(request.application_context),
             as_native(APPLICATION_CONTEXT_NAME))

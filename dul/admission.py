@@ -6,24 +6,15 @@ from dul.text import counted
 
 
 class Admission(object):
-    """The connections that are open, and the associations that count.
-
-    An association counts from its acceptance to its release, rejection or abort, not to the end of its connection.
-
-    :param most: associations at once
-    :ivar connections: set of Connection
-    :ivar established: associations that count
-    :ivar number: connections so far
-    :ivar peak: connections at once, at most
-    """
+    """The open connections, and the associations, ``most`` at once: each counts to its release, rejection or abort."""
 
     def __init__(self, most):
         self.most = most
         self.lock = threading.Lock()
         self.departed = threading.Condition(self.lock)
         self.connections = set()
-        self.established = 0
-        self.number = self.peak = 0
+        self.established = 0            # associations that count
+        self.number = self.peak = 0     # connections so far, and at once at most
 
     def enter(self, connection):
         """A connection begins. Returns its number, from 1."""

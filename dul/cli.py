@@ -6,7 +6,8 @@ import sys
 
 from dul.codes import VERSION
 from dul.compat import (
-    IN_USE, NOT_PERMITTED, SIGNAL_PAUSE, ThreadError, ending_signals, raise_file_limit, wake_on_signal)
+    IN_USE, NOT_PERMITTED, SIGNAL_PAUSE, ThreadError, ending_signals, raise_file_limit, start_new_thread,
+    wake_on_signal)
 from dul.log import CRITICAL, DEBUG, ERROR, INFO, LOGGER, WARNING, Log, LogWriter
 from dul.options import UsageError, help_text, parse, quoted, transfer_syntaxes
 from dul.server import EchoServer
@@ -26,10 +27,7 @@ KEYWORDS = {"--aetitle": "ae_title", "--timeout": "timeout", "--acse-timeout": "
 
 
 def main(arguments=None):
-    """Run the program. It ends by ``sys.exit()`` or by the signal that stopped it.
-
-    :param arguments: list of strings; ``sys.argv`` without the program's name where it is None
-    """
+    """Run the program with these arguments, or those of ``sys.argv``. It ends by ``sys.exit()`` or by a signal."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)    # Ctrl-C ends it without a traceback, until the server catches it
     fill_standard_files()
@@ -48,10 +46,7 @@ def main(arguments=None):
 
 
 def activated(port):
-    """The socket that systemd hands over, or None.
-
-    :raises UsageError: where it cannot be used, or listens on another port
-    """
+    """The socket that systemd hands over, or None. Raises UsageError where it is unusable, or has another port."""
     try:
         listener = handed_over(os.environ)
     except ValueError as error:
@@ -73,17 +68,18 @@ def serve(chosen, listener):
         server = EchoServer(chosen["port"], listener=listener, alone=True, transfer_syntaxes=transfer_syntaxes(chosen),
                             **settings)
     except (socket.error, OSError) as error:
-        set_up_log(chosen)
+        set_up_log(chosen, Log(None))
         advice = "".join([words for numbers, words in ADVICE if error.errno in numbers])
         Log(None).line(CRITICAL, "cannot listen on port %d: %s%s" % (chosen["port"], error.strerror or error, advice))
         sys.exit(FAILURE)
-    set_up_log(chosen)
-    learn_uid_names()
     try:
+        start_new_thread(int, ())       # for its end glibc loads a library: now, because later memory may be short
         writer = LogWriter()
         server.log.put = writer.put
     except (ThreadError, RuntimeError):     # no thread for it: lines are written where they happen
         writer = None
+    set_up_log(chosen, server.log)
+    learn_uid_names()
     server.log.line(DEBUG, "Listening on port %d (%s) as %s" % (
         chosen["port"], "IPv4" if server.socket.family == socket.AF_INET else "IPv6 and IPv4", server.settings.ae_title))
     received = []
@@ -116,7 +112,7 @@ def log_level(chosen):
     return LEVELS_BY_NAME.get(chosen.get("--log-level", ""))
 
 
-def set_up_log(chosen):
+def set_up_log(chosen, log):
     """Set up the logger as the manual shows its lines, unless a configuration file has; the first lines of -d."""
     import logging
     logging.raiseExceptions = False     # what cannot be logged is lost, and nothing else
@@ -129,14 +125,11 @@ def set_up_log(chosen):
         logger.propagate = False
         logger.setLevel(log_level(chosen) or WARNING)
     for line in ("$%s v%s" % (PROGRAM, VERSION), ""):
-        Log(None).line(DEBUG, line)
+        log.line(DEBUG, line)
 
 
 def log_by_file(name, level):
-    """Set up the logger by a configuration file.
-
-    :raises UsageError: where it, or what it needs, is missing or broken
-    """
+    """Set up the logger by a configuration file. Raises UsageError where it, or what it needs, is broken."""
     try:
         import logging
         from logging.config import fileConfig

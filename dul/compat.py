@@ -27,16 +27,14 @@ except ImportError:
         sys.exit("echoscp.py: " + NO_SOCKETSERVER)
     raise ImportError(NO_SOCKETSERVER)
 
+try:
+    import mmap
+except ImportError:     # a stripped-down Python
+    mmap = None         # type: ignore[assignment]
+
 # The clock of every deadline: seconds that never go back. Python 2 has no time.monotonic, but os.times() counts from
 # boot on POSIX (in steps of 10 ms), and time.clock() from its first call on Windows.
-if hasattr(time, "monotonic"):
-    monotonic = time.monotonic
-elif WINDOWS:
-    monotonic = time.clock
-else:
-    def monotonic():
-        """Seconds since some fixed moment in the past."""
-        return os.times()[4]
+monotonic = getattr(time, "monotonic", None) or (time.clock if WINDOWS else lambda: os.times()[4])
 
 
 def codes_of(*names):
@@ -51,8 +49,8 @@ OUT_OF_RESOURCES = codes_of("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM")
 NOT_PERMITTED = codes_of("EACCES", "EPERM")
 IN_USE = codes_of("EADDRINUSE")
 
-# Windows: shutdown() does not wake a recv() in another thread. Seconds until that looks whether it is to end.
-RECEIVE_SLICE = 0.25 if WINDOWS else None
+# Whether shutdown() wakes a recv() in another thread. On Windows it does not: who receives waits for the end, too.
+SHUTDOWN_WAKES = not WINDOWS
 
 # Linux with a 64-bit C long: struct timeval is two longs, and SO_RCVTIMEO and SO_SNDTIMEO save a poll() before each
 # recv() and send(), which settimeout() would cost.
@@ -60,10 +58,7 @@ KERNEL_TIMEOUTS = sys.platform.startswith("linux") and struct.calcsize("l") == 8
 
 
 def set_timeout(sock, seconds, sending=False):
-    """Bound each recv(), or each send(), of a blocking socket; None for no bound.
-
-    Without kernel timeouts one bound holds for both.
-    """
+    """Bound each recv() or each send() of a socket; None: no bound. One holds for both without kernel timeouts."""
     if KERNEL_TIMEOUTS:
         whole = 0 if seconds is None else int(seconds)
         micro = 0 if seconds is None else int(seconds % 1 * 1000000) or 1      # 0, 0 would be no bound
@@ -117,7 +112,7 @@ def raise_file_limit():
         import resource
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except (ImportError, ValueError, OSError, AttributeError):
+    except Exception:   # there is none, or the system refuses: Python 2 raises an exception of the module's own
         pass
 
 

@@ -12,25 +12,20 @@ CONNECTED, RECEIVING, SENDING, CLOSED = "connected", "receiving", "sending", "cl
 
 
 class Connection(socketserver.BaseRequestHandler, object):
-    """The request handler of EchoServer: one connection, which has one association.
+    """The request handler of EchoServer: one connection, which has one association. ``number``: from 1.
 
     ``request``, ``client_address`` and ``server`` are socketserver's. ``release()`` and ``abort()`` are for on_event.
-
-    :ivar number: of the connection, from 1
-    :ivar titles: (calling, called) AE title as text; empty until the A-ASSOCIATE-RQ
-    :ivar active: when the last whole PDU came, on the monotonic clock
-    :ivar evicted: whether the server needs its room
     """
 
     def setup(self):
         """Before handle()."""
         server = self.server
-        self.transport = Transport(self.request, server.settings.acse_timeout or SEND_LIMIT)
+        self.transport = Transport(self.request, server.settings.acse_timeout or SEND_LIMIT, server.pool.halted)
         self.reader = PDUReader(self.transport.receive, self.transport.acknowledge)
-        self.titles = ("", "")
-        self.active = monotonic()
-        self.admitted = self.evicted = False
-        self.wish = None            # what on_event asked for: a method of Association
+        self.titles = ("", "")      # (calling, called) AE title as text, once the A-ASSOCIATE-RQ came
+        self.active = monotonic()   # when the last whole PDU came
+        self.admitted = self.evicted = False    # whether its association counts; whether the server needs its room
+        self.wish = None            # what on_event asked for: called with the Association
         self.association = Association(server.negotiator, self.admit, server.log.debugs())
         self.watched = server.on_event is not None or server.log.informs()     # an echo is more than counted
 
@@ -42,8 +37,7 @@ class Connection(socketserver.BaseRequestHandler, object):
             self.tell(CONNECTED, None)
             self.association.open()
             self.apply()
-            while not self.association.over:
-                self.step()
+            self.serve()
         except Undefined:
             self.server.fault("internal error, the connection is closed", self)
         finally:
@@ -52,28 +46,29 @@ class Connection(socketserver.BaseRequestHandler, object):
             admission.depart(self)
             self.tell(CLOSED, None)
 
-    def step(self):
-        """Wait for the next PDU, and do what is due about it."""
+    def serve(self):
+        """Wait for a PDU and do what is due about it, until the association is over."""
         association, reader = self.association, self.reader
-        try:
-            if self.server.stopping and association.abort(Stopped(STOPS)):
-                return self.apply()
-            pdu_type, length = reader.header()
-            if association.trace:
-                self.tell(RECEIVING, (pdu_type, length))
-            how = association.header(pdu_type, length, reader.buffer)
-            if how is READ:
-                data = reader.pdu()
-                self.active = monotonic()
-                association.pdu(data)
-            self.apply()
-            if how is not READ:
-                reader.skip(how)
-        except ConnectionLost as error:
-            self.lost(error)
-        except DeadlinePassed:
-            association.expired(reader.progress())
-            self.apply()
+        while not association.over:
+            try:
+                if self.server.stopping and association.abort(Stopped(STOPS)):
+                    self.apply()
+                pdu_type, length = reader.header()
+                if association.trace:
+                    self.tell(RECEIVING, (pdu_type, length))
+                how = association.header(pdu_type, length, reader.buffer)
+                if how is READ:
+                    data = reader.pdu()
+                    self.active = monotonic()
+                    association.pdu(data)
+                self.apply()
+                if how is not READ:
+                    reader.skip(how)
+            except ConnectionLost as error:
+                self.lost(error)
+            except DeadlinePassed:
+                association.expired(reader.progress())
+                self.apply()
 
     def lost(self, error):
         """The connection is gone, or this server is to close it."""
@@ -89,7 +84,7 @@ class Connection(socketserver.BaseRequestHandler, object):
         self.apply()
 
     def apply(self):
-        """Carry out the effects of the association and tell its facts, until none is left."""
+        """Carry out the association's effects and tell its facts, until none is left."""
         association, lost = self.association, None
         while association.effects:
             if self.admitted and not association.associated:
@@ -122,8 +117,6 @@ class Connection(socketserver.BaseRequestHandler, object):
         for listener in self.server.listeners:
             listener(self, kind, value)
 
-    # ---- its place among the associations
-
     def admit(self):
         """Whether one association more may be established; it counts until leave()."""
         admission = self.server.admission
@@ -138,36 +131,29 @@ class Connection(socketserver.BaseRequestHandler, object):
             self.admitted = False
             self.server.admission.leave()
 
-    # ---- for on_event
-
     @property
     def peer(self):
         """``address:port`` of the peer."""
         return peer_name(self.client_address)
 
     def release(self):
-        """Ask the peer to release the association (A-RELEASE request, PS3.8 7.2).
+        """Ask the peer, from within on_event, to release the association (A-RELEASE request, PS3.8 7.2).
 
-        To be called from within on_event. It takes effect as soon as what happens is done, or when an association is
-        established; never, where none comes to be.
+        It takes effect when what happens is done and an association is established; never, where none comes to be.
         """
         self.wish = Association.release
 
     def abort(self):
-        """Abort the association (A-ABORT request, PS3.8 7.3).
+        """Abort the association from within on_event (A-ABORT request, PS3.8 7.3), as soon as what happens is done.
 
-        To be called from within on_event. It takes effect as soon as what happens is done: from within ``received``,
-        before the A-ASSOCIATE-RQ is answered; within ``connected``, when it has come.
+        From within ``received``: before the A-ASSOCIATE-RQ is answered; ``connected``: when it has come.
         """
         self.wish = lambda association: association.abort(Stopped("aborted by the program"))
 
 
 def peer_name(address):
-    """``address:port``; of an IPv4 peer in IPv4's form, of an IPv6 peer with brackets.
-
-    :param address: as accept() gives it; empty on some systems where the peer is gone already
-    """
-    host = address[0] if address else "?"
+    """``address:port``; of an IPv4 peer in IPv4's form, of an IPv6 peer with brackets."""
+    host = address[0] if address else "?"   # some systems give none where the peer is gone already
     if host.startswith("::ffff:") and "." in host:
         host = host[7:]
     return "%s:%d" % ("[%s]" % host if ":" in host else host, address[1] if address else 0)

@@ -1,7 +1,4 @@
-"""Command sets, their fragments, C-ECHO request and response (PS3.7 6.3, 9.1.5, 9.3.5; PS3.8 Annex E).
-
-A command set is always Implicit VR Little Endian: elements of group (2 bytes), element (2), length (4), value.
-"""
+"""Command sets, their fragments, C-ECHO request and response (PS3.7 6.3, 9.1.5, 9.3.5; PS3.8 Annex E)."""
 import struct
 
 from dul.codes import (
@@ -13,15 +10,12 @@ from dul.items import unpadded
 from dul.pdu import decode_p_data, encode_p_data
 from dul.words import command_name, element_name
 
-ELEMENT_HEADER = struct.Struct("<HHI")      # group, element, value length
+ELEMENT_HEADER = struct.Struct("<HHI")      # group, element, value length: always Implicit VR Little Endian
 US = struct.Struct("<H")
 
 
 def decode_command(data):
-    """{element number in group 0000: value as bytes} of a whole command set, without its Command Group Length.
-
-    Raises MessageError where an element does not fit, is not of group 0000, or comes twice.
-    """
+    """{element number in group 0000: bytes} of a command set, without its length. Raises MessageError if broken."""
     command, offset, end = {}, 0, len(data)
     while offset < end:
         if end - offset < ELEMENT_HEADER.size:
@@ -57,12 +51,7 @@ def number_of(command, element):
 
 
 def echo_command(field, id_element, message_id, sop_class, *more):
-    """The command set of a C-ECHO-RQ or -RSP (PS3.7 9.3.5).
-
-    :param field: Command Field
-    :param id_element: the number of the element that has the Message ID
-    :param more: the elements that follow
-    """
+    """The command set of a C-ECHO-RQ or -RSP (PS3.7 9.3.5). ``id_element``: the number of the Message ID's element."""
     return encode_command([
         (AFFECTED_SOP_CLASS_UID, sop_class + b"\0" * (len(sop_class) % 2)),     # even length (PS3.5 9.1)
         (COMMAND_FIELD, US.pack(field)), (id_element, US.pack(message_id)),
@@ -85,19 +74,14 @@ def to_pdus(context_id, command, maximum_length):
 
 
 class Echo(object):
-    """A C-ECHO-RQ (PS3.7 9.3.5.1), and its answer.
+    """A C-ECHO-RQ (PS3.7 9.3.5.1), decoded from its command set, and its answer.
 
-    :param context_id: of the accepted presentation context
-    :param command: the command set of the request, as bytes
     :param maximum_length: as in to_pdus()
     :raises MessageError: where it is another command, lacks what a C-ECHO-RQ has, or announces a data set
     :ivar sop_class: Affected SOP Class UID; Verification where it is absent, which is tolerated
     :ivar status: the Status that it is answered with (PS3.7 9.1.5.1.4)
-    :ivar response: the command set of the C-ECHO-RSP, as bytes; it names the SOP class of the request (PS3.7 9.1.5)
-    :ivar pdus: the P-DATA-TF PDUs of the response, encoded
+    :ivar response: the command set of the C-ECHO-RSP; it names the SOP class of the request (PS3.7 9.1.5)
     """
-
-    __slots__ = ("context_id", "command", "message_id", "sop_class", "status", "response", "pdus")
 
     def __init__(self, context_id, command, maximum_length):
         self.context_id, self.command = context_id, command
@@ -147,7 +131,6 @@ class EchoService(object):
     :param contexts: the IDs of the accepted presentation contexts
     :param maximum_length: as in to_pdus()
     :param whole: whether each Echo is decoded, because its command sets are to be shown
-    :ivar context_id: of the command set that has begun and not ended, or None
     """
 
     __slots__ = ("contexts", "maximum_length", "common", "context_id", "fragments", "size")
@@ -155,7 +138,7 @@ class EchoService(object):
     def __init__(self, contexts, maximum_length, whole=False):
         self.contexts = contexts
         self.maximum_length = maximum_length
-        self.context_id, self.fragments, self.size = None, bytearray(), 0
+        self.context_id, self.fragments, self.size = None, bytearray(), 0     # of the command set that has begun
         self.common = {}        # {P-DATA-TF of the common request up to its Message ID: the same of its response}
         if not whole and not 0 < maximum_length < COMMON_RSP_LENGTH:
             for varying in [struct.pack("B", context_id) for context_id in contexts]:

@@ -85,9 +85,7 @@ def request_lines(_, decision):
                   "    Proposed SCP/SCU Role: %s" % roles.get(context.abstract_syntax, "Default"),
                   "    Proposed Transfer Syntaxes:"]
         lines += ["      %s" % named_uid(syntax) for syntax in context.transfer_syntaxes]
-    lines += _negotiations(request)
-    lines.append(end("A-ASSOCIATE-RQ"))
-    return lines
+    return lines + _negotiations(request) + [end("A-ASSOCIATE-RQ")]
 
 
 def acceptance_lines(connection, decision):
@@ -107,24 +105,14 @@ def acceptance_lines(connection, decision):
         if accepted:
             lines += ["    Accepted SCP/SCU Role: Default",
                       "    Accepted Transfer Syntax: %s" % named_uid(answered.transfer_syntax)]
-    lines += ["Accepted Extended Negotiation: none",
-              "User Identity Negotiation Response: %s" % ("empty" if decision.identity_confirmed else "none"),
-              end("A-ASSOCIATE-AC")]
-    return lines
-
-
-def echo_lines(_, echo):
-    """A C-ECHO-RQ and its response."""
-    return (message_lines("INCOMING", echo.context_id, echo.command)
-            + message_lines("OUTGOING", echo.context_id, echo.response))
+    return lines + [
+        "Accepted Extended Negotiation: none",
+        "User Identity Negotiation Response: %s" % ("empty" if decision.identity_confirmed else "none"),
+        end("A-ASSOCIATE-AC")]
 
 
 def message_lines(direction, context_id, data):
-    """A DIMSE message by the names of its elements; nothing where its command set cannot be read.
-
-    :param direction: ``INCOMING`` or ``OUTGOING``
-    :param data: the command set, as bytes
-    """
+    """An ``INCOMING`` or ``OUTGOING`` message by the names of its elements; nothing where it cannot be read."""
     try:
         command = decode_command(data)
     except MessageError:
@@ -145,14 +133,16 @@ def message_lines(direction, context_id, data):
         elif element in numbers:
             shown = "%04XH" % numbers[element]
         lines.append("%s: %s" % (element_name(element), shown))
-    lines.append(end("%s DIMSE MESSAGE" % direction))
-    return lines
+    return lines + [end("%s DIMSE MESSAGE" % direction)]
 
 
 LINES = {CONNECTED: lambda connection, _: ["Connection %d from %s" % (connection.number, connection.peer)],
          MOVED: lambda _, step: ["%s + %s -> %s -> %s" % step], RECEIVING: receiving_lines, SENDING: sending_lines,
-         REQUESTED: request_lines, ACCEPTED: acceptance_lines, ECHOED: echo_lines,
-         ABORTING: lambda _, error: message_lines("INCOMING", *error.unanswered) if getattr(error, "unanswered", ()) else []}
+         REQUESTED: request_lines, ACCEPTED: acceptance_lines,
+         ECHOED: lambda _, echo: (message_lines("INCOMING", echo.context_id, echo.command)
+                                  + message_lines("OUTGOING", echo.context_id, echo.response)),
+         ABORTING: lambda _, error: (
+             message_lines("INCOMING", *error.unanswered) if getattr(error, "unanswered", ()) else [])}
 
 
 def shown_name(name):
@@ -161,8 +151,6 @@ def shown_name(name):
         return as_native(name)
     return "(%s that are not a version name)" % counted(len(name), "byte")
 
-
-# ---- a broken PDU
 
 def invalid_lines(error):
     """The bytes of an invalid PDU that are known to be harmless, each field with its offset, and how many are not shown."""
@@ -215,8 +203,6 @@ def harmless_items(data, offset, end_of_items, fault):
                 yield each
         offset = after
 
-
-# ---- parts
 
 def _titles(decision):
     context = decision.request.application_context

@@ -1,7 +1,4 @@
-"""What a peer can do wrong: one sentence each, ``str(error)``, and the abort or reject that the peer is owed.
-
-Log, notices and tests share the sentence.
-"""
+"""What a peer can do wrong: the sentence that log and notices share, and the abort or reject that the peer is owed."""
 from dul.codes import ABORT_BY_USER, ABORT_INVALID_PARAMETER, ABORT_UNEXPECTED_PDU, SERVICE_USER
 from dul.words import abort_words, reject_words
 
@@ -15,9 +12,8 @@ class PeerError(Exception):
 class InvalidPDU(PeerError):
     """A PDU that breaks PS3.8 9.3 (Evt19): where, and the value that was found and the one that was due, as text.
 
-    :param pdu: the PDU's name, as ``A-ASSOCIATE-RQ``
+    :param pdu: its name, as ``A-ASSOCIATE-RQ``; ``field``: the field's name in the standard
     :param offset: byte offset of the field from the start of the PDU
-    :param field: the field's name in the standard
     :param section: of PS3.8, or with its part (``PS3.7 D.3.3.4``)
     :param abort: what the peer is owed in Sta3 and later; in Sta2 it is always (0, 0)
     :ivar data: as much of the PDU as had been read, as bytes
@@ -54,15 +50,12 @@ class MessageError(PeerError):
 
 
 class Rejected(PeerError):
-    """An A-ASSOCIATE-RQ that is answered by A-ASSOCIATE-RJ (PS3.8 9.3.4). Arguments: (result, source, reason); why.
-
-    :ivar by_user: whether the service user rejects it (AE-8), and not the service provider (AE-6)
-    """
+    """An A-ASSOCIATE-RQ that is answered by A-ASSOCIATE-RJ (PS3.8 9.3.4). Arguments: (result, source, reason); why."""
 
     def __init__(self, reject, sentence):
         PeerError.__init__(self, reject, sentence)
         self.reject = reject
-        self.by_user = reject[1] == SERVICE_USER
+        self.by_user = reject[1] == SERVICE_USER    # it rejects it (AE-8), and not the service provider (AE-6)
 
     def __str__(self):
         reject, sentence = self.args
@@ -70,11 +63,8 @@ class Rejected(PeerError):
 
 
 class Expired(PeerError):
-    """A deadline passed.
-
-    Arguments: the option that set it, as ``-ta``; the seconds that it was long; the State in which it passed; what had
-    arrived, as ``22 of 205 bytes of A-ASSOCIATE-RQ``, empty for nothing.
-    """
+    """A deadline passed. Arguments: the option that set it, as ``-ta``; its seconds; the State in which it passed;
+    what had arrived, as ``22 of 205 bytes of A-ASSOCIATE-RQ``, empty for nothing."""
 
     def __str__(self):
         option, seconds, state, progress = self.args

@@ -1,4 +1,5 @@
 """Facts for an embedding program (Notice), and the sums."""
+import collections
 import struct
 import threading
 
@@ -23,17 +24,13 @@ class Notice(object):
     :ivar kind: ``connected``, ``received`` (an A-ASSOCIATE-RQ), ``accepted``, ``rejected``, ``echoed``, ``released``,
         ``aborted`` (by the peer), ``aborting`` (by this side), ``lost`` (the connection), ``bare`` (the connection
         ended without a byte), ``expired`` (ARTIM, before an A-ASSOCIATE-RQ), ``closed``
-    :ivar association: the number of its connection, from 1
-    :ivar peer: ``address:port``
-    :ivar calling: Calling-AE-title as text, empty until the A-ASSOCIATE-RQ
-    :ivar called: Called-AE-title, likewise
+    :ivar association: the number of its connection, from 1; ``peer``: ``address:port``
+    :ivar calling: Calling-AE-title as text, empty until the A-ASSOCIATE-RQ; ``called``: Called-AE-title, likewise
     :ivar message_id: of the C-ECHO-RQ, with ``echoed``; else None
     :ivar sentence: why, where something went wrong; the same as in the log; else an empty string
     :ivar error: the PeerError that it is about, or None
     :ivar handle: the connection: its ``release()`` and ``abort()`` may be called from within the callback
     """
-
-    __slots__ = ("kind", "association", "peer", "calling", "called", "message_id", "sentence", "error", "handle")
 
     def __init__(self, connection, kind, value):
         self.kind = kind
@@ -51,16 +48,12 @@ class Notice(object):
 
 
 class Sums(object):
-    """How often what happened, over all connections of a server.
-
-    :ivar counts: {kind: how often}
-    :ivar slowest: seconds from a C-ECHO-RQ to its response at most, measured at debug alone
-    """
+    """How often what happened, over all connections of a server."""
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.counts = {}
-        self.slowest = 0.0
+        self.counts = {}        # {kind: how often}
+        self.slowest = 0.0      # seconds from a C-ECHO-RQ to its response at most, measured at debug alone
 
     def add(self, kind, count=1):
         """Count."""
@@ -79,10 +72,9 @@ class Sums(object):
 
     def summary(self, admission):
         """All of it in one line."""
-        def count(kind):
-            return self.counts.get(kind, 0)
+        count = collections.defaultdict(int, self.counts)
         return ("%s, at most %d at once; %s, the slowest %.1f ms; %d released, %d rejected, %d aborted here, "
                 "%d aborted by the peer, %d lost, %d timed out, %d without a byte" % (
-                    counted(admission.number, "connection"), admission.peak, counted(count(ECHOED), "echo"),
-                    self.slowest * 1000, count(RELEASED), count(REJECTED), count(ABORTING), count(ABORTED), count(LOST),
-                    count(EXPIRED), count(BARE)))
+                    counted(admission.number, "connection"), admission.peak, counted(count[ECHOED], "echo"),
+                    self.slowest * 1000, count[RELEASED], count[REJECTED], count[ABORTING], count[ABORTED],
+                    count[LOST], count[EXPIRED], count[BARE]))

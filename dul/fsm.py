@@ -4,7 +4,8 @@ How it works
     A *state* says how far an association has come. The acceptor of an association begins in Sta1 (nothing is open),
     waits in Sta2 for the A-ASSOCIATE-RQ and in Sta3 for its own user's answer to it, exchanges data in Sta6, answers
     a release in Sta8, and waits in Sta13 for the peer to close the connection. Sta7, Sta10 and Sta12 are reached only
-    by a release that this side began. Sta4, Sta5, Sta9 and Sta11 belong to the requestor.
+    by a release that this side began. Sta4, Sta5, Sta9 and Sta11 belong to the requestor; they are kept, because the
+    table is checked whole against the standard.
 
     An *event* is something that happened: a PDU came (Evt3, 4, 6, 10, 12, 13, 16; Evt19 for one that is invalid), the
     transport connection opened or closed (Evt2, 5, 17), the ARTIM timer expired (Evt18), or the local user wants
@@ -23,24 +24,17 @@ How it is used
     to the next state, starts or stops ARTIM as the action says, and calls the method of the action's name (AE-6:
     ``ae_6``). An action that tells the local user may cause the user's own event, which takes the same way. Some
     actions need no more of a PDU than its header: they are carried out before the rest has arrived.
-
-The requestor's cells are kept, because the table is checked whole against the standard.
 """
 import collections
 
 
 class Term(object):
-    """A state of PS3.8 Tables 9-1 to 9-5, or an event of Table 9-10: its name and what it means.
-
-    :ivar cells: of a state, {event: action}: its column of the table
-    """
-
-    __slots__ = ("name", "meaning", "cells")
+    """A state of PS3.8 Tables 9-1 to 9-5, or an event of Table 9-10: its name and what it means."""
 
     def __init__(self, name, meaning):
         self.name = name
         self.meaning = meaning
-        self.cells = {}
+        self.cells = {}     # of a state: {event: action}, its column of the table
 
     def __repr__(self):
         return self.name
@@ -51,7 +45,6 @@ class Term(object):
 # ARTIM timer (START, STOP, or None); how much it needs of the PDU that led to it (HEADER: the rest is skipped; WHOLE; None
 # where no PDU leads to it); what it does.
 Action = collections.namedtuple("Action", "name next_states artim needs meaning")
-
 
 Sta1 = Term("Sta1", "idle")
 Sta2 = Term("Sta2", "transport connection open, awaiting A-ASSOCIATE-RQ")
@@ -190,9 +183,7 @@ class Undefined(Exception):
 class Machine(object):
     """The state of one association, and the driver of the table. It starts in Sta1, and is over when it is there again.
 
-    A subclass has a method for each action that it can come to (METHODS), artim() for the timer, and moved().
-
-    :param trace: whether each step is told, by a call of moved()
+    A subclass has a method for each action that it can come to (METHODS), artim(), and, where ``trace`` asks, moved().
     """
 
     __slots__ = ("state", "trace")
@@ -203,11 +194,10 @@ class Machine(object):
         self.trace = trace
 
     def handle(self, event, value=None, branch=SECOND):
-        """Do what the table says about an event: go to the next state, and carry out the action.
+        """Go to the next state, and carry out the action, as the table says. Raises Undefined where it has no cell.
 
         :param value: what came with the event; the action says of which type
         :param branch: FIRST or SECOND where the action has two next states: AE-6 has FIRST for an acceptable request
-        :raises Undefined: where the table has no cell for it
         """
         state = self.state
         action = state.cells.get(event)

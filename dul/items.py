@@ -57,24 +57,16 @@ def encode_item(item_type, body):
 
 
 class ItemReader(object):
-    """Reads the items of one whole PDU, of this name. It counts them, so that small items cannot take much memory.
-
-    :ivar unknown: whether an item of unknown type was skipped
-    """
-
-    __slots__ = ("pdu", "data", "count", "unknown")
+    """Reads the items of one whole PDU, of this name. It counts them, so that small items cannot take much memory."""
 
     def __init__(self, pdu, data):
         self.pdu = pdu
         self.data = data
         self.count = 0
-        self.unknown = False
+        self.unknown = False    # whether an item of unknown type was skipped
 
     def items(self, offset, end, container, section):
-        """Yield (Item-type, start of its body, end of its body) for each item from ``offset`` to ``end``.
-
-        :raises InvalidPDU: where an item does not fit what is left of its container, or there are too many
-        """
+        """Yield (Item-type, start and end of its body) of each. Raises InvalidPDU for one too long or too many."""
         while offset < end:
             self.tally(offset)
             body = offset + ITEM_HEADER.size
@@ -120,10 +112,7 @@ class ItemReader(object):
         return ProposedContext(ord(self.data[start:start + 1]), found[ABSTRACT_SYNTAX][0], found[TRANSFER_SYNTAX])
 
     def user_information(self, start, end):
-        """Yield the SubItems of a User Information item (50H, PS3.8 9.3.2.3); those of unknown type are skipped.
-
-        :raises InvalidPDU: where a sub-item does not fit, or its fields do not fill it exactly
-        """
+        """Yield the known SubItems of a 50H (PS3.8 9.3.2.3). Raises InvalidPDU unless fields fill each exactly."""
         for item_type, body, after in self.items(start, end, "User Information", "9.3.2.3"):
             if item_type not in SUB_ITEMS:
                 self.unknown = True

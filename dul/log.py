@@ -92,10 +92,9 @@ class WarningLimit(object):
 
 
 class LogWriter(object):
-    """A bounded queue of log records, and one thread that hands them to the logger's handlers.
+    """A bounded queue of log records, and one thread that hands them to the logger's handlers in their order.
 
-    Whatever a handler does, it holds up no association and no signal. The order and the attributes of the records
-    stay. Where the handlers take no more, records beyond QUEUE_LIMIT are dropped, and their number is logged.
+    Whatever these do holds up no association and no signal; records beyond QUEUE_LIMIT are dropped, and counted.
     """
 
     def __init__(self):
@@ -136,11 +135,8 @@ class LogWriter(object):
         """Wait until all is written, so many seconds at most."""
         deadline = monotonic() + seconds
         with self.changed:
-            while self.records or self.busy:
-                left = deadline - monotonic()
-                if left <= 0:
-                    return
-                self.changed.wait(left)
+            while (self.records or self.busy) and monotonic() < deadline:
+                self.changed.wait(max(0.001, deadline - monotonic()))
 
 
 def new_record(level, text, extra, exc_info=None):
@@ -160,19 +156,14 @@ def hand_over(record):
 
 
 class Log(object):
-    """Tells of facts in log lines.
-
-    :param admission: Admission
-    :ivar put: called with each record: hand_over() where it happens, or LogWriter.put()
-    :ivar wake: called when warnings begin to be counted, so that summarize() is called when pause() is over
-    """
+    """Tells of facts in log lines."""
 
     def __init__(self, admission):
         self.admission = admission
         self.limit = WarningLimit()
         self.proxied = {}           # {number of a connection: InvalidPDU} of open ones that began with a PROXY header alone
-        self.put = hand_over
-        self.wake = lambda: None
+        self.put = hand_over        # called with each record: where it happens, or LogWriter.put()
+        self.wake = lambda: None    # called when warnings begin to be counted, to summarize() when pause() is over
 
     @staticmethod
     def debugs():
@@ -200,9 +191,8 @@ class Log(object):
             more = connection.reader.arrived > len(error.data)      # else it was a load balancer's own health check
             self.warn(connection, WARNING if more else INFO, explanation(error))
         elif kind is ECHOED and value.status != SUCCESS:
-            status = value.status
             self.warn(connection, WARNING, "C-ECHO-RQ for %s, not for Verification: answered with status %04XH, %s "
-                      "(PS3.7 9.1.5)" % (uid_name(value.sop_class), status, STATUS_NAMES[status]))
+                      "(PS3.7 9.1.5)" % (uid_name(value.sop_class), value.status, STATUS_NAMES[value.status]))
         elif kind is BARE:
             self.bare(connection, value)
         elif isinstance(value, InvalidPDU) and value.opening and is_proxy_header(value.data):
@@ -240,13 +230,10 @@ class Log(object):
             self.line(WARNING, sentence)
 
     def line(self, level, text, connection=None, start="", exc_info=None):
-        """One record.
+        """One record, whose line begins with number and peer at -v and -d while several associations are open.
 
         Its attributes ``peer``, ``association``, ``calling`` and ``called`` are ``-`` where it concerns no peer;
-        ``text`` is the line without its start. At -v and -d the line begins with number and peer while several
-        associations are open.
-
-        :param start: what it begins with otherwise
+        ``text`` is the line without that, and without ``start``, with which it begins otherwise.
         """
         if not enabled(level):
             return

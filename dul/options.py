@@ -69,11 +69,7 @@ def read_options(lines):
 
 
 def parse(arguments):
-    """What a command line asks for: {long form: value} (True where the option takes none), and ``port``.
-
-    :param arguments: list of native strings, without the program's name
-    :raises UsageError: with the one line that the user gets
-    """
+    """What a command line asks for: {long form: value, or True}, and ``port``. UsageError has the user's line."""
     spellings, with_value = read_options(OPTION_LINES)
     chosen, typed, ports, rest = {}, {}, [], list(arguments)
     while rest:
@@ -127,22 +123,20 @@ def checked(option, name, text):
     """The value of an option. Raises UsageError where it is out of its range."""
     value = text if option in TEXTS else number(text)
     try:
-        if value is None or text == "":
-            raise ValueError(due(option))
-        return CHECKS[option](value)
+        return CHECKS[option](-1 if value is None else value)   # -1 is never right
     except ValueError as error:
         raise UsageError("option %s: %s is not allowed: %s" % (name, quoted(text), error))
 
 
 def check_level(name):
-    """A log level. Raises ValueError saying what is allowed."""
+    """A log level. Raises ValueError that says what is allowed."""
     if name not in LEVELS:
         raise ValueError("one of " + ", ".join(LEVELS))
     return name
 
 
 def check_file(name):
-    """A file name. Raises ValueError saying what is allowed."""
+    """A file name. Raises ValueError that says what is allowed."""
     if not name:
         raise ValueError("the name of a logging configuration file")
     return name
@@ -170,16 +164,12 @@ def number(text):
 
 
 def contradict(typed, option):
-    """Refuse two options of one group.
-
-    :param typed: {long form: spelling} of what was chosen so far
-    :raises UsageError: where another member of the option's group was chosen, too
-    """
+    """Raise UsageError where another option of its group is ``typed``, too: {long form: spelling}."""
     for group in (LEVEL_OPTIONS, SYNTAX_OPTIONS):
         for other in group if option in group else ():
             if other in typed and other != option:
                 raise UsageError("options %s and %s contradict each other: one of %s is allowed" % (
-                    typed[other], typed[option], ", ".join(each for each in sorted(group))))
+                    typed[other], typed[option], ", ".join(sorted(group))))
 
 
 def hint(argument, spellings, with_value):
@@ -187,14 +177,12 @@ def hint(argument, spellings, with_value):
     name, equals, value = argument.partition("=")
     if equals and spellings.get(name) in with_value:
         return "; did you mean '%s %s'?" % (name, escaped(value))
-    for candidate in (argument.lower(), "-" + argument, argument[1:], name):
-        if candidate in spellings:
-            return "; did you mean %s?" % candidate
+    near = [each for each in (argument.lower(), "-" + argument, argument[1:], name) if each in spellings]
     try:
         import difflib
-        near = difflib.get_close_matches(argument, sorted(spellings), 1, 0.6)
+        near += difflib.get_close_matches(argument, sorted(spellings), 1, 0.6)
     except ImportError:     # a stripped-down Python
-        near = []
+        pass
     return "; did you mean %s?" % near[0] if near else "; --help shows the options"
 
 

@@ -25,10 +25,7 @@ RELEASE_RP = _SHORT.pack(A_RELEASE_RP, SHORT_LENGTH, 0, 0, 0, 0)    # 06H (PS3.8
 
 
 def header_limits(maximum_length):
-    """{PDU-type: (least, most) PDU-length}: what a PDU is judged by when no more than its header has been read.
-
-    :param maximum_length: the PDU-length that a P-DATA-TF may have at most, in bytes; 0: no limit
-    """
+    """{PDU-type: (least, most) PDU-length}, in bytes, to judge a header by. ``maximum_length``: see Settings."""
     limits = dict.fromkeys(PDU_NAMES, (SHORT_LENGTH, SHORT_LENGTH))
     limits[A_ASSOCIATE_RQ] = limits[A_ASSOCIATE_AC] = (FIXED_LENGTH, LARGEST_RQ)
     limits[P_DATA_TF] = (PDV_OVERHEAD, maximum_length or LARGEST_PDU)
@@ -45,10 +42,8 @@ def invalid_header(pdu_type, length, limits):
 
 
 class AAssociateRQ(object):
-    """01H (PS3.8 9.3.2). Unknown items are skipped, and any order is accepted (9.3.1).
+    """01H (PS3.8 9.3.2), of the whole PDU. Raises InvalidPDU where a length or a count is wrong.
 
-    :param data: the bytes of the whole PDU
-    :raises InvalidPDU: where a length or a count is wrong
     :ivar called: Called-AE-title, 16 bytes as received; ``calling``: Calling-AE-title, likewise
     :ivar echoed: bytes 11-74 (both titles and 32 reserved bytes), which an A-ASSOCIATE-AC sends back unchanged
     :ivar application_context: UID, or None where the item is absent
@@ -65,6 +60,7 @@ class AAssociateRQ(object):
         self.echoed = data[HEADER_LENGTH + 4:HEADER_LENGTH + FIXED_LENGTH]                              # 11-74
         self.application_context, self.contexts, self.user_information = None, [], []
         name, reader = PDU_NAMES[A_ASSOCIATE_RQ], ItemReader(PDU_NAMES[A_ASSOCIATE_RQ], data)
+        # unknown items are skipped, and any order is accepted (9.3.1)
         for item_type, start, end in reader.items(HEADER_LENGTH + FIXED_LENGTH, len(data), name, "9.3.2"):
             if item_type == PRESENTATION_CONTEXT_RQ:
                 self.contexts.append(reader.proposed_context(start, end))
@@ -110,10 +106,7 @@ def decode_abort(data):
 
 
 class PDV(collections.namedtuple("PDV", "context_id control fragment")):
-    """A presentation data value item (PS3.8 9.3.5.1, Annex E). ``context_id``: 0 to 255.
-
-    :ivar control: message control header; only bits 0 (command) and 1 (last fragment) mean anything
-    """
+    """A presentation data value item (PS3.8 9.3.5.1). ``control``: message control header, which has two bits."""
 
     __slots__ = ()
 

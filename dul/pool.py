@@ -1,9 +1,9 @@
 """The handler threads of an EchoServer: the one deviation from ``ThreadingTCPServer``, and its reason.
 
-``ThreadingTCPServer`` accepts in one thread and starts a new one for each connection. Starting a thread is half of
-what a whole association costs it. So a handler thread that has finished a connection goes on to accept the next one.
-One of the idle threads, the leader, waits for a connection; when it has one, the next becomes the leader. The thread
-in serve_forever() starts new ones when none is idle, and sleeps otherwise.
+``ThreadingTCPServer`` starts a thread for each connection, which is half of what a whole association costs it. So a
+handler thread that has finished a connection goes on to accept the next one. One idle thread, the leader, waits for a
+connection; when it has one, the next becomes the leader. The thread in serve_forever() starts new ones when none is
+idle, and sleeps otherwise.
 """
 import errno
 import select
@@ -12,12 +12,13 @@ import sys
 import threading
 
 from dul.compat import (
-    INTERRUPTED, NOT_NOW, OUT_OF_RESOURCES, ThreadError, get_ident, monotonic, socket_pair, start_new_thread,
+    INTERRUPTED, NOT_NOW, OUT_OF_RESOURCES, ThreadError, get_ident, mmap, monotonic, socket_pair, start_new_thread,
     waiter)
 
 SPARE_THREADS = 2           # idle threads that there should be at least
 IDLE_THREADS = 128          # idle threads that there may be at most
 STACK_SIZE = 512 * 1024     # bytes for each thread; only what is used of it takes memory
+ROOM = 4 * 1024 * 1024      # bytes of memory for a new thread: where it starts without, CPython can end the process
 PRESSURE_PAUSE = 1.0        # seconds until what the system had no room for is tried again
 STOP_POLITELY = 1.2         # seconds that open associations have for their A-ABORT
 STOP_LIMIT = 1.4            # seconds after which stop() waits no longer
@@ -28,13 +29,7 @@ SLOWER = "accepting connections slows down until there is room again"
 
 
 class HandlerThreads(object):
-    """The threads in which connections are served.
-
-    :param server: EchoServer; its get_request() and process_request() are called here
-    :param alone: whether the GIL switch interval may be set
-    :ivar threads: how many there are
-    :ivar idle: how many of them wait for a connection
-    """
+    """The threads that serve the connections of an EchoServer. ``alone``: the GIL switch interval may be set."""
 
     def __init__(self, server, alone):
         self.server = server
@@ -43,15 +38,12 @@ class HandlerThreads(object):
         self.lock = threading.Lock()
         self.ended = threading.Condition(self.lock)
         self.leader = threading.Lock()
-        self.threads = self.idle = 0
+        self.threads = self.idle = 0                # how many there are, and how many of them wait for a connection
         self.halt, self.halted = socket_pair()      # halt is closed at the end: then the leader can read from halted
         self.wait = waiter([server.socket, self.halted])
 
     def grow(self):
-        """Start a thread where one is missing; called again when it runs.
-
-        :returns: seconds until this is to be called again all the same; None where no thread is missing
-        """
+        """Start a thread where one is missing; called again when it runs, and after the seconds that this returns."""
         with self.lock:
             threads, idle = self.threads, self.idle
         if self.alone and hasattr(sys, "setswitchinterval"):
@@ -62,16 +54,16 @@ class HandlerThreads(object):
             return None if idle else PRESSURE_PAUSE
         if idle >= SPARE_THREADS:
             return None
-        before = None
         try:
+            if mmap:
+                mmap.mmap(-1, ROOM).close()
             before = threading.stack_size(STACK_SIZE)
-            # not Thread.start(): it waits for a sign of the new thread, for ever where memory ran out before that
-            start_new_thread(self.run, ())
-        except (ThreadError, RuntimeError, MemoryError, ValueError):
-            self.server.log.pressure("threads", "out of threads or memory: " + SLOWER)
-        finally:
-            if before is not None:
+            try:    # not Thread.start(): it waits for a sign of the new thread, for ever where memory runs out
+                start_new_thread(self.run, ())
+            finally:
                 threading.stack_size(before)
+        except (ThreadError, RuntimeError, MemoryError, ValueError, EnvironmentError):
+            self.server.log.pressure("threads", "out of threads or memory: " + SLOWER)
         return PRESSURE_PAUSE
 
     def run(self):
@@ -121,11 +113,10 @@ class HandlerThreads(object):
                     if code in NOT_NOW:
                         self.wait()
                     elif not server.stopping and code not in INTERRUPTED and code != errno.ECONNABORTED:
-                        what = "cannot accept connections"
-                        if code in OUT_OF_RESOURCES or isinstance(error, MemoryError):
-                            what = "out of file descriptors or memory"
+                        full = code in OUT_OF_RESOURCES or isinstance(error, MemoryError)
                         server.log.pressure("accept", "%s (%s): %s" % (
-                            what, getattr(error, "strerror", "MemoryError"), SLOWER))
+                            "out of file descriptors or memory" if full else "cannot accept connections",
+                            getattr(error, "strerror", "MemoryError"), SLOWER))
                         server.admission.wait(PRESSURE_PAUSE)
         return None
 

@@ -7,16 +7,15 @@ from dul.words import PDU_NAMES
 
 FIRST_READ = 448        # bytes: room for most PDUs that come, and a size that CPython allocates without a system call
 NEXT_READ = 16384       # bytes: nothing more is allocated before it has arrived
+NEVER_ALL = 1 << 62     # bytes: more than ever come
 ABORT_HEADER = PDU_HEADER.pack(A_ABORT, SHORT_LENGTH)
 
 
 class PDUReader(object):
-    """Cuts a stream into PDUs.
+    """Cuts a stream into PDUs. What ``receive`` raises passes through.
 
-    :param receive: called with a number of bytes, returns that many at most, ``b""`` at the end of the stream; its
-        exceptions pass through
+    :param receive: called with a number of bytes, returns that many at most, ``b""`` at the end of the stream
     :param acknowledge: called when a PDU has come in part, before the rest is waited for
-    :ivar buffer: bytes that have arrived and are not taken
     """
 
     __slots__ = ("receive", "acknowledge", "buffer", "pdu_type", "length", "arrived")
@@ -24,7 +23,7 @@ class PDUReader(object):
     def __init__(self, receive, acknowledge):
         self.receive = receive
         self.acknowledge = acknowledge
-        self.buffer = b""
+        self.buffer = b""       # what has arrived and is not taken
         self.pdu_type = 0
         self.length = None      # PDU-length of the PDU at hand; None between PDUs
         self.arrived = 0        # bytes of it
@@ -52,40 +51,34 @@ class PDUReader(object):
         """The whole PDU whose header was read last. Raises ConnectionLost where the stream ends before it."""
         buffer, total = self.buffer, HEADER_LENGTH + self.length
         if len(buffer) < total:
-            buffer = self._gather(total)
+            pieces, self.buffer, self.arrived = [buffer], b"", len(buffer)
+            while self.arrived < total:
+                self.acknowledge()
+                pieces.append(self.more(min(NEXT_READ, total - self.arrived)))
+                self.arrived += len(pieces[-1])
+            buffer = b"".join(pieces)
         self.buffer, self.length = buffer[total:], None
         return buffer[:total]
 
-    def _gather(self, total):
-        pieces, self.arrived = [self.buffer], len(self.buffer)
-        self.buffer = b""
-        while self.arrived < total:
-            self.acknowledge()
-            pieces.append(self.more(min(NEXT_READ, total - self.arrived)))
-            self.arrived += len(pieces[-1])
-        return b"".join(pieces)
-
     def skip(self, how):
-        """Throw away the PDU whose header was read last, as it arrives.
+        """Throw away the PDU whose header was read last, as it arrives. Raises ConnectionLost where the stream ends.
 
         :param how: SKIP; SEEK: end where an A-ABORT begins; DISCARD: likewise, and do not end where the PDU does
-        :raises ConnectionLost: at the end of the stream
         """
         kept, self.buffer = self.buffer[HEADER_LENGTH:], b""
-        left = self.length
-        while left > 0 or how is DISCARD:
-            found = -1 if how is SKIP else kept.find(
-                ABORT_HEADER, 0, len(kept) if how is DISCARD else left + HEADER_LENGTH - 1)
+        left = NEVER_ALL if how is DISCARD else self.length
+        overlap = 0 if how is SKIP else HEADER_LENGTH - 1   # the last bytes may be the first ones of an A-ABORT
+        while left > 0:
+            found = kept.find(ABORT_HEADER, 0, left + overlap) if overlap else -1
             if found >= 0:
                 self.buffer, self.length = kept[found:], None
                 return
-            if how is not DISCARD and len(kept) >= left + (0 if how is SKIP else HEADER_LENGTH - 1):
+            if len(kept) >= left + overlap:
                 break
-            # the last bytes may be the first ones of an A-ABORT
-            keep = 0 if how is SKIP else min(len(kept), HEADER_LENGTH - 1)
-            left -= len(kept) - keep
-            self.arrived += len(kept) - keep
-            kept = kept[len(kept) - keep:] + self.more(NEXT_READ)
+            gone = max(len(kept) - overlap, 0)
+            left -= gone
+            self.arrived += gone
+            kept = kept[gone:] + self.more(NEXT_READ)
         self.buffer, self.length = kept[max(left, 0):], None
 
     def progress(self):

@@ -1,14 +1,11 @@
 """``EchoServer``: the ``ThreadingTCPServer``, listening, accepting, stopping; for the command line and for embedding.
 
-Which lock guards what, as if there were no GIL:
-
-- ``Admission.lock``: connections, established, number, peak.
-- ``HandlerThreads.lock``: threads, idle. ``HandlerThreads.leader``: held by the one thread that waits for a connection.
-- ``Sums.lock``, ``WarningLimit.lock``, ``LogWriter.changed``: what the object of that name keeps.
-- No lock: a Connection and its Association are written by their handler thread alone, but for ``evicted``, which goes
-  from False to True once, as ``EchoServer.stopping`` does. Other threads read ``active``, ``admitted`` and the state to
-  choose what to evict; a value that is just old costs nothing. ``Negotiator.remembered`` is a dict whose values are
-  never changed; two threads that add to it at the same time decode once more, or keep a few decisions more.
+Which lock guards what, as if there were no GIL: a ``lock``, and LogWriter's ``changed``, what its own object keeps;
+``HandlerThreads.leader`` is held by the one thread that waits for a connection. Without a lock, a Connection and its
+Association are written by their handler thread alone, but for ``evicted``, which goes from False to True once, as
+``EchoServer.stopping`` does. Other threads read ``active``, ``admitted`` and the state to choose what to evict; a
+value that is just old costs nothing. The values of ``Negotiator.remembered`` are never changed; two threads that add
+to it at the same time decode once more, or keep a few decisions more.
 """
 import errno
 import socket
@@ -38,13 +35,10 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     :param port: TCP port; 0: one that is free
     :param host: address to listen on; empty: every address, of IPv6 and of IPv4
     :param max_associations: established at once; a further one is rejected (2, 3, 2)
-    :param on_event: called with a Notice for each thing that happens, in the thread of the connection that it happens
-        in; it must be quick. See ``help(Notice)``
-    :param listener: a socket that listens already, in place of ``host`` and ``port``; it stays open, and is left as it
-        was
+    :param on_event: called with a Notice for each thing that happens, in the thread of its connection; must be quick
+    :param listener: a socket that listens already, in place of ``host`` and ``port``; it stays open and as it was
     :param alone: whether this process does nothing else: then the GIL switch interval is set for many threads
-    :param settings: what Settings takes: ``ae_title``, ``timeout``, ``acse_timeout``, ``dimse_timeout``,
-        ``maximum_length``, ``transfer_syntaxes``
+    :param settings: ``ae_title``, ``timeout`` and what else Settings takes
     :raises socket.error: where the address cannot be had
     :raises ValueError: for a setting out of its range
     """
@@ -76,10 +70,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         self.pool = HandlerThreads(self, alone)
 
     def open(self, host, port):
-        """Listen: on IPv6 and IPv4 where ``host`` is empty and the system has both, else on what it has.
-
-        :raises socket.error: where the address cannot be had
-        """
+        """Listen: on IPv6 and IPv4 where ``host`` is empty and the system has both, else on what it has."""
         if self.handed_over is not None:
             addresses = [(self.handed_over.family, ("", 0))]
         elif not host and socket.has_ipv6 and hasattr(socket, "IPV6_V6ONLY") and hasattr(socket, "IPPROTO_IPV6"):
@@ -93,8 +84,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
             except socket.error as error:
                 if error.errno not in UNSUPPORTED or address is addresses[-1][1]:
                     raise
-
-    # ---- for the program that it is part of
 
     @property
     def settings(self):
@@ -112,10 +101,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         return self.sums.summary(self.admission)
 
     def start(self):
-        """Serve, in threads of its own, once. Returns the server.
-
-        :raises RuntimeError: where it has been started or stopped before
-        """
+        """Serve in threads of its own, and return the server. Raises RuntimeError where it began or ended before."""
         if self.thread is not None or self.stopping:
             raise RuntimeError("an EchoServer can be started once")
         thread = threading.Thread(target=self.serve_forever, name="echoscp")
@@ -134,8 +120,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
 
     def __exit__(self, *_):
         self.stop()
-
-    # ---- socketserver's own interface and hooks
 
     def server_bind(self):
         """Take the socket that was handed over, or bind ours."""
@@ -166,8 +150,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     def serve_forever(self, poll_interval=None):
         """Serve until shutdown() or request_stop() is called, by another thread or a signal handler.
 
-        :param poll_interval: seconds after which to look whether it was, on systems where nothing wakes a thread that
-            waits; None elsewhere
+        :param poll_interval: seconds until it looks for that where nothing wakes a thread that waits; else None
         """
         self.finished.clear()
         timeout = None if self.handed_over is None else timeout_of(self.handed_over)
@@ -203,18 +186,12 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         """Serve a connection in this thread, a handler thread; ThreadingMixIn would start one here (see ``pool``)."""
         self.process_request_thread(request, client_address)
 
-    def shutdown_request(self, request):
-        """Close the socket, as the connection has done unless it failed to begin."""
-        request.close()
-
     def handle_error(self, request, client_address):
         """A fault of this program in a handler thread: one line, and the traceback at debug."""
         try:
             self.fault("internal error in the connection from " + peer_name(client_address))
         except Exception:  # out of memory for that, too: the thread goes on
             pass
-
-    # ---- listeners
 
     def notify(self, connection, kind, value):
         """Tell the embedding program of a fact. What its callback raises is logged, and goes no further."""
@@ -230,8 +207,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         self.log.line(ERROR, "%s: %r; please report it" % (words, sys.exc_info()[1]), connection,
                       exc_info=sys.exc_info() if enabled(DEBUG) else None)
 
-    # ---- sleeping
-
     def wake(self):
         """Wake serve_forever(). Takes no lock."""
         try:
@@ -244,8 +219,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         try:
             self.bell.settimeout(seconds)
             self.bell.recv(4096)
-        except socket.timeout:
-            pass
         except socket.error as error:
-            if error.errno not in INTERRUPTED:
+            if not isinstance(error, socket.timeout) and error.errno not in INTERRUPTED:
                 raise

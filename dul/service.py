@@ -15,10 +15,9 @@ NOT_LISTENING = "the socket handed over (LISTEN_FDS) does not listen on TCP"
 
 
 def handed_over(environ):
-    """The listening socket that the service manager hands over, or None.
+    """The listening socket that the service manager hands over, or None; what tells of it is taken out of ``environ``.
 
-    :param environ: the process environment; what this reads is taken out of it
-    :raises ValueError: where what is handed over is not one listening TCP socket
+    Raises ValueError where what is handed over is not one listening TCP socket.
     """
     pid, count = environ.pop("LISTEN_PID", ""), environ.pop("LISTEN_FDS", "")
     environ.pop("LISTEN_FDNAMES", "")
@@ -70,10 +69,7 @@ def fill_standard_files():
 
 
 def write(number, text):
-    """Write to standard output or error, and wait until all is taken. Returns whether it was.
-
-    :param number: of the descriptor
-    """
+    """Write to a descriptor, standard output or error, and wait until all is taken. Returns whether it was."""
     data = text if isinstance(text, bytes) else text.encode("ascii", "backslashreplace")
     while data:
         try:
@@ -88,8 +84,7 @@ def write(number, text):
 def end_by(number):
     """End as a process that this signal ended, as shells and service managers expect.
 
-    On Windows, and as the first process of a container, no signal of its own ends a process: the exit status is then 128
-    + its number.
+    Where none can, on Windows and as the first process of a container, the exit status is 128 + its number.
     """
     if not WINDOWS:
         signal.signal(number, signal.SIG_DFL)

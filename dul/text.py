@@ -32,9 +32,8 @@ def escaped(data):
 
 def shortened(text):
     """A line, cut where it is longer than LONGEST_LINE."""
-    if len(text) <= LONGEST_LINE:
-        return text
-    return "%s ... (%d characters more)" % (text[:LONGEST_LINE], len(text) - LONGEST_LINE)
+    more = len(text) - LONGEST_LINE
+    return "%s ... (%d characters more)" % (text[:LONGEST_LINE], more) if more > 0 else text
 
 
 def counted(number, noun):

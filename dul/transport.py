@@ -1,8 +1,9 @@
 """One TCP connection: bytes in and out of a blocking socket, within one absolute deadline."""
+import select
 import socket
 
 from dul.compat import (
-    CLOSED_BY_PEER, INTERRUPTED, KERNEL_TIMEOUTS, NOT_NOW, RECEIVE_SLICE, monotonic, set_timeout)
+    CLOSED_BY_PEER, INTERRUPTED, KERNEL_TIMEOUTS, NOT_NOW, SHUTDOWN_WAKES, monotonic, set_timeout)
 from dul.errors import ConnectionLost
 
 LONGEST_WAIT = 86400.0      # seconds; a longer timeout is waited for in pieces, because kernels limit the number
@@ -14,17 +15,14 @@ class DeadlinePassed(Exception):
 
 
 class Transport(object):
-    """A socket with a deadline for receiving, and a limit for each send.
+    """A connected socket with a deadline for receiving, and a limit, in seconds, for the sending of each PDU."""
 
-    :param sock: a connected, blocking socket; it belongs to this object from now on
-    :param send_limit: seconds that a peer which does not read may hold up one PDU
-    """
+    __slots__ = ("sock", "send_limit", "halted", "deadline", "armed", "interrupted")
 
-    __slots__ = ("sock", "send_limit", "deadline", "armed", "interrupted")
-
-    def __init__(self, sock, send_limit):
+    def __init__(self, sock, send_limit, halted=None):
         self.sock = sock
         self.send_limit = send_limit
+        self.halted = halted    # a socket that can be read when the server stops: Windows needs it
         self.deadline = None    # on the monotonic clock
         self.armed = None       # seconds that the next recv() waits at most, as the socket knows it
         self.interrupted = False
@@ -43,35 +41,37 @@ class Transport(object):
         self.deadline = monotonic() + seconds if seconds else None
 
     def receive(self, most):
-        """Bytes that have arrived, ``most`` at most; ``b""`` at the end of the stream.
-
-        :raises DeadlinePassed: at the deadline
-        :raises ConnectionLost: where the connection is reset, or the network gone
-        """
+        """Bytes that have arrived, ``most`` at most; ``b""`` at the end. Raises DeadlinePassed, ConnectionLost."""
         while True:
-            left = RECEIVE_SLICE
+            left = None
             if self.deadline is not None:
                 left = self.deadline - monotonic()
                 if left <= 0:
                     raise DeadlinePassed()
-                left = min(max(left, SHORTEST_WAIT), RECEIVE_SLICE or LONGEST_WAIT)
+                left = min(max(left, SHORTEST_WAIT), LONGEST_WAIT)
             try:
-                if left is not self.armed:
-                    self._arm(left)
+                if not SHUTDOWN_WAKES:
+                    ready = select.select([self.sock, self.halted], [], [], left)[0]
+                    if self.sock not in ready:
+                        if ready:
+                            return b""
+                        continue
+                elif left is not self.armed and (
+                        None in (left, self.armed) or not left <= self.armed <= left + SHORTEST_WAIT):
+                    set_timeout(self.sock, left)    # no system call where it is right, or that little too long
+                    self.armed = left
                 return self.sock.recv(most)
             except socket.timeout:
+                pass
+            except (socket.error, select.error, ValueError) as error:   # ValueError: closed meanwhile, on Python 2.7
                 if self.interrupted:
                     return b""
-            except (socket.error, ValueError) as error:     # ValueError: closed meanwhile, on Python 2.7
                 if getattr(error, "errno", None) not in NOT_NOW + INTERRUPTED:
                     raise _lost(error)
 
     def acknowledge(self):
-        """Acknowledge at once what has arrived, before the rest of a PDU is waited for.
-
-        A peer that writes a PDU in two pieces with Nagle's algorithm on, as DCMTK's clients do, sends the second one
-        only then, and kernels delay an acknowledgement by some 40 ms.
-        """
+        """Acknowledge what has arrived at once, not some 40 ms later: a peer that writes a PDU in two pieces with
+        Nagle's algorithm on, as DCMTK's clients do, sends the second one only then."""
         if hasattr(socket, "TCP_QUICKACK"):     # Linux
             try:
                 self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
@@ -79,15 +79,16 @@ class Transport(object):
                 pass
 
     def send(self, data):
-        """Send one PDU.
-
-        :raises ConnectionLost: where the peer is gone, or has not taken all of it within the send limit
-        """
+        """Send one PDU. Raises ConnectionLost where the peer is gone, or has not taken all of it within the limit."""
         deadline, cut = monotonic() + self.send_limit, not KERNEL_TIMEOUTS
         while data:
             try:
                 if cut:
-                    self._bound_send(deadline - monotonic())
+                    left = deadline - monotonic()
+                    if left <= 0:
+                        raise socket.timeout()
+                    set_timeout(self.sock, left, sending=True)
+                    self.armed = self.armed if KERNEL_TIMEOUTS else left
                 data = data[self.sock.send(data):]
                 cut = cut or bool(data)
             except (socket.error, ValueError) as error:
@@ -99,28 +100,12 @@ class Transport(object):
         if cut and KERNEL_TIMEOUTS:
             set_timeout(self.sock, self.send_limit, sending=True)
 
-    def _bound_send(self, left):
-        if left <= 0:
-            raise socket.timeout()
-        set_timeout(self.sock, left, sending=True)
-        if not KERNEL_TIMEOUTS:
-            self.armed = left
-
-    def _arm(self, seconds):
-        # No system call where the socket's own timeout is right already, or less than SHORTEST_WAIT too long.
-        if None in (seconds, self.armed) or not seconds <= self.armed <= seconds + SHORTEST_WAIT:
-            set_timeout(self.sock, seconds)
-            self.armed = seconds
-
     def interrupt(self, sending=False):
-        """Wake the thread that is receiving, as if the stream had ended; also one that is ``sending``.
-
-        May be called from any thread.
-        """
+        """Wake, from any thread, one that is receiving as if the stream had ended; also one that is ``sending``."""
         self.interrupted = True
         try:
             self.sock.shutdown(socket.SHUT_RDWR if sending else socket.SHUT_RD)
-            if sending and RECEIVE_SLICE:
+            if not SHUTDOWN_WAKES and (sending or not select.select([self.halted], [], [], 0)[0]):
                 self.sock.close()
         except (socket.error, ValueError):
             pass

@@ -44,7 +44,6 @@ ABORT_REASONS = {  # of source 2; with source 0 the reason is not significant
     0: "reason-not-specified",
     1: "unrecognized-PDU",
     2: "unexpected-PDU",
-    3: "reserved",
     4: "unrecognized-PDU parameter",
     5: "unexpected-PDU parameter",
     6: "invalid-PDU-parameter value",

@@ -14,7 +14,8 @@ except ImportError:
     import SocketServer as socketserver
 
 AC = pdu(2, b"\0\1\0\0" + b"ECHOSCP".ljust(16) + b"BENCH".ljust(16) + b"\0" * 32 + item(0x10, b"1.2.840.10008.3.1.1.1")
-         + item(0x21, b"\1\0\0\0" + item(0x40, LITTLE)) + item(0x50, item(0x51, b"\0\0\x40\0") + item(0x52, VERIFICATION)))
+         + item(0x21, b"\1\0\0\0" + item(0x40, LITTLE))
+         + item(0x50, item(0x51, b"\0\0\x40\0") + item(0x52, VERIFICATION)))
 ANSWERS = {1: AC, 4: echo_rsp(1), 5: RELEASE_RP}
 
 

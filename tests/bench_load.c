@@ -5,7 +5,7 @@
  *   bench_load PORT hold  COUNT   SECONDS    COUNT associations at once; after SECONDS an echo on each
  *
  * Reads the A-ASSOCIATE-RQ, the C-ECHO-RQ and the A-RELEASE-RQ from standard input, each after its length (4 bytes,
- * big endian). Prints: done per second, median and 99th percentile in milliseconds, failures.
+ * big endian). Prints: done, seconds that it took, median and 99th percentile in milliseconds, failures.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -154,7 +154,8 @@ int main(int argc, char **argv) {
       if (!echoing && opened == count && ready + over == count) {
         if (deadline < from + 1e-9 || ready == 0) break;
         if (!(echoing = now() >= deadline)) { if (deadline - start < 0) break; }
-        if (echoing) for (int i = 0; i < count; i++) if (clients[i].step == HELD) { clients[i].since = now(); say(&clients[i], ECHO); }
+        for (int i = 0; echoing && i < count; i++)
+          if (clients[i].step == HELD) { clients[i].since = now(); say(&clients[i], ECHO); }
       } else if (echoing && over == count) break;
     }
     struct epoll_event events[256];
@@ -177,7 +178,7 @@ int main(int argc, char **argv) {
   }
   double took = now() - start;
   qsort(times, timed, sizeof *times, ascending);
-  printf("%.1f %.3f %.3f %ld\n", holding ? (double)done : done / took, timed ? times[timed / 2] * 1e3 : 0,
+  printf("%ld %.3f %.3f %.3f %ld\n", done, took, timed ? times[timed / 2] * 1e3 : 0,
          timed ? times[(size_t)((timed - 1) * 0.99)] * 1e3 : 0, failed);
   return 0;
 }

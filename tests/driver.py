@@ -11,8 +11,8 @@ class Driver(object):
 
     :param form: the form under test
     :param respond: whether an A-ASSOCIATE-RQ is answered at once
-    :param told: called with (driver, kind, value) for all that is told: the facts of the association, and what a connection adds
-        to them (RECEIVING, SENDING)
+    :param told: called with (driver, kind, value) for all that is told: the facts of the association, and what a
+        connection adds to them (RECEIVING, SENDING)
     :ivar sent: bytes of each SEND
     :ivar facts: [(kind, value)] without SEND, CLOCK and MOVED
     :ivar clocks: [(option, seconds)]

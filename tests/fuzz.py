@@ -19,7 +19,8 @@ from binascii import hexlify
 from driver import Driver, judge_header
 from support import FORMS, monotonic, vectors
 from wire import (
-    CT_IMAGE, RELEASE_RQ, VERIFICATION, Peer, abort, associate_rq, context, decode_ac, echo_command, echo_rq, item, p_data,
+    CT_IMAGE, RELEASE_RQ, VERIFICATION, Peer, abort, associate_rq, context, decode_ac, echo_command, echo_rq, item,
+    p_data,
     pdv, user_information)
 
 NUMBERS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 16, 64, 65, 67, 68, 69, 127, 128, 255, 256, 16384, 16385, 32767, 32768, 65535,
@@ -31,10 +32,13 @@ def corpus():
     """What is mutated: the golden PDUs and a few more."""
     seeds = [entry["data"] for _, entry in sorted(vectors().items())]
     seeds += [associate_rq([context(i, VERIFICATION if i % 4 == 1 else CT_IMAGE) for i in range(1, 40, 2)]),
-              associate_rq(user=user_information(item(0x58, b"\2\1\0\4name\0\4pass"), item(0x54, b"\0\3" + b"1.2" + b"\1\0"))),
-              echo_rq(), p_data(pdv(echo_command()[:20], 1, 1), pdv(echo_command()[20:], 1, 3)), RELEASE_RQ, abort(0, 0),
+              associate_rq(user=user_information(item(0x58, b"\2\1\0\4name\0\4pass"),
+                                                 item(0x54, b"\0\3" + b"1.2" + b"\1\0"))),
+              echo_rq(), p_data(pdv(echo_command()[:20], 1, 1), pdv(echo_command()[20:], 1, 3)), RELEASE_RQ,
+              abort(0, 0),
               b"GET / HTTP/1.0\r\n\r\n", p_data(*[pdv(b"", 1, 1)] * 300),
-              associate_rq([context(1, transfers=(b"1.2",) * 200)], user=user_information(*[item(0x52, b"1.2.3")] * 200))]
+              associate_rq([context(1, transfers=(b"1.2",) * 200)],
+                           user=user_information(*[item(0x52, b"1.2.3")] * 200))]
     return seeds
 
 
@@ -57,12 +61,14 @@ def mutate(data, chance):
             end = at + chance.randrange(1, 40)
             data = data[:end] + data[at:end] * chance.randrange(1, 4) + data[end:]
         elif kind == 6:
-            data = data[:at] + bytes(bytearray([chance.randrange(256) for _ in range(chance.randrange(1, 9))])) + data[at:]
+            data = data[:at] + bytes(bytearray([chance.randrange(256) for _ in range(chance.randrange(1, 9))])) + data[
+                at:]
         elif kind == 7 and len(data) > 6:
             data = data[:2] + struct.pack(">I", len(data) - 6) + data[6:]
         elif kind == 8 and data:
             flip = chance.randrange(len(data))
-            data = data[:flip] + struct.pack("B", ord(data[flip:flip + 1]) ^ (1 << chance.randrange(8))) + data[flip + 1:]
+            data = data[:flip] + struct.pack("B",
+                                             ord(data[flip:flip + 1]) ^ (1 << chance.randrange(8))) + data[flip + 1:]
     return data
 
 
@@ -183,7 +189,8 @@ def fuzz_paths(form, count, seed):
 USER, PASSCODE = b"maria.huber", b"Zq7#kW9!xT"
 WINDOW = 6      # bytes of a secret in a row that are a find
 SECRET = b"\0\x0b" + USER + b"\0\x0a" + PASSCODE
-OPENINGS = (b"", b"", b"", b"PROXY TCP4 10.0.0.1 10.0.0.2 4711 104\r\n", b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + b"\0" * 12,
+OPENINGS = (b"", b"", b"", b"PROXY TCP4 10.0.0.1 10.0.0.2 4711 104\r\n",
+            b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + b"\0" * 12,
             b"\0\0\0\0\0\4abcd", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\0\x01", b"SSH-2.0-x\r\n", b"EHLO x\r\n",
             b"\x04\0\0\0\0\x40", b"\x01\0\0\0\0\x80")
 
@@ -196,8 +203,10 @@ def secret_requests():
     for identity in identities:
         yield associate_rq(user=user_information(identity))
         yield associate_rq([], user=item(0x50, identity), extra=context())
-        yield associate_rq(user=user_information(item(0x55, b"NAME_1"), identity, item(0x54, b"\0\3" + b"1.2" + b"\0\1")))
-        yield associate_rq(user=user_information(item(0x56, b"\0\3" + b"1.2" + b"x"), identity) + item(0x50, identity * 2))
+        yield associate_rq(user=user_information(item(0x55, b"NAME_1"), identity,
+                                                 item(0x54, b"\0\3" + b"1.2" + b"\0\1")))
+        yield associate_rq(user=user_information(item(0x56, b"\0\3" + b"1.2" + b"x"), identity)
+                           + item(0x50, identity * 2))
 
 
 def pattern_of(secrets):
@@ -243,17 +252,22 @@ def damage(data, chance):
         at = chance.choice((chance.randrange(len(data)), max(0, min(secret - chance.randrange(40), len(data) - 1))))
         kind = chance.randrange(8)
         if kind == 0:           # the type of an item, or any byte
-            data = data[:at] + struct.pack("B", chance.choice((0x10, 0x20, 0x30, 0x40, 0x50, 0x51, 0x52, 0x54, 0x55, 0x56, 0x57, 0x58,
-                                                               0x99, chance.randrange(256)))) + data[at + 1:]
+            code = chance.choice((0x10, 0x20, 0x30, 0x40, 0x50, 0x51, 0x52, 0x54, 0x55, 0x56, 0x57, 0x58, 0x99,
+                                  chance.randrange(256)))
+            data = data[:at] + struct.pack("B", code) + data[at + 1:]
         elif kind == 1:         # a length
-            data = data[:at] + struct.pack(">H", chance.choice((chance.randrange(40), chance.randrange(65536)))) + data[at + 2:]
+            data = data[:at] + struct.pack(">H",
+                                           chance.choice((chance.randrange(40), chance.randrange(65536)))) + data[at
+                                                                                                                  + 2:]
         elif kind == 2:         # the type and the length of an item
-            data = data[:at] + struct.pack(">BBH", chance.choice((0x10, 0x30, 0x40, 0x52, 0x55, 0x56, 0x57, 0x20, 0x50)), 0,
+            data = data[:at] + struct.pack(">BBH",
+                                           chance.choice((0x10, 0x30, 0x40, 0x52, 0x55, 0x56, 0x57, 0x20, 0x50)), 0,
                                            chance.randrange(60)) + data[at + 4:]
         elif kind == 3:         # cut
             data = data[:at] + data[at + chance.randrange(1, 30):]
         elif kind == 4:         # put in
-            data = data[:at] + bytes(bytearray([chance.randrange(256) for _ in range(chance.randrange(1, 9))])) + data[at:]
+            data = data[:at] + bytes(bytearray([chance.randrange(256) for _ in range(chance.randrange(1, 9))])) + data[
+                at:]
         elif kind == 5:         # entered in the middle
             data = data[at:]
         elif kind == 6:

@@ -10,11 +10,11 @@ from __future__ import print_function
 import os
 import random
 import socket
-import subprocess
 import sys
+import unittest
 
 from fuzz import conversation, corpus
-from process import accepts, free_port
+from process import Program
 from support import ONE_FILE, wait_until
 from wire import RELEASE_RQ, Peer, associate_rq, echo_rq
 
@@ -60,27 +60,35 @@ def one(address, chance, seeds):
 
 def main(count):
     """Returns the exit status."""
-    port = free_port()
-    with open(os.devnull, "wb") as nowhere:
-        server = subprocess.Popen([sys.executable, ONE_FILE, str(port)], stdout=nowhere, stderr=nowhere)
+    case = unittest.FunctionTestCase(main)      # what a Program belongs to: it ends with its test
     try:
-        wait_until(lambda: accepts(port), "it listens")
-        chance, seeds, first = random.Random(count), corpus(), None
-        for number in range(1, count + 1):
-            one(("127.0.0.1", port), chance, seeds)
-            if number == SETTLED:
-                first = settled(server.pid)
-                print("after %6d: %d threads, %d descriptors, %d kB" % ((number,) + first))
-        last = settled(server.pid)
-        print("after %6d: %d threads, %d descriptors, %d kB" % ((count,) + last))
-        grown = first and (last[0] > first[0] + IDLE_THREADS or last[1] > first[1] + 2 or last[2] > first[2] * GROWTH)
-        with Peer(("127.0.0.1", port)) as peer:
-            alive = peer.associate()[:1] == b"\x02"
-        print("GROWN" if grown else "nothing grew" if alive else "NO ANSWER")
-        return int(bool(grown or not alive))
+        with open(os.devnull, "wb") as nowhere:
+            program = Program(case, command=[sys.executable, ONE_FILE], stdout=nowhere, stderr=nowhere)
+        return soaked(program, count)
     finally:
-        server.kill()
-        server.wait()
+        case.doCleanups()
+
+
+def soaked(program, count):
+    """So many associations. Returns the exit status."""
+    pid, chance, seeds, first = program.process.pid, random.Random(count), corpus(), None
+    for number in range(1, count + 1):
+        one(program.address, chance, seeds)
+        if number == SETTLED:
+            first = settled(pid)
+            say(number, first)
+    last = settled(pid)
+    say(count, last)
+    grown = first and (last[0] > first[0] + IDLE_THREADS or last[1] > first[1] + 2 or last[2] > first[2] * GROWTH)
+    with Peer(program.address) as peer:
+        alive = peer.associate()[:1] == b"\x02"
+    print("GROWN" if grown else "nothing grew" if alive else "NO ANSWER")
+    return int(bool(grown or not alive))
+
+
+def say(count, figures_then):
+    """A line of figures."""
+    print("after %6d: %d threads, %d descriptors, %d kB" % ((count,) + figures_then))
 
 
 def settled(pid):

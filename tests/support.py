@@ -220,23 +220,3 @@ class LogCapture(object):
 
 if not hasattr(unittest.TestCase, "assertRegex"):       # Python 2.7
     unittest.TestCase.assertRegex = unittest.TestCase.assertRegexpMatches
-
-
-class LogLines(logging.Handler):
-    """The lines that the logger has had, in this process, while a test runs.
-
-    :ivar lines: ``W: text``
-    """
-
-    def __init__(self, case, level=logging.WARNING):
-        logging.Handler.__init__(self)
-        logger = logging.getLogger("echoscp")
-        case.addCleanup(logger.setLevel, logger.level)
-        case.addCleanup(logger.removeHandler, self)
-        logger.setLevel(level)
-        logger.addHandler(self)
-        self.lines = []
-
-    def emit(self, record):
-        """Keep a line."""
-        self.lines.append("%.1s: %s" % (record.levelname, record.getMessage()))

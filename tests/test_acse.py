@@ -106,7 +106,8 @@ class Negotiation(Case):
         self.assertEqual(len(self.answer(associate_rq())["user"]), 3)
 
     def test_the_first_of_several_51h_and_58h_counts(self):
-        decision = self.decide(associate_rq(user=user_information(item(0x51, b"\0\0\0\x10"), identity(1, 0), identity(1, 1),
+        decision = self.decide(associate_rq(user=user_information(item(0x51, b"\0\0\0\x10"), identity(1, 0),
+                                                                  identity(1, 1),
                                                                   maximum=64)))
         self.assertEqual((decision.maximum_length, decision.identity_confirmed), (64, False))
 
@@ -121,12 +122,15 @@ class Negotiation(Case):
 
     def test_another_application_context_is_rejected_by_the_user(self):
         for name, words in ((b"1.2.3", "1.2.3"), (b"", "(0 bytes that are not a UID)"), (None, "(none)"),
-                            (APPLICATION_CONTEXT + b".1", "1.2.840.10008.3.1.1.1.1"), (VERIFICATION, "Verification SOP Class"),
+                            (APPLICATION_CONTEXT + b".1", "1.2.840.10008.3.1.1.1.1"),
+                            (VERIFICATION, "Verification SOP Class"),
                             (b"geheim", "(6 bytes that are not a UID)")):
             error = self.decide(associate_rq(application=name)).rejected
             self.assertEqual((error.reject, error.by_user), ((1, 1, 2), True))
-            self.assertEqual(str(error), "Application-context-name %s, due: 1.2.840.10008.3.1.1.1 (result 1: rejected-permanent, "
-                                         "source 1: DICOM UL service-user, reason 2: application-context-name-not-supported)" % words)
+            self.assertEqual(str(error),
+                             "Application-context-name %s, due: 1.2.840.10008.3.1.1.1 (result 1: rejected-permanent, "
+                             "source 1: DICOM UL service-user, reason 2: "
+                             "application-context-name-not-supported)" % words)
         for name in (APPLICATION_CONTEXT, APPLICATION_CONTEXT + b"\0", b" " + APPLICATION_CONTEXT + b" \0"):
             self.assertIsNone(self.decide(associate_rq(application=name)).rejected)
 
@@ -137,13 +141,15 @@ class Negotiation(Case):
             for application in (APPLICATION_CONTEXT, b"1.2.3"):     # the provider is asked before the user
                 error = self.decide(associate_rq(version=version, application=application)).rejected
                 self.assertEqual((error.reject, error.by_user), ((1, 2, 2), False))
-                self.assertEqual(str(error), "Protocol-version %04XH, due: bit 0 set (result 1: rejected-permanent, source 2: DICOM "
-                                             "UL service-provider (ACSE related function), reason 2: protocol-version-not-"
-                                             "supported)" % version)
+                self.assertEqual(str(error), "Protocol-version %04XH, due: bit 0 set (result 1: rejected-permanent, "
+                                             "source 2: DICOM UL service-provider (ACSE related function), reason 2: "
+                                             "protocol-version-not-supported)" % version)
 
     def test_uids_of_any_length_are_judged_without_harm(self):
-        for uid, result in ((b"", 3), (b"1" * 64, 3), (b"1" * 65, 3), (VERIFICATION + b"\0", 0), (VERIFICATION + b"  ", 0),
-                            (b"\0" + VERIFICATION, 0), (VERIFICATION + b".1", 3), (VERIFICATION[:-1], 3), (b"\xff" * 60000, 3)):
+        for uid, result in ((b"", 3), (b"1" * 64, 3), (b"1" * 65, 3), (VERIFICATION + b"\0", 0),
+                            (VERIFICATION + b"  ", 0),
+                            (b"\0" + VERIFICATION, 0), (VERIFICATION + b".1", 3), (VERIFICATION[:-1], 3),
+                            (b"\xff" * 60000, 3)):
             self.assertEqual(self.results(associate_rq([context(1, uid)]))[0][1], result, uid[:70])
 
     def test_what_is_missing_is_forgiven(self):
@@ -192,18 +198,20 @@ class Problems(Case):
 
     def test_no_transfer_syntax_in_common(self):
         self.assertEqual(self.problem(context(1, VERIFICATION, (b"1.2.840.10008.1.2.5", FOREIGN))),
-                         "proposed 1 context, Verification with no transfer syntax that is taken here: JPEG Baseline (Process 1), "
-                         "RLE Lossless")
+                         "proposed 1 context, Verification with no transfer syntax that is taken here: JPEG Baseline "
+                         "(Process 1), RLE Lossless")
         syntaxes = [("1.2.3.%d" % number).encode("ascii") for number in (5, 1, 4, 3, 2, 1)]
-        self.assertEqual(self.problem(context(1, VERIFICATION, syntaxes[:3]), context(3, CT_IMAGE), context(5, VERIFICATION,
-                                                                                                           syntaxes[3:])),
-                         "proposed 3 contexts, Verification with no transfer syntax that is taken here: 1.2.3.1, 1.2.3.2, 1.2.3.3, "
-                         "1.2.3.4, and 1 more syntaxes")
+        self.assertEqual(self.problem(context(1, VERIFICATION, syntaxes[:3]), context(3, CT_IMAGE),
+                                      context(5, VERIFICATION, syntaxes[3:])),
+                         "proposed 3 contexts, Verification with no transfer syntax that is taken here: 1.2.3.1, "
+                         "1.2.3.2, 1.2.3.3, 1.2.3.4, and 1 more syntaxes")
 
     def test_a_syntax_of_ours_that_is_switched_off_is_named(self):
-        decision = self.decide(associate_rq([context(1, VERIFICATION, (LITTLE,))]), transfer_syntaxes=self.dul.IMPLICIT_ONLY)
-        self.assertEqual(decision.problem(), "proposed 1 context, Verification with no transfer syntax that is taken here: "
-                                             "Little Endian Explicit VR")
+        decision = self.decide(associate_rq([context(1, VERIFICATION, (LITTLE,))]),
+                               transfer_syntaxes=self.dul.IMPLICIT_ONLY)
+        self.assertEqual(decision.problem(),
+                         "proposed 1 context, Verification with no transfer syntax that is taken here: "
+                         "Little Endian Explicit VR")
 
 
 class Remembered(Case):
@@ -225,15 +233,20 @@ class Remembered(Case):
         return associate_rq(user=user_information(item(0x55, b"x" * (length - short))))
 
     def test_an_ordinary_request_is(self):
-        for data in (associate_rq(), vectors()["a_associate_rq"]["data"], associate_rq(version=0), associate_rq([context(1, CT_IMAGE)]),
-                     associate_rq(user=user_information(item(0x53, b"\0\1\0\1"), item(0x54, b"\0\3" + b"1.2" + b"\0\1")))):
+        for data in (associate_rq(), vectors()["a_associate_rq"]["data"], associate_rq(version=0),
+                     associate_rq([context(1, CT_IMAGE)]),
+                     associate_rq(user=user_information(item(0x53, b"\0\1\0\1"),
+                                                        item(0x54, b"\0\3" + b"1.2" + b"\0\1")))):
             self.assertTrue(self.remembers(data))
 
     def test_nothing_with_a_user_identity_or_an_unknown_item_is(self):
-        for data in (associate_rq(user=user_information(identity(1, 0))), associate_rq(user=user_information(identity(99, 1, b"", b""))),
+        for data in (associate_rq(user=user_information(identity(1, 0))),
+                     associate_rq(user=user_information(identity(99, 1, b"", b""))),
                      associate_rq(extra=item(0x99, b"")), associate_rq(user=user_information(item(0x99, b""))),
-                     associate_rq(user=user_information() + item(0x50, identity(2, 1))), associate_rq(extra=item(0x10, b"1.2")),
-                     associate_rq([item(0x20, b"\1\0\0\0" + item(0x30, VERIFICATION) + item(0x40, IMPLICIT) + item(0x58, b"secret"))])):
+                     associate_rq(user=user_information() + item(0x50, identity(2, 1))),
+                     associate_rq(extra=item(0x10, b"1.2")),
+                     associate_rq([item(0x20, b"\1\0\0\0" + item(0x30, VERIFICATION) + item(0x40, IMPLICIT)
+                                        + item(0x58, b"secret"))])):
             negotiator = self.negotiator()
             self.assertIsNot(negotiator.decide(data), negotiator.decide(data))
             self.assertEqual(len(negotiator.remembered), 0)
@@ -327,8 +340,10 @@ def shapes():
         "long extended negotiation": one + fill(item(0x50, item(0x56, b"\0\1" + b"1" + b"x" * 65000)), 16),
         "57H lists of empty UIDs": one + item(0x50, item(0x57, listed + struct.pack(">H", 19980) + b"\0\0" * 9990)),
         "57H lists of one UID each": one + item(0x50, item(0x57, listed + b"\0\2\0\0") * 4600),
-        "57H lists that are too long": one + fill(item(0x50, item(0x57, listed + struct.pack(">H", 65000) + b"\0\0" * 32500)), 16),
-        "57H with a long UID": one + fill(item(0x50, item(0x57, b"\xfd\xe8" + b"1" * 65000 + b"\0\1" + b"2" + b"\0\0")), 16),
+        "57H lists that are too long": one
+        + fill(item(0x50, item(0x57, listed + struct.pack(">H", 65000) + b"\0\0" * 32500)), 16),
+        "57H with a long UID": one
+        + fill(item(0x50, item(0x57, b"\xfd\xe8" + b"1" * 65000 + b"\0\1" + b"2" + b"\0\0")), 16),
         "contexts that are too many": fill(one, 3300),
         "one large unknown item after the other": one + fill(item(0x99, b"x" * 65535), 15),
         "lengths that are nested to the end": one + b"".join(

@@ -1,4 +1,4 @@
-"""One association without a socket: every cell of the table, whole conversations, and what each input is answered with."""
+"""One association without a socket: every cell of the table, whole conversations, what each input is answered with."""
 import random
 import struct
 import unittest
@@ -48,16 +48,19 @@ class Case(object):
         return found[0][0], "" if found[0][1] is None else str(found[0][1])
 
 
-# What each action of an acceptor does, in the order in which it is done. -ta is 30 s, -td is 7 s. "sent" is what goes out.
+# What each action of an acceptor does, in the order in which it is done. -ta is 30 s, -td is 7 s.
 ARTIM, STOPPED, ON_TD = ("clock", ("-ta", 30)), ("clock", ("", 0)), ("clock", ("-td", 7))
 RELEASED = [ARTIM, ("released", None), ("send", RELEASE_RP)]
 EFFECTS = {
-    "AE-5": [ARTIM], "AE-6 acceptable": [STOPPED], "AE-6 not acceptable": [ARTIM, "rejected", ("send", reject(2, 3, 2))],
+    "AE-5": [ARTIM], "AE-6 acceptable": [STOPPED],
+    "AE-6 not acceptable": [ARTIM, "rejected", ("send", reject(2, 3, 2))],
     "AE-7": ["accepted", ON_TD, "ac"], "AE-8": [ARTIM, "rejected", ("send", reject(1, 1, 2))],
     "DT-1": [("send", echo_rsp(5)), ON_TD], "DT-2": ["echoed", ("send", echo_rsp(5)), ON_TD],
-    "AR-1": [ARTIM, ("send", RELEASE_RQ)], "AR-2": RELEASED, "AR-3": [("released", None)], "AR-4": RELEASED, "AR-5": [STOPPED],
+    "AR-1": [ARTIM, ("send", RELEASE_RQ)], "AR-2": RELEASED, "AR-3": [("released", None)], "AR-4": RELEASED,
+    "AR-5": [STOPPED],
     "AR-6": [], "AR-7": [("send", echo_rsp(5)), ON_TD], "AR-8": [], "AR-10": RELEASED,
-    "AA-1": [ARTIM, "aborting", ("send", USER_ABORT)], "AA-2 Evt16": [STOPPED, "aborted"], "AA-2 Evt18": [STOPPED, "expired"],
+    "AA-1": [ARTIM, "aborting", ("send", USER_ABORT)], "AA-2 Evt16": [STOPPED, "aborted"],
+    "AA-2 Evt18": [STOPPED, "expired"],
     "AA-3": ["aborted"], "AA-4": ["lost"], "AA-5": [STOPPED, "bare"], "AA-6": [],
     "AA-7 Evt6": [("send", UNEXPECTED)], "AA-7 Evt19": [("send", UNRECOGNIZED)],
     "AA-8": [ARTIM, "aborting", ("send", UNEXPECTED)], "AA-8 Evt19": [ARTIM, "aborting", ("send", UNRECOGNIZED)],
@@ -92,7 +95,8 @@ class Cells(Case):
     def value(self, event, association):
         """What comes with an event."""
         dul, state = self.dul, association.state
-        pdus = {3: "A-ASSOCIATE-AC", 4: "A-ASSOCIATE-RJ", 6: "A-ASSOCIATE-RQ", 10: "P-DATA-TF", 12: "A-RELEASE-RQ", 13: "A-RELEASE-RP"}
+        pdus = {3: "A-ASSOCIATE-AC", 4: "A-ASSOCIATE-RJ", 6: "A-ASSOCIATE-RQ", 10: "P-DATA-TF", 12: "A-RELEASE-RQ",
+                13: "A-RELEASE-RP"}
         if event == 7:
             return association.negotiator.decide(RQ)
         if event == 8:
@@ -113,13 +117,13 @@ class Cells(Case):
 
     def told(self, effects):
         """The effects as EFFECTS writes them."""
-        return ["ac" if kind == "send" and value[:1] == b"\x02" else (kind, value) if kind in ("send", "clock", "released") else kind
+        return ["ac" if kind == "send" and value[:1] == b"\x02" else (kind, value)
+                if kind in ("send", "clock", "released") else kind
                 for kind, value in effects]
 
     def check(self, event, state, value, branch, following, due):
         association = self.association(state)
         association.trace = True
-        association.ended = False
         which = self.dul.EVENTS[event - 1]
         if value is None:
             value = self.value(event, association)
@@ -129,7 +133,10 @@ class Cells(Case):
                          ("moved", "Sta%d" % state, "Evt%d" % event, cell(event, state)[0], following), (event, state))
         told = self.told(each for each in association.effects if each[0] != "moved")
         # of clocks that follow one another the last counts
-        told = [each for each, after in zip(told, told[1:] + [None]) if not (each[0] == "clock" and after and after[0] == "clock")]
+        told = [each for each, after in zip(told, told[1:] + [None])
+                if not (each[0] == "clock" and after and after[0] == "clock")]
+        if state == 13:     # the association ended before
+            due = [each for each in due if each not in ENDS]
         self.assertEqual(told, due, (event, state))
         return association
 
@@ -143,7 +150,8 @@ class Cells(Case):
                 checked += 1
                 action, following = due
                 if action == "AE-6":
-                    association = self.check(event, state, self.association(2).negotiator.decide(RQ), self.dul.FIRST, "Sta3",
+                    association = self.check(event, state, self.association(2).negotiator.decide(RQ), self.dul.FIRST,
+                                             "Sta3",
                                              EFFECTS["AE-6 acceptable"])
                     self.assertIsNotNone(association.undecided)
                     self.check(event, state, self.dul.Rejected((2, 3, 2), "full"), self.dul.SECOND, "Sta13",
@@ -194,7 +202,8 @@ class Conversations(Case):
             self.assertIs(driver.facts[0][1], driver.facts[1][1])
             for message_id in (5, 6):
                 self.assertEqual(driver.feed(echo_rq(message_id)).output, echo_rsp(message_id))
-                self.assertEqual((driver.state, driver.facts[-1][0], driver.facts[-1][1].message_id), ("Sta6", "echoed", message_id))
+                self.assertEqual((driver.state, driver.facts[-1][0], driver.facts[-1][1].message_id),
+                                 ("Sta6", "echoed", message_id))
             self.assertEqual(driver.association.echoes, 2)
             self.assertEqual(driver.feed(RELEASE_RQ).output, RELEASE_RP)
             self.assertEqual((driver.state, driver.over, self.ending(driver)), ("Sta13", False, ("released", "")))
@@ -205,9 +214,14 @@ class Conversations(Case):
     def test_a_good_echo_passes_the_table_step_by_step(self):
         driver = self.open(RQ, echo_rq(1), RELEASE_RQ, trace=True).end()
         self.assertEqual(["%s %s %s %s" % each for each in driver.moves], [
-            "Sta1 Evt5 AE-5 Sta2", "Sta2 Evt6 AE-6 Sta3", "Sta3 Evt7 AE-7 Sta6", "Sta6 Evt10 DT-2 Sta6", "Sta6 Evt9 DT-1 Sta6",
+            "Sta1 Evt5 AE-5 Sta2", "Sta2 Evt6 AE-6 Sta3", "Sta3 Evt7 AE-7 Sta6", "Sta6 Evt10 DT-2 Sta6",
+            "Sta6 Evt9 DT-1 Sta6",
             "Sta6 Evt12 AR-2 Sta8", "Sta8 Evt14 AR-4 Sta13", "Sta13 Evt17 AR-5 Sta1"])
         self.assertEqual(self.open(RQ).moves, [])
+        association = self.dul.Association(self.dul.Negotiator(self.dul.Settings()), lambda: True)
+        association.open()
+        self.assertEqual(association.effects[-1:], [ARTIM])
+        self.assertEqual([kind for kind, _ in association.effects if kind != "clock"], [])
 
     def test_each_golden_pdu_of_a_requestor_is_answered(self):
         golden = vectors()
@@ -222,7 +236,8 @@ class Conversations(Case):
                     self.assertEqual(decode_ac(got)["echoed"], data[10:74], name)
                     self.assertEqual(decode_ac(got)["contexts"][0][:2], (1, 0), name)
             elif name.startswith(("c_echo_rq", "c_cancel")):
-                due = golden["c_echo_rsp_message_id_65535" if "65535" in name else "a_abort_user" if "cancel" in name else "c_echo_rsp"]
+                due = golden["c_echo_rsp_message_id_65535" if "65535" in name else "a_abort_user" if "cancel" in name
+                             else "c_echo_rsp"]
                 self.assertEqual(self.open(golden["a_associate_rq"]["data"]).feed(data).output, due["data"], name)
             elif name == "a_release_rq":
                 self.assertEqual(self.open(RQ).feed(data).output, golden["a_release_rp"]["data"])
@@ -238,7 +253,8 @@ class Conversations(Case):
         self.assertEqual(seen, 35)
 
     def test_a_rejection_by_the_provider_and_by_the_user(self):
-        for data, due, moves in ((associate_rq(version=0), reject(1, 2, 2), 2), (associate_rq(application=b"1.2"), reject(1, 1, 2), 3)):
+        for data, due, moves in ((associate_rq(version=0), reject(1, 2, 2), 2),
+                                 (associate_rq(application=b"1.2"), reject(1, 1, 2), 3)):
             driver = self.open(data, trace=True)
             self.assertEqual((driver.before, driver.state, driver.kinds(), len(driver.moves)),
                              (due, "Sta13", ["received", "rejected"], moves))
@@ -251,9 +267,10 @@ class Conversations(Case):
             driver = self.open(RQ, admit=lambda: asked.append(1) or answer)
             if not answer:
                 self.assertEqual(driver.before, reject(2, 3, 2))
-                self.assertEqual(self.ending(driver), ("rejected", "too many associations at once (result 2: rejected-transient, source "
-                                                       "3: DICOM UL service-provider (presentation related function), reason 2: "
-                                                       "local-limit-exceeded)"))
+                self.assertEqual(self.ending(driver),
+                                 ("rejected", "too many associations at once (result 2: rejected-transient, source "
+                                  "3: DICOM UL service-provider (presentation related function), reason 2: "
+                                  "local-limit-exceeded)"))
                 self.assertEqual(driver.state, "Sta13")
             driver.feed(RQ)
         self.assertEqual(len(asked), 2)
@@ -262,7 +279,8 @@ class Conversations(Case):
         asked = []
         self.open(associate_rq(version=0), admit=lambda: asked.append(1))
         self.assertEqual(asked, [])
-        driver = self.open(associate_rq(application=b"1.2"), admit=lambda: asked.append(1))     # the user is asked in Sta3
+        driver = self.open(associate_rq(application=b"1.2"),
+                           admit=lambda: asked.append(1))     # the user is asked in Sta3
         self.assertEqual((asked, driver.before), ([1], reject(2, 3, 2)))
         self.open(associate_rq([]), admit=lambda: asked.append(1))
         self.assertEqual(asked, [1])
@@ -272,11 +290,13 @@ class Conversations(Case):
         answer, last = split(driver.before)
         self.assertEqual((decode_ac(answer)["contexts"], last), ([(1, 3, IMPLICIT)], USER_ABORT))
         self.assertEqual(driver.kinds(), ["received", "accepted", "aborting"])
-        self.assertEqual(self.ending(driver)[1], "proposed 1 context, no Verification: CT Image Storage: this is an echo server")
+        self.assertEqual(self.ending(driver)[1],
+                         "proposed 1 context, no Verification: CT Image Storage: this is an echo server")
         self.assertIsInstance(driver.facts[-1][1], self.dul.MessageError)
 
     def test_an_abort_of_the_peer_closes_at_once_in_every_state(self):
-        for steps, kind in (((), "aborted"), ((RQ,), "aborted"), ((RQ, "release"), "aborted"), ((RQ, "release", RELEASE_RQ), "aborted"),
+        for steps, kind in (((), "aborted"), ((RQ,), "aborted"), ((RQ, "release"), "aborted"),
+                            ((RQ, "release", RELEASE_RQ), "aborted"),
                             ((RQ, RELEASE_RQ), "released"), ((RELEASE_RQ,), "aborting")):
             driver = self.open()
             for step in steps:
@@ -285,8 +305,9 @@ class Conversations(Case):
             self.assertTrue(driver.over)
             self.assertEqual(self.ending(driver)[0], kind)
             if kind == "aborted":
-                self.assertEqual(self.ending(driver)[1], "A-ABORT from the peer: source 2: DICOM UL service-provider, reason 4: "
-                                                         "unrecognized-PDU parameter")
+                self.assertEqual(self.ending(driver)[1],
+                                 "A-ABORT from the peer: source 2: DICOM UL service-provider, reason 4: "
+                                 "unrecognized-PDU parameter")
 
     def test_the_user_aborts_where_there_is_an_association(self):
         stop = self.dul.Stopped("this server stops")
@@ -349,8 +370,10 @@ class Conversations(Case):
             self.assertEqual(driver.before, whole.before)
 
     def test_trace_or_not_the_same_bytes_are_sent_and_the_same_is_told(self):
-        for conversation in ([RQ, echo_rq(1), echo_rq(2), RELEASE_RQ], [RQ, p_data(pdv(echo_command(4, CT_IMAGE)))], [RELEASE_RQ],
-                             [RQ, echo_rq()[:40]], [RQ, p_data(pdv(echo_command(field=1)))], [b"GET / HTTP/1.0\r\n\r\n"]):
+        for conversation in ([RQ, echo_rq(1), echo_rq(2), RELEASE_RQ], [RQ, p_data(pdv(echo_command(4, CT_IMAGE)))],
+                             [RELEASE_RQ],
+                             [RQ, echo_rq()[:40]], [RQ, p_data(pdv(echo_command(field=1)))],
+                             [b"GET / HTTP/1.0\r\n\r\n"]):
             outcomes = []
             for trace in (False, True):
                 driver = self.open(*conversation, trace=trace, dimse_timeout=3).end()
@@ -375,9 +398,12 @@ class Conversations(Case):
             self.assertEqual(driver.kinds(), ["received", "accepted", "aborting"])
 
     def test_a_maximum_of_ours_is_judged_on_the_header(self):
-        for maximum, length, due, told in ((128, 128, b"", None), (128, 129, INVALID, "PDU-length at byte 2 is 129, due: at most 128"),
-                                           (0, 1048576, b"", None), (0, 1048577, USER_ABORT, "P-DATA-TF: PDU-length is 1048577, more "
-                                                                     "than any C-ECHO-RQ needs"), (0xFFFFFFFF, 1048577, USER_ABORT, "")):
+        for maximum, length, due, told in ((128, 128, b"", None),
+                                           (128, 129, INVALID, "PDU-length at byte 2 is 129, due: at most 128"),
+                                           (0, 1048576, b"", None),
+                                           (0, 1048577, USER_ABORT, "P-DATA-TF: PDU-length is 1048577, more "
+                                            "than any C-ECHO-RQ needs"),
+                                           (0xFFFFFFFF, 1048577, USER_ABORT, "")):
             driver = self.open(RQ, maximum_length=maximum)
             self.assertEqual(driver.feed(b"\x04\0" + struct.pack(">I", length)).output, due, (maximum, length))
             if told is not None:
@@ -385,7 +411,8 @@ class Conversations(Case):
 
     def test_an_error_keeps_the_bytes_that_had_arrived_and_knows_what_opens_a_connection(self):
         http = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-        for before, data, opening in (((), http, True), ((RQ,), http, False), ((), RQ[:76] + b"\xff\xff" + RQ[78:], True),
+        for before, data, opening in (((), http, True), ((RQ,), http, False),
+                                      ((), RQ[:76] + b"\xff\xff" + RQ[78:], True),
                                       ((RQ,), p_data(b"\0\0\0\1\1\3"), False)):
             error = self.open(*before).feed(data).facts[-1][1]
             self.assertIsInstance(error, self.dul.InvalidPDU)
@@ -399,9 +426,12 @@ class Clocks(Case):
         return Driver(self.dul, **settings).feed(*conversation).clocks
 
     def test_in_sta2_whichever_of_to_and_ta_ends_first_counts(self):
-        table = [({}, ("-ta", 30)), ({"timeout": 5}, ("-to", 5)), ({"timeout": 29}, ("-to", 29)), ({"timeout": 31}, ("-ta", 30)),
-                 ({"timeout": 30}, ("-ta", 30)), ({"acse_timeout": 0}, ("", 0)), ({"acse_timeout": 0, "timeout": 7}, ("-to", 7)),
-                 ({"acse_timeout": 1, "timeout": 7}, ("-ta", 1)), ({"acse_timeout": 1, "timeout": 4294967295}, ("-ta", 1)),
+        table = [({}, ("-ta", 30)), ({"timeout": 5}, ("-to", 5)), ({"timeout": 29}, ("-to", 29)),
+                 ({"timeout": 31}, ("-ta", 30)),
+                 ({"timeout": 30}, ("-ta", 30)), ({"acse_timeout": 0}, ("", 0)),
+                 ({"acse_timeout": 0, "timeout": 7}, ("-to", 7)),
+                 ({"acse_timeout": 1, "timeout": 7}, ("-ta", 1)),
+                 ({"acse_timeout": 1, "timeout": 4294967295}, ("-ta", 1)),
                  ({"acse_timeout": 4294967295}, ("-ta", 4294967295)), ({"dimse_timeout": 3}, ("-ta", 30))]
         for settings, due in table:
             self.assertEqual(self.clocks(**settings)[-1], due, settings)
@@ -421,10 +451,13 @@ class Clocks(Case):
             self.assertEqual(self.clocks(RQ, echo_rq(), **settings)[-1][1], 0)
 
     def test_in_sta13_and_for_the_answer_to_a_release_ta_runs_and_30_seconds_where_it_is_0(self):
-        for settings, due in (({}, 30), ({"acse_timeout": 1, "timeout": 9, "dimse_timeout": 8}, 1), ({"acse_timeout": 0}, 30),
+        for settings, due in (({}, 30), ({"acse_timeout": 1, "timeout": 9, "dimse_timeout": 8}, 1),
+                              ({"acse_timeout": 0}, 30),
                               ({"acse_timeout": 4294967295}, 4294967295)):
-            for conversation in ((RQ, RELEASE_RQ), (associate_rq(version=0),), (associate_rq(application=b"1"),), (RELEASE_RQ,),
-                                 (RQ, pdu(0x99, b"")), (RQ, p_data(pdv(echo_command(field=1)))), (associate_rq([context(1, b"1")]),)):
+            for conversation in ((RQ, RELEASE_RQ), (associate_rq(version=0),), (associate_rq(application=b"1"),),
+                                 (RELEASE_RQ,),
+                                 (RQ, pdu(0x99, b"")), (RQ, p_data(pdv(echo_command(field=1)))),
+                                 (associate_rq([context(1, b"1")]),)):
                 self.assertEqual(self.clocks(*conversation, **settings)[-1], ("-ta", due), (settings, conversation))
             driver = self.open(RQ, **settings)
             driver.association.release()
@@ -443,18 +476,22 @@ class Clocks(Case):
 
     def test_in_sta2_the_end_of_a_clock_closes_without_a_word(self):
         for settings, option in (({"acse_timeout": 5}, "-ta"), ({"timeout": 5}, "-to")):
-            for data, words in ((b"", "nothing"), (RQ[:22], "22 of 172 bytes of A-ASSOCIATE-RQ"), (RQ[:3], "3 of the 6 bytes of a PDU header")):
+            for data, words in ((b"", "nothing"), (RQ[:22], "22 of 172 bytes of A-ASSOCIATE-RQ"),
+                                (RQ[:3], "3 of the 6 bytes of a PDU header")):
                 driver = self.open(data, **settings).expire()
                 self.assertEqual((driver.output, driver.over), (b"", True))
-                self.assertEqual(self.ending(driver), ("expired", "timeout: %s in 5 s (%s) in Sta2 (transport connection open, awaiting "
-                                                       "A-ASSOCIATE-RQ)" % (words, option)))
+                self.assertEqual(self.ending(driver),
+                                 ("expired", "timeout: %s in 5 s (%s) in Sta2 (transport connection open, awaiting "
+                                  "A-ASSOCIATE-RQ)" % (words, option)))
 
     def test_in_sta6_the_end_of_td_is_an_abort(self):
         for before in ((RQ,), (RQ, echo_rq()), (RQ, echo_rq()[:40])):
             driver = self.open(*before, dimse_timeout=1).expire()
             self.assertEqual((driver.output, driver.state), (USER_ABORT, "Sta13"))
-            self.assertEqual(self.ending(driver), ("aborting", "timeout: %s in 1 s (-td) in Sta6 (association established, ready for data "
-                                                   "transfer)" % ("40 of 80 bytes of P-DATA-TF" if len(before[-1]) == 40 else "nothing")))
+            self.assertEqual(self.ending(driver),
+                             ("aborting", "timeout: %s in 1 s (-td) in Sta6 (association established, ready for data "
+                              "transfer)" % ("40 of 80 bytes of P-DATA-TF"
+                                             if len(before[-1]) == 40 else "nothing")))
 
     def test_where_a_release_is_not_answered_the_end_of_ta_is_an_abort(self):
         for collision in ((), (RELEASE_RQ,)):
@@ -464,10 +501,12 @@ class Clocks(Case):
             driver.output
             driver.expire()
             self.assertEqual((driver.output, driver.state), (USER_ABORT, "Sta13"))
-            self.assertIn("timeout: nothing in 30 s (-ta) in Sta%d (" % (10 if collision else 7), self.ending(driver)[1])
+            self.assertIn("timeout: nothing in 30 s (-ta) in Sta%d (" % (10 if collision else 7),
+                          self.ending(driver)[1])
 
     def test_in_sta13_the_end_of_the_clock_closes_and_nothing_more_is_told(self):
-        for before, kind in (((RQ, RELEASE_RQ), "released"), ((associate_rq(version=0),), "rejected"), ((RELEASE_RQ,), "aborting")):
+        for before, kind in (((RQ, RELEASE_RQ), "released"), ((associate_rq(version=0),), "rejected"),
+                             ((RELEASE_RQ,), "aborting")):
             driver = self.open(*before).expire()
             self.assertEqual((driver.output, driver.over, self.ending(driver)[0]), (b"", True, kind))
 
@@ -480,8 +519,10 @@ class Ends(Case):
         sta2 = "gone in Sta2 (transport connection open, awaiting A-ASSOCIATE-RQ)"
         table = [((), "bare", sta2), ((RQ[:3],), "lost", sta2 + ", after 3 of the 6 bytes of a PDU header"),
                  ((RQ[:40],), "lost", sta2 + ", after 40 of 172 bytes of A-ASSOCIATE-RQ"), ((RQ,), "lost", sta6),
-                 ((RQ, echo_rq()), "lost", sta6), ((RQ, echo_rq()[:40]), "lost", sta6 + ", after 40 of 80 bytes of P-DATA-TF"),
-                 ((RQ, RELEASE_RQ), "released", ""), ((RELEASE_RQ,), "aborting", None), ((associate_rq(version=0),), "rejected", None)]
+                 ((RQ, echo_rq()), "lost", sta6),
+                 ((RQ, echo_rq()[:40]), "lost", sta6 + ", after 40 of 80 bytes of P-DATA-TF"),
+                 ((RQ, RELEASE_RQ), "released", ""), ((RELEASE_RQ,), "aborting", None),
+                 ((associate_rq(version=0),), "rejected", None)]
         for before, kind, words in table:
             driver = self.open(*before).end(self.dul.ConnectionLost("gone"))
             self.assertEqual((driver.over, driver.output), (True, b""))
@@ -513,7 +554,8 @@ class Ends(Case):
 
     def test_each_association_has_exactly_one_ending_fact(self):
         chance, ended = random.Random(3), set()
-        steps = list(ALL_PDUS.values()) + [RQ, RQ, echo_rq(), pdu(0x99, b"abc"), pdu(5, b""), p_data(pdv(echo_command(field=1))),
+        steps = list(ALL_PDUS.values()) + [RQ, RQ, echo_rq(), pdu(0x99, b"abc"), pdu(5, b""),
+                                           p_data(pdv(echo_command(field=1))),
                                            RQ[:40], "expire", "abort", "release", "end"]
         for _ in range(3000):
             driver, script = self.open(admit=lambda: chance.random() < 0.9, dimse_timeout=1), []
@@ -554,11 +596,14 @@ STA2 = [
     ("version 2", associate_rq(version=2), reject(1, 2, 2), "Protocol-version 0002H"),
     ("version 3", associate_rq(version=3), ACCEPTED, None),
     ("version FFFF", associate_rq(version=0xFFFF), ACCEPTED, None),
-    ("another application context", associate_rq(application=b"1.2.3"), reject(1, 1, 2), "Application-context-name 1.2.3"),
+    ("another application context", associate_rq(application=b"1.2.3"), reject(1, 1, 2),
+     "Application-context-name 1.2.3"),
     ("no application context", associate_rq(application=None), reject(1, 1, 2), "Application-context-name (none)"),
-    ("no contexts", associate_rq([]), USER_ABORT, "number of Presentation Context items (20H) at byte 74 is 0, due: 1 to 128"),
+    ("no contexts", associate_rq([]), USER_ABORT,
+     "number of Presentation Context items (20H) at byte 74 is 0, due: 1 to 128"),
     ("128 contexts", associate_rq([context(i) for i in range(1, 256, 2)]), ACCEPTED, None),
-    ("129 contexts", associate_rq([context(1)] * 129), USER_ABORT, "number of Presentation Context items (20H) at byte 74"),
+    ("129 contexts", associate_rq([context(1)] * 129), USER_ABORT,
+     "number of Presentation Context items (20H) at byte 74"),
     ("duplicate IDs", associate_rq([context(1), context(1)]), ACCEPTED, None),
     ("even ID", associate_rq([context(2)]), ACCEPTED, None),
     ("another service", associate_rq([context(1, CT_IMAGE)]), REFUSED, "proposed 1 context, no Verification: "),
@@ -577,7 +622,8 @@ STA2 = [
     ("UID padded with spaces", associate_rq([context(1, b" " + VERIFICATION + b" ", (BIG + b"  ",))]), ACCEPTED, None),
     ("titles of spaces", associate_rq(called=b" " * 16, calling=b" " * 16), ACCEPTED, None),
     ("titles of NULs", associate_rq(called=b"\0" * 16, calling=b"\0" * 16), ACCEPTED, None),
-    ("titles of escape sequences and high bytes", associate_rq(called=b"\x1b[2J\r\n%s", calling=b"\xff" * 16), ACCEPTED, None),
+    ("titles of escape sequences and high bytes", associate_rq(called=b"\x1b[2J\r\n%s", calling=b"\xff" * 16), ACCEPTED,
+     None),
     ("user identity", sub_item(0x58, b"\2\0\0\4name\0\4pass"), ACCEPTED, None),
     ("user identity, response asked for", sub_item(0x58, b"\1\1\0\4name\0\0"), ACCEPTED, None),
     ("PDU-length 2^32-1", lying(RQ, 2, 4, 0xFFFFFFFF), USER_ABORT, "PDU-length at byte 2 is 4294967295"),
@@ -588,16 +634,20 @@ STA2 = [
     ("item-length up", lying(RQ, 76, 2, 22), USER_ABORT, "A-ASSOCIATE-RQ"),
     ("item-length down", lying(RQ, 76, 2, 20), USER_ABORT, "A-ASSOCIATE-RQ"),
     ("item-length 65535", lying(RQ, 76, 2, 65535), USER_ABORT, "Item-length of item 10H in A-ASSOCIATE-RQ at byte 76"),
-    ("context's item-length 0", lying(RQ, 101, 2, 0), USER_ABORT, "Item-length of Presentation Context at byte 101 is 0"),
+    ("context's item-length 0", lying(RQ, 101, 2, 0), USER_ABORT,
+     "Item-length of Presentation Context at byte 101 is 0"),
     ("sub-item-length 65535", lying(RQ, 109, 2, 65535), USER_ABORT, "Item-length of item 30H in Presentation Context"),
     ("51H of 3 bytes", sub_item(0x51, b"\0\0\1"), USER_ABORT, "Maximum-length-received of Maximum Length"),
     ("51H of 5 bytes", sub_item(0x51, b"\0\0\1\0\0"), USER_ABORT, "Item-length of Maximum Length"),
     ("53H of 3 bytes", sub_item(0x53, b"\0\0\1"), USER_ABORT, "of Asynchronous Operations Window"),
-    ("54H whose UID-length lies", sub_item(0x54, b"\xff\xff" + b"1.2\0\0"), USER_ABORT, "SOP-class-UID-length of SCP/SCU"),
-    ("56H whose UID-length lies", sub_item(0x56, b"\0\4" + b"1.2"), USER_ABORT, "SOP-class-UID-length of SOP Class Ext"),
+    ("54H whose UID-length lies", sub_item(0x54, b"\xff\xff" + b"1.2\0\0"), USER_ABORT,
+     "SOP-class-UID-length of SCP/SCU"),
+    ("56H whose UID-length lies", sub_item(0x56, b"\0\4" + b"1.2"), USER_ABORT,
+     "SOP-class-UID-length of SOP Class Ext"),
     ("57H whose list lies", sub_item(0x57, b"\0\1" + b"1" + b"\0\1" + b"2" + b"\0\4\0\7ab"), USER_ABORT,
      "Related-general-sop-class-UID-length of SOP Class Common Extended Negotiation"),
-    ("58H whose lengths lie", sub_item(0x58, b"\2\0\0\4name\0\5pass"), USER_ABORT, "Secondary-field-length of User Identity"),
+    ("58H whose lengths lie", sub_item(0x58, b"\2\0\0\4name\0\5pass"), USER_ABORT,
+     "Secondary-field-length of User Identity"),
     ("an A-ABORT with a wrong length", pdu(7, b""), USER_ABORT, "A-ABORT: PDU-length at byte 2 is 0, due: 4"),
     ("an A-RELEASE-RQ with a wrong length", pdu(5, b"12345"), USER_ABORT, "A-RELEASE-RQ: PDU-length at byte 2 is 5"),
     ("a huge P-DATA-TF", pdu(4, b"")[:2] + LARGEST, USER_ABORT, "P-DATA-TF: PDU-length at byte 2 is 4294967295"),
@@ -609,7 +659,8 @@ STA2.append(("ABORT first", USER_ABORT, b"", "A-ABORT from the peer: source 0"))
 # In Sta6, with contexts 1 (Verification) accepted and 3 (another service) refused.
 STA6 = [
     ("an echo", echo_rq(5), echo_rsp(5), None),
-    ("pipelined echoes and a release", echo_rq(1) + echo_rq(2) + RELEASE_RQ, echo_rsp(1) + echo_rsp(2) + RELEASE_RP, None),
+    ("pipelined echoes and a release", echo_rq(1) + echo_rq(2) + RELEASE_RQ, echo_rsp(1) + echo_rsp(2) + RELEASE_RP,
+     None),
     ("two PDVs in one PDU", p_data(pdv(echo_command()[:20], 1, 1), pdv(echo_command()[20:])), echo_rsp(), None),
     ("two messages in one PDU", p_data(pdv(echo_command(1)), pdv(echo_command(2))), echo_rsp(1) + echo_rsp(2), None),
     ("control header FFH", p_data(pdv(echo_command(), 1, 0xFF)), echo_rsp(), None),
@@ -618,8 +669,9 @@ STA6 = [
     ("a wrong SOP class", p_data(pdv(echo_command(4, CT_IMAGE))), p_data(pdv(command(
         element(2, CT_IMAGE + b"\0"), element(0x100, us(0x8030)), element(0x120, us(4)), element(0x800, us(0x101)),
         element(0x900, us(0x122))))), None),
-    ("a wrong group length", p_data(pdv(command(element(0x100, us(0x30)), element(0x110, us(1)), element(0x800, us(0x101)),
-                                                length=3))), echo_rsp(), None),
+    ("a wrong group length",
+     p_data(pdv(command(element(0x100, us(0x30)), element(0x110, us(1)), element(0x800, us(0x101)),
+                        length=3))), echo_rsp(), None),
     ("no group length", p_data(pdv(command(element(0x100, us(0x30)), element(0x110, us(1)), element(0x800, us(0x101)),
                                            length=None))), echo_rsp(), None),
     ("C-STORE-RQ", p_data(pdv(echo_command(field=1))), USER_ABORT, "C-STORE-RQ on Verification"),
@@ -628,23 +680,29 @@ STA6 = [
     ("C-ECHO-RSP", echo_rsp(), USER_ABORT, "C-ECHO-RSP on Verification"),
     ("a command without a name", p_data(pdv(echo_command(field=0x1234))), USER_ABORT, "command 1234H on Verification"),
     ("a data set announced", p_data(pdv(echo_command(data_set=0))), USER_ABORT, "C-ECHO-RQ with a data set"),
-    ("a data set before its command", p_data(pdv(b"abcd", 1, 2)), USER_ABORT, "fragment of a data set, due: of a command"),
+    ("a data set before its command", p_data(pdv(b"abcd", 1, 2)), USER_ABORT,
+     "fragment of a data set, due: of a command"),
     ("a data set beside its command", p_data(pdv(echo_command()), pdv(b"abcd", 1, 2)), echo_rsp() + USER_ABORT,
      "fragment of a data set"),
     ("a data set amid its command", p_data(pdv(echo_command()[:8], 1, 1), pdv(b"abcd", 1, 2)), USER_ABORT,
      "fragment of a data set"),
-    ("a context that was refused", p_data(pdv(echo_command(), 3)), USER_ABORT, "Presentation-context-ID is 3, due: one that"),
+    ("a context that was refused", p_data(pdv(echo_command(), 3)), USER_ABORT,
+     "Presentation-context-ID is 3, due: one that"),
     ("a context that was not proposed", p_data(pdv(echo_command(), 77)), USER_ABORT, "Presentation-context-ID is 77"),
     ("an empty command set", p_data(pdv(b"")), USER_ABORT, "Command Field (0000,0100) is absent"),
-    ("a command set of garbage", p_data(pdv(b"\xde\xad\xbe\xef" * 5)), USER_ABORT, "command set: group at byte 0 is ADDEH"),
+    ("a command set of garbage", p_data(pdv(b"\xde\xad\xbe\xef" * 5)), USER_ABORT,
+     "command set: group at byte 0 is ADDEH"),
     ("an element length of 2^32-1", p_data(pdv(lying(echo_command(), 16, 4, 0xFFFFFFFF))), USER_ABORT,
      "command set: Value Length of Affected SOP Class UID (0000,0002) at byte 16 is 4294967295, due: at most 48"),
-    ("fragments that never end", p_data(pdv(b"x" * 16000, 1, 1)) * 5, USER_ABORT, "command set: longer than 65536 bytes"),
+    ("fragments that never end", p_data(pdv(b"x" * 16000, 1, 1)) * 5, USER_ABORT,
+     "command set: longer than 65536 bytes"),
     ("empty fragments that never end", p_data(*[pdv(b"", 1, 1)] * 2000) * 17, USER_ABORT, "longer than 65536 bytes"),
     ("P-DATA-TF with no PDV", pdu(4, b""), INVALID, "P-DATA-TF: PDU-length at byte 2 is 0, due: at least 6"),
     ("P-DATA-TF over the maximum", pdu(4, b"\0" * 16385), INVALID, "PDU-length at byte 2 is 16385, due: at most 16384"),
-    ("P-DATA-TF of 2^32-1", pdu(4, b"")[:2] + LARGEST, INVALID, "PDU-length at byte 2 is 4294967295, due: at most 16384"),
-    ("PDV length 2^32-1", lying(echo_rq(), 6, 4, 0xFFFFFFFF), INVALID, "Item-length of PDV item at byte 6 is 4294967295"),
+    ("P-DATA-TF of 2^32-1", pdu(4, b"")[:2] + LARGEST, INVALID,
+     "PDU-length at byte 2 is 4294967295, due: at most 16384"),
+    ("PDV length 2^32-1", lying(echo_rq(), 6, 4, 0xFFFFFFFF), INVALID,
+     "Item-length of PDV item at byte 6 is 4294967295"),
     ("PDV length 0", lying(echo_rq(), 6, 4, 0), INVALID, "Item-length of PDV item at byte 6 is 0"),
     ("PDV length 1", lying(echo_rq(), 6, 4, 1), INVALID, "Item-length of PDV item at byte 6 is 1"),
     ("PDV length up", lying(echo_rq(), 6, 4, 71), INVALID, "Item-length of PDV item at byte 6 is 71, due: 2 to 70"),
@@ -661,7 +719,8 @@ STA6 = [
     ("A-RELEASE-RP", RELEASE_RP, UNEXPECTED, "A-RELEASE-RP in Sta6"),
     ("A-RELEASE-RQ", RELEASE_RQ, RELEASE_RP, None),
     ("A-ABORT of the user", USER_ABORT, b"", "A-ABORT from the peer: source 0: DICOM UL service-user"),
-    ("A-ABORT of the provider", abort(2, 4), b"", "source 2: DICOM UL service-provider, reason 4: unrecognized-PDU parameter"),
+    ("A-ABORT of the provider", abort(2, 4), b"",
+     "source 2: DICOM UL service-provider, reason 4: unrecognized-PDU parameter"),
     ("A-ABORT with reserved numbers", abort(9, 99), b"", "source 9: reserved, reason 99: reserved"),
     ("an end of the stream", b"", b"", "connection closed by the peer in Sta6"),
     ("an end in the middle", echo_rq()[:40], b"", "closed by the peer in Sta6 (association established, ready for data "
@@ -671,7 +730,8 @@ STA6 = [
 # In Sta13, after each way into it: every PDU type (PS3.8 Table 9-10, last column).
 STA13_WAYS = [("after A-RELEASE-RP", [RQ, RELEASE_RQ]), ("after A-ASSOCIATE-RJ", [associate_rq(version=0)]),
               ("after A-ABORT in Sta2", [RELEASE_RQ]), ("after A-ABORT in Sta6", [RQ, RQ]),
-              ("after an unknown PDU in Sta2", [pdu(0x99, b"abc")]), ("after an unknown PDU in Sta6", [RQ, pdu(0x99, b"abc")])]
+              ("after an unknown PDU in Sta2", [pdu(0x99, b"abc")]),
+              ("after an unknown PDU in Sta6", [RQ, pdu(0x99, b"abc")])]
 STA13 = [("RQ", UNEXPECTED), ("AC", b""), ("RJ", b""), ("P-DATA", b""), ("RELEASE-RQ", b""), ("RELEASE-RP", b"")]
 
 
@@ -714,7 +774,8 @@ class Table(Case):
     def test_sta2_answers_on_the_header_alone(self):
         seen = 0
         for name, data, due, words in STA2:
-            if due == USER_ABORT and ("PDU-type" in words or "PDU-length" in words or "in Sta2" in words) and "PDU-length one" not in name:
+            if due == USER_ABORT and ("PDU-type" in words or "PDU-length" in words
+                                      or "in Sta2" in words) and "PDU-length one" not in name:
                 seen += 1
                 driver = self.open(data[:6])
                 self.assertEqual((driver.before, driver.state), (due, "Sta13"), name)

@@ -7,8 +7,8 @@ import sys
 import unittest
 
 from process import ENDED, Program, alone, listening, main_module, need_posix, run, script, without
-from support import FORMS, ONE_FILE, both_forms, skip_loudly
-from wire import BIG, IMPLICIT, LITTLE, VERIFICATION, Peer, abort, associate_rq, context, good_echo, pdu
+from support import FORMS, ONE_FILE, both_forms, good_echo, skip_loudly
+from wire import BIG, IMPLICIT, LITTLE, VERIFICATION, Peer, abort, associate_rq, context, decode_ac, pdu
 
 NATIVE = LITTLE if sys.byteorder == "little" else BIG
 PRIVILEGED = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
@@ -19,17 +19,20 @@ class CommandLine(object):
 
     def test_a_refusal_is_one_line_on_standard_error_and_exit_status_2(self):
         for arguments, words in (
-                ([], "one port is needed"), (["1", "-ta", "x\ny"], "option -ta: 'x\\x0ay' is not allowed: 0 (no limit) to"),
+                ([], "one port is needed"),
+                (["1", "-ta", "x\ny"], "option -ta: 'x\\x0ay' is not allowed: 0 (no limit) to"),
                 (["1", "--debg"], "unknown option '--debg'; did you mean --debug?"), (["65536"], "port '65536' is not"),
                 (["1", "-q", "-v"], "options -q and -v contradict each other"),
-                (["1", "-q", "-aet", ""], "option -aet: '' is not allowed"), (["1", "-lc", "/no/such/file"], "option -lc: ")):
+                (["1", "-q", "-aet", ""], "option -aet: '' is not allowed"),
+                (["1", "-lc", "/no/such/file"], "option -lc: ")):
             status, out, err = run(self, arguments)
             self.assertEqual((status, out, err.count("\n")), (2, "", 1), err)
             self.assertTrue(err.startswith("echoscp.py: " + words), err)
 
     def test_a_mistyped_option_is_one_line_where_python_lacks_difflib(self):
         status, out, err = run(self, ["1", "--debgu"], command=without(self, "difflib"))
-        self.assertEqual((status, out, err), (2, "", "echoscp.py: unknown option '--debgu'; --help shows the options\n"))
+        self.assertEqual((status, out, err),
+                         (2, "", "echoscp.py: unknown option '--debgu'; --help shows the options\n"))
 
     def test_help_and_version_go_to_standard_output(self):
         self.assertEqual(run(self, ["--help"]), (0, self.dul.help_text(), ""))
@@ -86,19 +89,16 @@ class Options(object):
         return peer.send(request).pdu(), peer
 
     def test_transfer_syntaxes_are_preferred_in_the_order_of_the_option(self):
-        request = associate_rq([context(1, VERIFICATION, (IMPLICIT, BIG, LITTLE)), context(3, VERIFICATION, (BIG, LITTLE)),
+        request = associate_rq([context(1, VERIFICATION, (IMPLICIT, BIG, LITTLE)),
+                                context(3, VERIFICATION, (BIG, LITTLE)),
                                 context(5, VERIFICATION, (IMPLICIT,))])
         for arguments, due in (("", (NATIVE, NATIVE, IMPLICIT)), ("-x=", (NATIVE, NATIVE, IMPLICIT)),
                                ("-xe", (LITTLE, LITTLE, IMPLICIT)), ("--prefer-big", (BIG, BIG, IMPLICIT)),
                                ("-xi", (IMPLICIT, None, IMPLICIT))):
             answer, _ = self.ac(arguments, request)
-            for context_id, uid in zip((1, 3, 5), due):
-                at = answer.index(b"\x21\0\0", 74 if context_id == 1 else at + 4)
-                self.assertEqual(ord(answer[at + 4:at + 5]), context_id)
-                self.assertEqual(ord(answer[at + 6:at + 7]), 0 if uid else 4, arguments)
-                if uid:
-                    length = struct.unpack(">H", answer[at + 10:at + 12])[0]
-                    self.assertEqual(answer[at + 12:at + 12 + length], uid, arguments)
+            got = [(context_id, result, uid if result == 0 else None)
+                   for context_id, result, uid in decode_ac(answer)["contexts"]]
+            self.assertEqual(got, [(context_id, 0 if uid else 4, uid) for context_id, uid in zip((1, 3, 5), due)])
 
     def test_the_maximum_length_is_announced_and_enforced(self):
         for arguments, maximum in (("", 16384), ("-pdu 128", 128), ("--max-pdu=0", 0)):

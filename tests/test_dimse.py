@@ -45,7 +45,8 @@ class CommandSets(Case):
 
     def test_the_response_is_the_golden_one(self):
         golden = vectors()
-        for request, answer in (("c_echo_rq", "c_echo_rsp"), ("c_echo_rq_message_id_65535", "c_echo_rsp_message_id_65535")):
+        for request, answer in (("c_echo_rq", "c_echo_rsp"),
+                                ("c_echo_rq_message_id_65535", "c_echo_rsp_message_id_65535")):
             echo = self.echo(golden[request]["data"][12:])
             self.assertEqual(list(echo.pdus), [golden[answer]["data"]])
             self.assertEqual(echo.response, golden[answer]["data"][12:])
@@ -70,20 +71,25 @@ class CommandSets(Case):
 
     def test_what_is_forgiven(self):
         for data in (echo_command(sop_class=None), echo_command(sop_class=VERIFICATION + b"  "),
-                     echo_command(sop_class=b" " + VERIFICATION), command(*MINIMAL, length=None), command(*MINIMAL, length=7),
+                     echo_command(sop_class=b" " + VERIFICATION), command(*MINIMAL, length=None),
+                     command(*MINIMAL, length=7),
                      command(element(0, b""), *MINIMAL, length=None), command(*reversed(MINIMAL)),
                      command(*(MINIMAL + (element(0x5000, b"odd"), element(0xFFFF, b""))))):
             echo = self.echo(data)
             self.assertEqual((echo.message_id, echo.status, list(echo.pdus)), (1, 0, [echo_rsp(1)]))
 
     def test_what_is_not_a_c_echo_rq_is_told_in_words(self):
-        absent, two = "command set: %s is absent, due: 2 bytes (PS3.7 E.1)", "command set: %s is %d bytes long, due: 2 bytes (PS3.7 E.1)"
+        absent = "command set: %s is absent, due: 2 bytes (PS3.7 E.1)"
+        two = "command set: %s is %d bytes long, due: 2 bytes (PS3.7 E.1)"
         rest = MINIMAL[1:]
-        table = [(echo_command(field=field), "%s on Verification, which has C-ECHO-RQ alone (PS3.7 9.1.5)" % name) for field, name in (
-            (0x0001, "C-STORE-RQ"), (0x8030, "C-ECHO-RSP"), (0x0FFF, "C-CANCEL-RQ"), (0x0777, "command 0777H"), (0x31, "command 0031H"),
+        table = [(echo_command(field=field), "%s on Verification, which has C-ECHO-RQ alone (PS3.7 9.1.5)" % name)
+                 for field, name in (
+            (0x0001, "C-STORE-RQ"), (0x8030, "C-ECHO-RSP"), (0x0FFF, "C-CANCEL-RQ"), (0x0777, "command 0777H"),
+            (0x31, "command 0031H"),
             (0, "command 0000H"))]
-        table += [(echo_command(data_set=value), "C-ECHO-RQ with a data set: Command Data Set Type (0000,0800) is %04XH, due: 0101H "
-                                                 "(PS3.7 9.3.5.1)" % value) for value in (0, 1, 0x0100, 0x0102, 0xFFFF)]
+        table += [(echo_command(data_set=value),
+                   "C-ECHO-RQ with a data set: Command Data Set Type (0000,0800) is %04XH, due: 0101H "
+                   "(PS3.7 9.3.5.1)" % value) for value in (0, 1, 0x0100, 0x0102, 0xFFFF)]
         table += [(command(*rest), absent % "Command Field (0000,0100)"),
                   (command(MINIMAL[0], MINIMAL[2]), absent % "Message ID (0000,0110)"),
                   (command(*MINIMAL[:2]), absent % "Command Data Set Type (0000,0800)"),
@@ -99,16 +105,19 @@ class CommandSets(Case):
         first = element(0x100, us(0x30))        # 10 bytes
         for left in range(1, 8):
             self.assertEqual(self.message_error(self.dul.decode_command, first + b"\0" * left),
-                             "command set: element at byte 10 is cut off: %d bytes are left, due: 8 at least (PS3.7 6.3.1)" % left)
+                             "command set: element at byte 10 is cut off: %d bytes are left, due: 8 at least (PS3.7 "
+                             "6.3.1)" % left)
         self.assertEqual(self.message_error(self.dul.decode_command, first + element(0x110, us(1), group=8)),
                          "command set: group at byte 10 is 0008H, due: 0000H (PS3.7 6.3.1)")
         self.assertEqual(self.message_error(self.dul.decode_command, first + element(0x110, b"") + first),
-                         "command set: Command Field (0000,0100) at byte 18 is there a second time, due: once at most (PS3.7 6.3.1)")
-        self.assertEqual(self.message_error(self.dul.decode_command, command(*MINIMAL) + element(0, b"\0\0\0\0")),
-                         "command set: Command Group Length (0000,0000) at byte 42 is there a second time, due: once at most "
+                         "command set: Command Field (0000,0100) at byte 18 is there a second time, due: once at most "
                          "(PS3.7 6.3.1)")
+        self.assertEqual(self.message_error(self.dul.decode_command, command(*MINIMAL) + element(0, b"\0\0\0\0")),
+                         "command set: Command Group Length (0000,0000) at byte 42 is there a second time, due: once "
+                         "at most (PS3.7 6.3.1)")
         for length, left in ((1, 0), (3, 2), (0xFFFFFFFF, 2), (0xFFFFFFFF, 0)):
-            self.assertEqual(self.message_error(self.dul.decode_command, first + struct.pack("<HHI", 0, 0x110, length) + b"x" * left),
+            self.assertEqual(self.message_error(self.dul.decode_command,
+                                                first + struct.pack("<HHI", 0, 0x110, length) + b"x" * left),
                              "command set: Value Length of Message ID (0000,0110) at byte 14 is %d, due: at most %d "
                              "(PS3.7 6.3.1)" % (length, left))
 
@@ -124,7 +133,8 @@ class CommandSets(Case):
 
     def test_a_command_set_is_encoded_with_its_group_length(self):
         self.assertEqual(self.dul.encode_command([]), element(0, b"\0\0\0\0"))
-        self.assertEqual(self.dul.encode_command([(2, b"1.2\0"), (0x900, us(1))]), command(element(2, b"1.2\0"), element(0x900, us(1))))
+        self.assertEqual(self.dul.encode_command([(2, b"1.2\0"), (0x900, us(1))]),
+                         command(element(2, b"1.2\0"), element(0x900, us(1))))
 
 
 class Maximum(Case):
@@ -135,14 +145,15 @@ class Maximum(Case):
         for maximum in list(range(8, 100)) + [0, 16384, 0xFFFFFFFF]:
             pdus = self.dul.to_pdus(3, response, maximum)
             most = len(response) if not maximum else (maximum - 6) // 2 * 2
-            self.assertEqual(pdus, [p_data(pdv(fragment, 3, control)) for fragment, control in cuts(response, most)], maximum)
+            self.assertEqual(pdus, [p_data(pdv(fragment, 3, control)) for fragment, control in cuts(response, most)],
+                             maximum)
             self.assertTrue(all(not maximum or len(each) - 6 <= maximum for each in pdus), maximum)
 
     def test_a_maximum_that_lets_nothing_through_is_told(self):
         for maximum in range(1, 8):
             self.assertEqual(self.message_error(self.dul.to_pdus, 1, b"xx", maximum),
-                             "A-ASSOCIATE-RQ: Maximum-length-received is %d, due: 0 or at least 8, or nothing can be answered "
-                             "(PS3.8 D.1)" % maximum)
+                             "A-ASSOCIATE-RQ: Maximum-length-received is %d, due: 0 or at least 8, or nothing can be "
+                             "answered (PS3.8 D.1)" % maximum)
         self.assertEqual(self.dul.to_pdus(1, b"xx", 8), [p_data(pdv(b"xx"))])
 
 
@@ -162,7 +173,8 @@ class Service(Case):
             pieces = [pdv(fragment, 1, control) for fragment, control in cuts(data, size)]
             for whole in (False, True):
                 self.assertEqual(self.answers(self.service(whole=whole), p_data(*pieces)), [echo_rsp(9)])
-                self.assertEqual(self.answers(self.service(whole=whole), *[p_data(each) for each in pieces]), [echo_rsp(9)])
+                self.assertEqual(self.answers(self.service(whole=whole), *[p_data(each) for each in pieces]),
+                                 [echo_rsp(9)])
         for pieces in ((pdv(b"", 1, 1), pdv(data, 1, 1), pdv(b"", 1, 3)), (pdv(data, 1, 0xFF),), (pdv(data, 1, 0x07),)):
             self.assertEqual(self.answers(self.service(), p_data(*pieces)), [echo_rsp(9)])
 
@@ -179,15 +191,30 @@ class Service(Case):
         self.assertEqual(list(next(echoes).pdus), [echo_rsp(1)])
         self.assertIn("C-STORE-RQ", self.message_error(next, echoes))
 
+    def test_a_whole_command_set_that_is_not_answered_comes_with_the_error(self):
+        wrong = echo_command(field=1)
+        for pdvs, due in (((pdv(wrong),), (1, wrong)), ((pdv(wrong[:9], 3, 1), pdv(wrong[9:], 3)), (3, wrong)),
+                          ((pdv(b"x"),), (1, b"x")), ((pdv(wrong, 5),), ()), ((pdv(wrong, 1, 2),), ()),
+                          ((pdv(wrong[:9], 1, 1), pdv(b"", 3)), ())):
+            service = self.service((1, 3))
+            with self.assertRaises(self.dul.MessageError) as caught:
+                self.answers(service, p_data(*pdvs))
+            self.assertEqual(tuple(caught.exception.unanswered), due)
+
     def test_what_cannot_be_here_is_told(self):
         begun = pdv(b"ab", 1, 1)
-        table = [((pdv(b"", 5),), "P-DATA-TF: Presentation-context-ID is 5, due: one that was accepted (1, 3) (PS3.8 9.3.5.1)"),
-                 ((pdv(b"", 2),), "P-DATA-TF: Presentation-context-ID is 2, due: one that was accepted (1, 3) (PS3.8 9.3.5.1)"),
+        table = [((pdv(b"", 5),),
+                  "P-DATA-TF: Presentation-context-ID is 5, due: one that was accepted (1, 3) (PS3.8 9.3.5.1)"),
+                 ((pdv(b"", 2),),
+                  "P-DATA-TF: Presentation-context-ID is 2, due: one that was accepted (1, 3) (PS3.8 9.3.5.1)"),
                  ((pdv(b"", 1, 2),), "P-DATA-TF: fragment of a data set, due: of a command set (PS3.8 E.2)"),
-                 ((pdv(b"", 5, 0),), "P-DATA-TF: Presentation-context-ID is 5, due: one that was accepted (1, 3) (PS3.8 9.3.5.1)"),
-                 ((begun, pdv(b"", 3)), "P-DATA-TF: Presentation-context-ID is 3 in the middle of a command set, due: 1 (PS3.8 E.1)"),
+                 ((pdv(b"", 5, 0),),
+                  "P-DATA-TF: Presentation-context-ID is 5, due: one that was accepted (1, 3) (PS3.8 9.3.5.1)"),
+                 ((begun, pdv(b"", 3)),
+                  "P-DATA-TF: Presentation-context-ID is 3 in the middle of a command set, due: 1 (PS3.8 E.1)"),
                  ((begun, pdv(b"", 1, 0)), "P-DATA-TF: fragment of a data set, due: of a command set (PS3.8 E.2)"),
-                 ((begun, pdv(b"", 7)), "P-DATA-TF: Presentation-context-ID is 7, due: one that was accepted (1, 3) (PS3.8 9.3.5.1)")]
+                 ((begun, pdv(b"", 7)),
+                  "P-DATA-TF: Presentation-context-ID is 7, due: one that was accepted (1, 3) (PS3.8 9.3.5.1)")]
         for pdvs, words in table:
             service = self.service((1, 3))
             self.assertEqual(self.message_error(self.answers, service, p_data(*pdvs)), words)
@@ -196,8 +223,10 @@ class Service(Case):
 
     def test_another_context_may_follow_when_a_command_set_is_complete(self):
         service = self.service((1, 3))
-        self.assertEqual(self.answers(service, p_data(pdv(echo_command(1)[:9], 3, 1)), p_data(pdv(echo_command(1)[9:], 3)),
-                                      echo_rq(2), p_data(pdv(echo_command(5), 3))), [echo_rsp(1, 3), echo_rsp(2), echo_rsp(5, 3)])
+        self.assertEqual(self.answers(service, p_data(pdv(echo_command(1)[:9], 3, 1)),
+                                      p_data(pdv(echo_command(1)[9:], 3)),
+                                      echo_rq(2), p_data(pdv(echo_command(5), 3))),
+                         [echo_rsp(1, 3), echo_rsp(2), echo_rsp(5, 3)])
 
     def test_the_common_request_amid_another_command_set_is_no_message_of_its_own(self):
         service = self.service()
@@ -212,7 +241,7 @@ class Service(Case):
             for step in (size, 16000, 1001):
                 pdus = [p_data(pdv(fragment, 1, control)) for fragment, control in cuts(data, step)]
                 if taken:
-                    self.assertEqual(self.answers(self.service(), *pdus), [echo_rsp(7)])
+                    self.assertEqual(self.answers(self.service(), *pdus * 2), [echo_rsp(7)] * 2)
                 else:
                     self.assertEqual(self.message_error(self.answers, self.service(), *pdus),
                                      "command set: longer than 65536 bytes, the most that is taken here")
@@ -252,7 +281,8 @@ class Common(Case):
 
     def result(self, service, data):
         try:
-            return [(echo.message_id, echo.sop_class, echo.status, tuple(echo.pdus)) for echo in service.answer(service.decode(data))]
+            return [(echo.message_id, echo.sop_class, echo.status, tuple(echo.pdus))
+                    for echo in service.answer(service.decode(data))]
         except self.dul.PeerError as error:
             return str(error)
 
@@ -277,13 +307,15 @@ class Common(Case):
         self.assertEqual(taken, len(data) - 2 + 2 * 256 + 1)
 
     def test_everything_else_is_left_to_decoding(self):
-        for data in (echo_rq()[:-1], echo_rq() + b"\0", echo_rq(1, 5), echo_rq() * 2, p_data(pdv(echo_command(sop_class=CT_IMAGE))),
+        for data in (echo_rq()[:-1], echo_rq() + b"\0", echo_rq(1, 5), echo_rq() * 2,
+                     p_data(pdv(echo_command(sop_class=CT_IMAGE))),
                      p_data(pdv(echo_command(sop_class=None))), p_data(pdv(echo_command()), pdv(echo_command(2)))):
             result, cached = self.short(data, (1, 3))
             self.assertEqual((result, cached), (self.full(data, (1, 3)), False))
 
     def test_it_is_used_where_the_response_fits_in_one_pdu_alone(self):
-        for maximum, due in ((0, True), (84, True), (85, True), (0xFFFFFFFF, True), (83, False), (8, False), (7, False), (1, False)):
+        for maximum, due in ((0, True), (84, True), (85, True), (0xFFFFFFFF, True), (83, False), (8, False), (7, False),
+                             (1, False)):
             result, cached = self.short(echo_rq(3), (1,), maximum)
             self.assertEqual((result, cached), (self.full(echo_rq(3), (1,), maximum), due), maximum)
 
@@ -310,7 +342,8 @@ class IndependentWitness(Case):
         from io import BytesIO
         data_set = self.pydicom.filereader.read_dataset(BytesIO(self.echo(echo_command(513)).response), True, True)
         self.assertEqual([(each.tag.elem, each.value) for each in data_set], [
-            (0x0000, 66), (0x0002, VERIFICATION.decode()), (0x0100, 0x8030), (0x0120, 513), (0x0800, 0x0101), (0x0900, 0)])
+            (0x0000, 66), (0x0002, VERIFICATION.decode()), (0x0100, 0x8030), (0x0120, 513), (0x0800, 0x0101),
+            (0x0900, 0)])
 
     def test_we_decode_its_request(self):
         data_set = self.pydicom.dataset.Dataset()

@@ -1,21 +1,17 @@
 """Load and faults: peers that vanish, floods, and a system that has no room left."""
-import errno
 import os
 import socket
 import subprocess
-import sys
 import unittest
 
 from process import ENDED, POSIX, Program, environment, main_module, need_files, need_linux, need_posix, script
-from support import ROOT, LogLines, both_forms, monotonic, serve, skip_loudly, wait_until
+from support import ROOT, both_forms, good_echo, monotonic, serve, skip_loudly, wait_until
 from wire import (
-    CT_IMAGE, RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, context, echo_rq, echo_rsp, good_echo, reject)
+    CT_IMAGE, RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, context, echo_rq, echo_rsp, reject)
 
 SILENT = 1000
 HELD = 1500
 MOST = 20           # associations at once, where 4096 would take long
-NOISE = b"\x04\0\0\0\x40\0" + b"x" * 16384      # what a peer that stores images goes on sending
-SLOWER = "accepting connections slows down until there is room again"
 
 
 def processor_seconds(pid):
@@ -37,39 +33,9 @@ class Case(object):
             peers[-1].send(data)
         return peers
 
-    def constant(self, module, name, value):
-        """Another value of a constant, in the module of dul/ that uses it, or in the one file."""
-        owner = self.dul if self.dul.FORM == "one file" else sys.modules["dul." + module]
-        self.addCleanup(setattr, owner, name, getattr(owner, name))
-        setattr(owner, name, value)
-
 
 class Peers(Case):
     """Peers that do what they like."""
-
-    def test_a_peer_that_is_still_sending_sees_our_answer_and_no_reset(self):
-        server = serve(self)
-        for first, rest, answers in ((associate_rq([context(1, CT_IMAGE)]), NOISE, (b"\x02", abort(0, 0))),
-                                     (associate_rq(version=0), NOISE, (reject(1, 2, 2),)),
-                                     (b"GET / HTTP/1.1\r\n", b"x" * 65536, (abort(0, 0),))):
-            with Peer(server.address) as peer:
-                peer.send(first + rest * 100)           # megabytes later nobody has reset the connection
-                for answer in answers:
-                    self.assertEqual(peer.pdu()[:len(answer)], answer)
-                self.assertEqual(peer.finish(), b"")
-
-    def test_peers_that_reset_at_every_step_leave_nothing(self):
-        server = serve(self)
-        steps = [b"", associate_rq()[:3], associate_rq()[:100], associate_rq(), associate_rq() + echo_rq()[:40],
-                 associate_rq() + echo_rq(), associate_rq() + echo_rq() + RELEASE_RQ, b"nonsense", associate_rq(version=0)]
-        for _ in range(5):
-            for data in steps:
-                peer = Peer(server.address)
-                peer.send(data)
-                peer.reset()
-        good_echo(server.address)
-        wait_until(lambda: not server.admission.connections, "all are over")
-        self.assertEqual(server.admission.established, 0)
 
     def test_a_good_echo_behind_a_thousand_silent_peers(self):
         need_files(2 * SILENT + 200)
@@ -98,49 +64,19 @@ class Peers(Case):
         wait_until(lambda: server.pool.threads <= self.dul.IDLE_THREADS + self.dul.SPARE_THREADS,
                    "the threads that are not needed have ended")
 
-    def test_the_limit_is_told_with_how_long_the_oldest_is_idle(self):
-        program = Program(self, command=script("import %s as program\n"
-                                               "real = program.EchoServer.__init__\n"
-                                               "def small(self, *rest, **more):\n"
-                                               "    real(self, *rest, max_associations=2, **more)\n"
-                                               "program.EchoServer.__init__ = small\nprogram.main()\n" % main_module(self)))
-        for peer in self.connect(program.address, 2, associate_rq()):
-            self.assertEqual(peer.pdu()[:1], b"\x02")
-        with Peer(program.address) as peer:
-            self.assertEqual(peer.associate(), reject(2, 3, 2))
-        program.saw("2 associations are open, the oldest idle for ")
-        self.assertIn(": -td ends idle ones", program.err)
-
     def test_released_and_rejected_peers_that_keep_tcp_open_use_no_place(self):
         server = serve(self, max_associations=MOST)
-        for peer in self.connect(server.address, 3 * MOST, associate_rq()):
+        for _ in range(3 * MOST):
+            peer, = self.connect(server.address, 1, associate_rq())
             self.assertEqual(peer.pdu()[:1], b"\x02")
             self.assertEqual(peer.send(RELEASE_RQ).pdu(), RELEASE_RP)
-        for peer in self.connect(server.address, 3 * MOST, associate_rq([context(1, CT_IMAGE)])):
+        for peer in self.connect(server.address, MOST, associate_rq([context(1, CT_IMAGE)])):
             self.assertEqual((peer.pdu()[:1], peer.pdu()), (b"\x02", abort(0, 0)))
         self.assertEqual(server.admission.established, 0)
-        self.assertEqual(len(server.admission.connections), 6 * MOST)       # and they are still open
+        self.assertEqual(len(server.admission.connections), 4 * MOST)       # and they are still open
         for peer in self.connect(server.address, MOST, associate_rq()):
             self.assertEqual(peer.pdu()[:1], b"\x02")
         self.assertEqual(self.connect(server.address, 1, associate_rq())[0].pdu(), reject(2, 3, 2))
-
-    def test_peers_without_an_association_cannot_keep_others_out(self):
-        self.constant("pool", "IDLE_THREADS", MOST)
-        self.constant("pool", "PRESSURE_PAUSE", 0.02)
-        log = LogLines(self)
-        server = serve(self, max_associations=MOST, acse_timeout=0)
-        established = self.connect(server.address, MOST - 1, associate_rq())
-        for peer in established:
-            self.assertEqual(peer.pdu()[:1], b"\x02")
-        kinds = {"released": associate_rq() + RELEASE_RQ, "silent": b"", "half": associate_rq()[:30]}
-        for name in ("half", "silent", "released"):
-            self.connect(server.address, MOST, kinds[name])
-            good_echo(server.address)
-            self.assertLessEqual(server.pool.threads, 2 * MOST)
-        wait_until(lambda: log.lines, "it is told")
-        self.assertEqual(log.lines[0], "W: too many connections without an association: the oldest are closed")
-        for peer in established:        # none of them was closed for that
-            self.assertEqual(peer.send(echo_rq()).pdu(), echo_rsp())
 
 
 class NoRoom(Case):
@@ -160,47 +96,6 @@ class NoRoom(Case):
         self.assertEqual(program.end(), ENDED)
         self.assertEqual(program.err.count("out of file descriptors"), 1, program.err)
         self.assertNotIn("Traceback", program.err)
-
-    def test_after_each_failure_to_accept_it_waits(self):
-        log = LogLines(self)
-        for code, words in ((errno.EMFILE, "out of file descriptors or memory"), (errno.ENOMEM, "out of file descriptors or"),
-                            (errno.EPERM, "cannot accept connections")):
-            server = self.dul.EchoServer(port=0)
-            self.addCleanup(server.stop)
-            done = []
-            real = server.get_request
-
-            def fail(code=code, done=done, real=real):
-                if len(done) >= 20:
-                    return real()
-                done.append("accept")
-                raise socket.error(code, os.strerror(code))
-            server.get_request = fail
-            server.admission.wait = done.append
-            server.start()
-            good_echo(server.address)
-            self.assertEqual(done[:20], ["accept", self.dul.PRESSURE_PAUSE] * 10)
-            self.assertEqual([line for line in log.lines if words in line and line.endswith(SLOWER)], log.lines)
-            self.assertEqual(len(log.lines), 1)
-            del log.lines[:]
-
-    def test_threads_that_do_not_start(self):
-        log = LogLines(self)
-        self.constant("pool", "PRESSURE_PAUSE", 0.02)
-        owner = self.dul if self.dul.FORM == "one file" else sys.modules["dul.pool"]
-        real, tried = owner.start_new_thread, []
-        server = serve(self)
-        good_echo(server.address)
-
-        def fail(*_):
-            tried.append(1)
-            raise self.dul.ThreadError("can't start new thread")
-        self.constant("pool", "start_new_thread", fail)
-        held = self.connect(server.address, server.pool.idle + 3, associate_rq())
-        wait_until(lambda: len(tried) > 2, "a thread is missed")
-        owner.start_new_thread = real
-        self.assertEqual(set(peer.pdu()[:1] for peer in held), set([b"\x02"]))      # by itself, once there is room
-        self.assertEqual(log.lines, ["W: out of threads or memory: " + SLOWER])
 
     def test_an_ordinary_user_without_threads(self):
         if not POSIX or os.getuid() != 0:
@@ -223,10 +118,10 @@ class NoRoom(Case):
         with open("/proc/%d/status" % roomy.process.pid) as status:
             size = int([line.split()[1] for line in status if line.startswith("VmSize:")][0])
         roomy.kill()
-        program = Program(self, "-q", before="ulimit -v %d;" % (size + 4096))       # kB: room for a few threads more
+        program = Program(self, "-q", before="ulimit -v %d;" % (size + 16384))      # kB: room for some threads more
         greedy = [associate_rq()[:2] + b"\0\x0f\xff\xff" + b"x" * 500000, b"", associate_rq(), associate_rq()[:100]]
         peers = []
-        for _ in range(15):
+        for _ in range(30):
             for data in greedy:
                 peer = Peer(program.address)
                 peers.append(peer)
@@ -245,30 +140,18 @@ class NoRoom(Case):
         """An echo is answered, at last."""
         def answered():
             try:
-                good_echo(program.address)
-                return True
+                return good_echo(program.address, timeout=2) > 0
             except (AssertionError, socket.error):      # this one was the victim of the shortage
                 return False
         wait_until(answered, "an echo is answered")
-
-    def test_a_fault_of_ours_ends_one_association_and_no_thread(self):
-        log = LogLines(self)
-        server = serve(self)
-        real, server.admission.admit = server.admission.admit, lambda: {}["no memory"]
-        with Peer(server.address) as peer:
-            self.assertEqual(peer.associate(), b"")
-        server.admission.admit = real
-        good_echo(server.address)
-        wait_until(lambda: log.lines, "it is told")
-        self.assertTrue(log.lines[0].startswith("E: internal error"), log.lines)
-        wait_until(lambda: not server.admission.connections, "nothing is left")
 
     def test_memory_is_not_taken_for_a_length(self):
         need_posix("module resource")
         command = script("sys.path.insert(0, %r)\nimport logging, resource, struct\nfrom wire import *\n"
                          "logging.getLogger('echoscp').addHandler(logging.NullHandler())\n"
                          "logging.getLogger('echoscp').propagate = False\n"
-                         "from %s import EchoServer\nserver = EchoServer(port=0, maximum_length=0).start()\n"
+                         "from support import good_echo\nfrom %s import EchoServer\n"
+                         "server = EchoServer(port=0, maximum_length=0).start()\n"
                          "peers = []\n"
                          "good_echo(server.address)\n"
                          "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"

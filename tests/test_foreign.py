@@ -1,7 +1,11 @@
 """Protocols that are not DICOM, told from their first bytes."""
-import ssl
 import struct
 import unittest
+
+try:
+    import ssl
+except ImportError:     # a Python that was built without it
+    ssl = None
 
 from support import both_forms
 from wire import associate_rq, pdu, reject
@@ -54,7 +58,12 @@ TLS = [
     (client_hello(0x0303, [supported_versions(0x0304), ALPN, server_name(b"x" * 79), ALPN], b"S"),
      "TLS 1.3 offered, SNI " + "x" * 79),
     (client_hello(0x0303, [server_name(b"x" * 90)]), "TLS 1.2 offered, SNI " + "x" * 80),
-    (client_hello(0x0303, [server_name(b"\x1b[2J\n")]), "TLS 1.2 offered, SNI \\x1b[2J\\x0a"),
+    (client_hello(0x0303, [server_name(b"a-b_c.example")]), "TLS 1.2 offered, SNI a-b_c.example"),
+    (client_hello(0x0303, [server_name(b"\x1b[2J\n")]), "TLS 1.2 offered"),     # nor anything else that is no host name
+    (client_hello(0x0303, [server_name(b"maria@geheim")]), "TLS 1.2 offered"),
+    (client_hello(0x0303, [extension(0, b"\0\x09\0\0\6secretXX")]), "TLS 1.2 offered"),
+    (client_hello(0x0303, [extension(0, b"\0\x0a\0\0\6secret")]), "TLS 1.2 offered"),
+    (client_hello(0x0303, [extension(0, b"\0\x09\1\0\6secret")]), "TLS 1.2 offered"),
     (client_hello(0x0303, [server_name(b"")]), "TLS 1.2 offered"),
     (client_hello(0x0303)[:11], "TLS 1.2 offered"),
     (client_hello(0x0303)[:5], "TLS 1.0 offered"),      # of the record: the hello is not there

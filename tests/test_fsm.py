@@ -90,14 +90,16 @@ class StateMachine(object):
                         self.assertEqual((machine.state.name, machine.did), (after, told + did), (event, state, branch))
                 machine = self.machine(state)
                 machine.handle(which)
-                self.assertEqual(machine.state.name, following[-1])     # an acceptor in AR-8; in AE-6 what is not acceptable
+                self.assertEqual(machine.state.name,
+                                 following[-1])     # an acceptor in AR-8; in AE-6 what is not acceptable
                 self.assertEqual(machine.did[-1], (action, None))
         self.assertEqual((checked, filled), (247, 123))
 
     def test_names_are_the_standards_in_its_order(self):
         self.assertEqual([state.name for state in self.dul.STATES], ["Sta%d" % n for n in range(1, 14)])
         self.assertEqual([event.name for event in self.dul.EVENTS], ["Evt%d" % n for n in range(1, 20)])
-        self.assertEqual([repr(each) for each in self.dul.STATES[:2] + self.dul.EVENTS[:2]], ["Sta1", "Sta2", "Evt1", "Evt2"])
+        self.assertEqual([repr(each) for each in self.dul.STATES[:2] + self.dul.EVENTS[:2]],
+                         ["Sta1", "Sta2", "Evt1", "Evt2"])
         self.assertEqual(sorted(self.dul.ACTIONS), sorted(
             ["AE-%d" % n for n in range(1, 9)] + ["DT-1", "DT-2"] + ["AR-%d" % n for n in range(1, 11)]
             + ["AA-%d" % n for n in range(1, 9)]))
@@ -139,7 +141,8 @@ class StateMachine(object):
                 if due:
                     self.assertIn(self.dul.ACTIONS[due[0]].needs, (self.dul.HEADER, self.dul.WHOLE), due)
         self.assertEqual(sorted(needs[self.dul.WHOLE]), sorted(
-            set(cell(event, state)[0] for event in (3, 4, 6, 10, 12, 13, 16) for state in range(1, 14) if cell(event, state))
+            set(cell(event, state)[0] for event in (3, 4, 6, 10, 12, 13, 16) for state in range(1, 14)
+                if cell(event, state))
             - set(needs[self.dul.HEADER])))
 
     def test_every_action_that_an_acceptor_can_come_to_is_a_method_of_association(self):
@@ -170,7 +173,8 @@ class WhoDecidesState(unittest.TestCase):
             if name.endswith(".py") and name != "fsm.py":
                 with open(os.path.join(ROOT, "dul", name)) as source:
                     text = re.sub(r'("""(.|\n)*?"""|#.*|"[^"\n]*")', "", source.read())
-                self.assertEqual(re.findall(r"\bSta\d+\b|machine\.state\s*=[^=]|\.state\s+(?:is|==|in)\b", text), [], name)
+                self.assertEqual(re.findall(r"\bSta\d+\b|machine\.state\s*=[^=]|\.state\s+(?:is|==|in)\b", text), [],
+                                 name)
 
     def test_both_forms_are_here(self):
         self.assertEqual([form.FORM for form in FORMS], ["dul", "one file"])

@@ -5,7 +5,8 @@ import unittest
 
 from driver import every
 from fuzz import (
-    LEAK, PASSCODE, USER, conversation, converse, corpus, damage, decode, fuzz_decoders, fuzz_paths, fuzz_secrets, fuzz_sockets,
+    LEAK, PASSCODE, USER, conversation, converse, corpus, damage, decode, fuzz_decoders, fuzz_paths, fuzz_secrets,
+    fuzz_sockets,
     judge, lines_of, mutate, secret_requests)
 from support import both_forms, skip_loudly
 from wire import RELEASE_RQ, associate_rq, echo_rq, item, p_data, pdu, pdv, split
@@ -19,7 +20,8 @@ FINDS = [
     + b"\x10\0\0\x15" + b"1.2.840.10008.3.1.1.1" + b"P\0\0\x14X\0\0m\xbb\0\0\n" + PASSCODE + b"\0\0 \0\0.\1\0\0\0"
     + b"0\0\0\x111.2.840.10008.1.1@\0\0\x111.2.840.10008.1.2",
     # bytes are missing, so that an identity stands where the titles are due
-    b"\1\0\0\0\0\x80" + b"4U\0\0\0\x88AME_1" + (b"X\0\0\x10\3\0\0\n" + PASSCODE + b".2.3.4U\0\0\6NAME_1") * 3 + b"X\0\0\x10\3\0\0\n"
+    b"\1\0\0\0\0\x80" + b"4U\0\0\0\x88AME_1" + (b"X\0\0\x10\3\0\0\n" + PASSCODE + b".2.3.4U\0\0\6NAME_1") * 3
+    + b"X\0\0\x10\3\0\0\n"
     + PASSCODE + b"\0\0T\0\0\x031.2\0\1",
     # a P-DATA-TF whose fault is beyond the bytes that are looked at for the dump
     p_data(*[pdv(b"", 1, 1)] * 200)[:-6] + b"\0\0\0\1\1\3",
@@ -75,9 +77,11 @@ class Fuzz(object):
         self.assertEqual([conversation(one, seeds) for _ in range(50)], [conversation(two, seeds) for _ in range(50)])
         self.assertNotEqual(mutate(seeds[0], one), seeds[0])
         self.assertNotEqual([damage(seeds[0], one) for _ in range(9)], [seeds[0]] * 9)
-        for wrong in (b"\x02", b"\x05\0\0\0\0\4\0\0\0\0", b"\7\0\0\0\0\4\0\0\0\0" + b"\6\0\0\0\0\4\0\0\0\0", b"\x09\0\0\0\0\0"):
+        for wrong in (b"\x02", b"\x05\0\0\0\0\4\0\0\0\0", b"\7\0\0\0\0\4\0\0\0\0" + b"\6\0\0\0\0\4\0\0\0\0",
+                      b"\x09\0\0\0\0\0"):
             self.assertFalse(judge(wrong))
-        for line in ("x Zq7#kW y", "5a 71 37 23 6b 57", "5a713723 6b57", "7137236B5739", "maria.", "a.hube", "61 2e 68 75 62 65"):
+        for line in ("x Zq7#kW y", "5a 71 37 23 6b 57", "5a713723 6b57", "7137236B5739", "maria.", "a.hube",
+                     "61 2e 68 75 62 65"):
             self.assertTrue(LEAK.search(line), line)
         for line in ("Zq7#k", "5a 71 37 23 6b", "maria", "11 bytes"):
             self.assertFalse(LEAK.search(line), line)
@@ -104,34 +108,43 @@ class Properties(object):
     def test_what_a_request_is_made_of_is_what_is_decoded(self):
         some, dul = self.hypothesis.strategies, self.dul
         uid = some.text("0123456789.", min_size=1, max_size=64).map(lambda text: text.encode("ascii"))
-        contexts = some.lists(some.tuples(some.integers(0, 255), uid, some.lists(uid, min_size=1, max_size=4)), min_size=1, max_size=20)
+        contexts = some.lists(some.tuples(some.integers(0, 255), uid, some.lists(uid, min_size=1, max_size=4)),
+                              min_size=1, max_size=20)
 
         def counted(data):
             return struct.pack(">H", len(data)) + data
         number = some.integers(0, 255)
         subs = some.lists(some.one_of(
-            some.integers(0, 2 ** 32 - 1).map(lambda n: (0x51, struct.pack(">I", n), [n])), uid.map(lambda data: (0x52, data, [data])),
-            some.tuples(some.integers(0, 65535), some.integers(0, 65535)).map(lambda n: (0x53, struct.pack(">HH", *n), list(n))),
+            some.integers(0, 2 ** 32 - 1).map(lambda n: (0x51, struct.pack(">I", n), [n])),
+            uid.map(lambda data: (0x52, data, [data])),
+            some.tuples(some.integers(0, 65535),
+                        some.integers(0, 65535)).map(lambda n: (0x53, struct.pack(">HH", *n), list(n))),
             some.tuples(uid, number, number).map(lambda n: (0x54, counted(n[0]) + struct.pack("BB", *n[1:]), list(n))),
             some.tuples(uid, some.binary(max_size=50)).map(lambda n: (0x56, counted(n[0]) + n[1], [n[0], len(n[1])])),
             some.tuples(number, number, some.binary(max_size=50), some.binary(max_size=50)).map(
-                lambda n: (0x58, struct.pack("BB", *n[:2]) + counted(n[2]) + counted(n[3]), [n[0], n[1], len(n[2]), len(n[3])]))), max_size=8)
+                lambda n: (0x58, struct.pack("BB", *n[:2]) + counted(n[2]) + counted(n[3]),
+                           [n[0], n[1], len(n[2]), len(n[3])]))), max_size=8)
         title = some.binary(min_size=16, max_size=16)
 
         def same(made):
             version, called, calling, reserved, proposed, users = made
             data = pdu(1, struct.pack(">HH", version, 0) + called + calling + reserved + item(0x10, b"1.2") + b"".join(
-                item(0x20, struct.pack(">B3x", number) + item(0x30, abstract) + b"".join(item(0x40, each) for each in transfers))
-                for number, abstract, transfers in proposed) + item(0x50, b"".join(item(kind, body) for kind, body, _ in users)))
+                item(0x20, struct.pack(">B3x", number) + item(0x30, abstract)
+                     + b"".join(item(0x40, each) for each in transfers))
+                for number, abstract, transfers in proposed)
+                + item(0x50, b"".join(item(kind, body) for kind, body, _ in users)))
             rq = dul.AAssociateRQ(data)
-            self.assertEqual((rq.protocol_version, rq.called, rq.calling, rq.echoed), (version, called, calling, data[10:74]))
+            self.assertEqual((rq.protocol_version, rq.called, rq.calling, rq.echoed),
+                             (version, called, calling, data[10:74]))
             self.assertEqual([tuple(each) for each in rq.contexts], proposed)
             self.assertEqual([(each.item_type, list(each.values)) for each in rq.user_information],
                              [(kind, values) for kind, _, values in users])
-        self.check(some.tuples(some.integers(0, 65535), title, title, some.binary(min_size=32, max_size=32), contexts, subs), same)
+        self.check(some.tuples(some.integers(0, 65535), title, title, some.binary(min_size=32, max_size=32), contexts,
+                               subs), same)
 
         def same_data(pdvs):
-            decoded = dul.decode_p_data(p_data(*[pdv(fragment, context_id, control) for context_id, control, fragment in pdvs]))
+            decoded = dul.decode_p_data(
+                p_data(*[pdv(fragment, context_id, control) for context_id, control, fragment in pdvs]))
             self.assertEqual([tuple(each) for each in decoded], pdvs)
         self.check(some.lists(some.tuples(number, number, some.binary(max_size=99)), min_size=1, max_size=9), same_data)
 

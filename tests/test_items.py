@@ -8,7 +8,8 @@ from wire import CT_IMAGE, IMPLICIT, LITTLE, VERIFICATION, associate_rq, context
 FIRST = 74          # offset of the first item
 NAMES = {0x51: ("Maximum Length", "PS3.8 D.1.1"), 0x52: ("Implementation Class UID", "PS3.7 D.3.3.2"),
          0x53: ("Asynchronous Operations Window", "PS3.7 D.3.3.3"), 0x54: ("SCP/SCU Role Selection", "PS3.7 D.3.3.4"),
-         0x55: ("Implementation Version Name", "PS3.7 D.3.3.2"), 0x56: ("SOP Class Extended Negotiation", "PS3.7 D.3.3.5"),
+         0x55: ("Implementation Version Name", "PS3.7 D.3.3.2"),
+         0x56: ("SOP Class Extended Negotiation", "PS3.7 D.3.3.5"),
          0x57: ("SOP Class Common Extended Negotiation", "PS3.7 D.3.3.6"), 0x58: ("User Identity", "PS3.7 D.3.3.7")}
 
 
@@ -70,23 +71,27 @@ class Items(Case):
 
     def test_a_sub_item_may_reach_the_end_of_its_container_and_no_further(self):
         for container, head, kind, name, section in ((0x50, b"", 0x55, "User Information", "PS3.8 9.3.2.3"),
-                                                     (0x20, b"\1\0\0\0", 0x40, "Presentation Context", "PS3.8 9.3.2.2")):
+                                                     (0x20, b"\1\0\0\0", 0x40, "Presentation Context",
+                                                      "PS3.8 9.3.2.2")):
             inner = b"" if container == 0x50 else item(0x30, VERIFICATION)
             start = FIRST + 4 + len(head) + len(inner)
             for length in (0, 3):
                 body = head + inner + struct.pack(">BxH", kind, length) + b"123"[:length]
                 self.decode(request(item(container, body), context()))
                 body = head + inner + struct.pack(">BxH", kind, length + 1) + b"123"[:length]
-                self.refused(request(item(container, body), context()), "Item-length of item %02XH in %s" % (kind, name),
+                self.refused(request(item(container, body), context()),
+                             "Item-length of item %02XH in %s" % (kind, name),
                              start + 2, str(length + 1), "at most %d" % length, section)
             for left in (1, 2, 3):
                 self.refused(request(item(container, head + inner + b"\x40" * left), context()),
-                             "Item-type and Item-length in " + name, start, "cut off: %d bytes are left" % left, "4", section)
+                             "Item-type and Item-length in " + name, start, "cut off: %d bytes are left" % left, "4",
+                             section)
 
     def test_10000_items_are_taken_and_one_more_is_not(self):
         head = request(context())       # a context is three: 20H, 30H, 40H
         self.assertTrue(self.decode(head + item(0x99, b"") * 9997).unknown)
-        self.refused(head + item(0x99, b"") * 9998, "number of items", len(head) + 4 * 9997, "more than 10000", "at most 10000",
+        self.refused(head + item(0x99, b"") * 9998, "number of items", len(head) + 4 * 9997, "more than 10000",
+                     "at most 10000",
                      "PS3.8 9.3.2")
 
     def test_sub_items_and_listed_uids_count_as_items(self):
@@ -107,14 +112,24 @@ class Items(Case):
         for data, unknown in ((request(context()), False), (request(context(), item(0x99, b"abc")), True),
                               (request(item(0x77, b""), context()), True),
                               (request(context(), item(0x50, item(0xEE, b""))), True),
-                              (request(item(0x20, b"\1\0\0\0" + item(0x30, b"1") + item(0x40, b"2") + item(0x31, b""))), True),
+                              (request(item(0x20, b"\1\0\0\0" + item(0x30, b"1") + item(0x40, b"2") + item(0x31, b""))),
+                               True),
                               (request(item(0x10, b"1.2"), context()), False),
                               (request(item(0x10, b"1.2"), item(0x10, b"1.3"), context()), True),
                               (request(item(0x21, b"\1\0\0\0"), context()), True),
                               (request(context(), item(0x50, item(0x59, b"\0\0"))), True)):
             rq = self.decode(data)
             self.assertEqual((rq.unknown, len(rq.contexts)), (unknown, 1))
-        self.assertEqual(self.decode(request(item(0x10, b"1.2"), item(0x10, b"1.3"), context())).application_context, b"1.2")
+        self.assertEqual(self.decode(request(item(0x10, b"1.2"), item(0x10, b"1.3"), context())).application_context,
+                         b"1.2")
+
+    def test_what_follows_an_unknown_item_is_read(self):
+        rq = self.decode(request(
+            item(0x11, b"9.9"), item(0x50, item(0xEE, b"") + item(0x55, b"NAME")), item(0x99, b"x"), item(0x10, b"1.2"),
+            item(0x20, b"\3\0\0\0" + item(0x99, b"9") + item(0x30, b"1.3") + item(0x40, b"1.4"))))
+        self.assertEqual((rq.application_context, list(rq.first(0x55)), [tuple(each) for each in rq.contexts],
+                          rq.unknown),
+                         (b"1.2", [b"NAME"], [(3, b"1.3", [b"1.4"])], True))
 
 
 class Contexts(Case):
@@ -129,10 +144,12 @@ class Contexts(Case):
     def test_reserved_bytes_and_the_order_of_its_sub_items_do_not_matter(self):
         body = b"\3\xff\xff\xff" + item(0x40, LITTLE) + item(0x30, VERIFICATION) + item(0x40, IMPLICIT)
         each, = self.decode(request(item(0x20, body))).contexts
-        self.assertEqual((each.context_id, each.abstract_syntax, each.transfer_syntaxes), (3, VERIFICATION, [LITTLE, IMPLICIT]))
+        self.assertEqual((each.context_id, each.abstract_syntax, each.transfer_syntaxes),
+                         (3, VERIFICATION, [LITTLE, IMPLICIT]))
 
     def test_padding_around_uids_is_dropped(self):
-        each, = self.decode(request(context(1, b"\0 " + VERIFICATION + b" \0", (IMPLICIT + b"\0", b" " + LITTLE)))).contexts
+        each, = self.decode(request(context(1, b"\0 " + VERIFICATION + b" \0",
+                                            (IMPLICIT + b"\0", b" " + LITTLE)))).contexts
         self.assertEqual((each.abstract_syntax, each.transfer_syntaxes), (VERIFICATION, [IMPLICIT, LITTLE]))
         self.assertEqual(self.dul.unpadded(b"\0 1.2 \0"), b"1.2")
         self.assertEqual(self.dul.unpadded(b"1 2\0 3\n"), b"1 2\0 3\n")
@@ -144,14 +161,17 @@ class Contexts(Case):
 
     def test_it_has_one_30h_and_at_least_one_40h(self):
         abstract, transfer = item(0x30, VERIFICATION), item(0x40, IMPLICIT)
-        table = [(b"", "Abstract Syntax sub-items (30H)", 0, "1"), (transfer, "Abstract Syntax sub-items (30H)", 0, "1"),
+        table = [(b"", "Abstract Syntax sub-items (30H)", 0, "1"),
+                 (transfer, "Abstract Syntax sub-items (30H)", 0, "1"),
                  (abstract * 2 + transfer, "Abstract Syntax sub-items (30H)", 2, "1"),
                  (abstract, "Transfer Syntax sub-items (40H)", 0, "at least 1")]
         for body, words, count, due in table:
             self.refused(request(item(0x99, b"ab"), item(0x20, b"\1\0\0\0" + body)),
-                         "number of %s of Presentation Context" % words, FIRST + 6 + 4, str(count), due, "PS3.8 9.3.2.2")
+                         "number of %s of Presentation Context" % words, FIRST + 6 + 4, str(count), due,
+                         "PS3.8 9.3.2.2")
         for count in (1, 2, 500):
-            self.assertEqual(len(self.decode(request(item(0x20, b"\1\0\0\0" + abstract + transfer * count))).contexts), 1)
+            self.assertEqual(len(self.decode(request(item(0x20, b"\1\0\0\0" + abstract + transfer * count))).contexts),
+                             1)
 
 
 class SubItems(Case):
@@ -173,7 +193,8 @@ class SubItems(Case):
         (0x56, counted(b"1.2.3") + b"\0 \1\0", [b"1.2.3", 4]),
         (0x57, counted(b"1.2") + counted(b"1.3") + counted(b""), [b"1.2", b"1.3", 0, 0]),
         (0x57, counted(b"1.2") + counted(b"1.3") + counted(counted(b"1.4")), [b"1.2", b"1.3", 5, 0]),
-        (0x57, counted(b"1.2") + counted(b"1.3") + counted(counted(b"1.4") + counted(b"")) + b" more", [b"1.2", b"1.3", 7, 5]),
+        (0x57, counted(b"1.2") + counted(b"1.3") + counted(counted(b"1.4") + counted(b"")) + b" more",
+         [b"1.2", b"1.3", 7, 5]),
         (0x58, b"\1\0" + counted(b"maria") + counted(b""), [1, 0, 5, 0]),
         (0x58, b"\2\1" + counted(b"maria") + counted(b"geheim"), [2, 1, 5, 6]),
         (0x58, b"\xff\xfe" + counted(b"") + counted(b""), [255, 254, 0, 0]),
@@ -206,7 +227,8 @@ class SubItems(Case):
         for left in range(4):
             self.lie(0x51, b"\0\1\2"[:left], "Maximum-length-received", 0, "cut off: %d bytes are left" % left, "4")
         for left in range(2):
-            self.lie(0x53, b"\0"[:left], "Maximum-number-operations-invoked", 0, "cut off: %d bytes are left" % left, "2")
+            self.lie(0x53, b"\0"[:left], "Maximum-number-operations-invoked", 0, "cut off: %d bytes are left" % left,
+                     "2")
             self.lie(0x53, b"\0\1" + b"\0"[:left], "Maximum-number-operations-performed", 2,
                      "cut off: %d bytes are left" % left, "2")
         self.lie(0x54, counted(b"1.2"), "SCU-role", 5, "cut off: 0 bytes are left", "1")
@@ -221,15 +243,18 @@ class SubItems(Case):
                  (0x58, b"\2\1", "Primary-field"), (0x58, b"\2\1" + one, "Secondary-field")]
         for kind, before, field in table:
             for left in (0, 1):
-                self.lie(kind, before + b"\0"[:left], field + "-length", len(before), "cut off: %d bytes are left" % left, "2")
+                self.lie(kind, before + b"\0"[:left], field + "-length", len(before),
+                         "cut off: %d bytes are left" % left, "2")
             for length in (0, 3):
                 for more in (1, 2, 65535 - length):
-                    self.lie(kind, before + struct.pack(">H", length + more) + b"1.2"[:length], field + "-length", len(before),
+                    self.lie(kind, before + struct.pack(">H", length + more) + b"1.2"[:length], field + "-length",
+                             len(before),
                              str(length + more), "at most %d" % length)
 
     def test_the_uids_of_a_list_fit_the_list_and_not_only_the_sub_item(self):
         head = counted(b"1.2") + counted(b"1.3")
-        self.lie(0x57, head + counted(b"\0\4" + b"1.4") + b"x" * 9, "Related-general-sop-class-UID-length", 12, "4", "at most 3")
+        self.lie(0x57, head + counted(b"\0\4" + b"1.4") + b"x" * 9, "Related-general-sop-class-UID-length", 12, "4",
+                 "at most 3")
         self.lie(0x57, head + counted(counted(b"1.4") + b"\0") + b"x" * 9, "Related-general-sop-class-UID-length", 17,
                  "cut off: 1 bytes are left", "2")
 
@@ -247,7 +272,8 @@ class SubItems(Case):
 
     def test_a_length_within_that_reaches_into_the_next_sub_item_is_refused(self):
         data = request(item(0x50, item(0x54, b"\0\4" + b"1.2\1") + item(0x51, b"\0\0\0\1")), context())
-        self.refused(data, "SCU-role of SCP/SCU Role Selection", FIRST + 8 + 6, "cut off: 0 bytes are left", "1", "PS3.7 D.3.3.4")
+        self.refused(data, "SCU-role of SCP/SCU Role Selection", FIRST + 8 + 6, "cut off: 0 bytes are left", "1",
+                     "PS3.7 D.3.3.4")
 
     def test_several_50h_are_read_one_after_the_other(self):
         rq = self.decode(associate_rq(user=user_information() + user_information(item(0x55, b"B"), maximum=1)))

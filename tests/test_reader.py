@@ -81,6 +81,7 @@ class Reader(object):
                 reader.header()
                 reader.pdu()
             self.assertEqual(str(caught.exception), "connection closed by the peer")
+            self.assertTrue(caught.exception.closed)
 
     def test_exceptions_of_the_stream_pass_through(self):
         def receive(most):

@@ -11,7 +11,7 @@ import sys
 import threading
 import unittest
 
-from process import Program, folder
+from process import HAND_OVER, Program, folder
 from support import ROOT, both_forms, monotonic, skip_loudly, wait_until
 from test_real_peers import found, need
 from wire import RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, echo_rq, echo_rsp
@@ -20,13 +20,6 @@ DOCS = os.path.join(ROOT, "docs")
 ENOUGH = 10         # associations that show that an instance gets its part
 AT_ONCE = 40        # held open at once, and that all of them go to one of two instances does not happen (2 ** -39)
 WORKERS = 8
-
-# Becomes another program that has this socket as number 3 and no other file, as systemd does it.
-HAND_OVER = ("import os, sys\n"
-             "os.dup2(int(sys.argv[1]), 3)\n"
-             "os.closerange(4, 1024)\n"
-             "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1')\n"
-             "os.execvp(sys.argv[2], sys.argv[2:])\n")
 
 
 def bound(case, reuse=False, port=0, listen=True):
@@ -43,18 +36,10 @@ def bound(case, reuse=False, port=0, listen=True):
     return sock
 
 
-def handing_over(sock, command):
-    """The command line that hands this socket over to a command."""
-    return [sys.executable, "-c", HAND_OVER, str(sock.fileno())] + command
-
-
 def start(case, sock, arguments="", processor=None, **options):
     """The program on this socket, bound to one processor where one is given."""
     bind = [] if processor is None else ["taskset", "-c", str(processor)]
-    if sys.version_info[0] > 2:
-        options["close_fds"] = False
-    return Program(case, arguments, port=sock.getsockname()[1], wait=False,
-                   command=handing_over(sock, bind + case.dul.COMMAND), **options)
+    return Program(case, arguments, listener=sock, wait=False, command=bind + case.dul.COMMAND, **options)
 
 
 def processors():
@@ -125,7 +110,7 @@ class Instances(object):
 
     def accepted(self):
         """How many associations each has accepted."""
-        return [program.err.count("I: Association Accepted") for program in self.programs]
+        return [program.err.count("Association Accepted") for program in self.programs]
 
     def test_both_get_associations_and_each_stays_on_its_processor(self):
         asked = []
@@ -163,7 +148,7 @@ class Instances(object):
         self.assertEqual(load.failures, [[]] * WORKERS)
         self.assertEqual(self.programs[0].end(), -signal.SIGTERM)
         again = start(self, self.socks[0], "-v", self.processors[0])
-        wait_until(lambda: again.process.poll() is not None or again.err.count("I: Association Released") >= ENOUGH,
+        wait_until(lambda: again.process.poll() is not None or again.err.count("Association Released") >= ENOUGH,
                    "the new one answers what waited")
         self.assertIsNone(again.process.poll(), again.err)
         for number in range(WORKERS):   # each has come through since
@@ -246,8 +231,8 @@ class Balanced(Quiet):
         with io.open(os.path.join(path, "haproxy.cfg"), "w") as config:
             config.write(text)
         with io.open(os.path.join(path, "stderr"), "wb") as log:
-            process = subprocess.Popen(handing_over(front, ["haproxy", "-db", "-f", config.name]), close_fds=False,
-                                       stdout=log, stderr=log)
+            process = subprocess.Popen(["/bin/sh", "-c", HAND_OVER % ("", ""), "sh", "haproxy", "-db", "-f", config.name],
+                                       close_fds=True, stdin=front, stdout=log, stderr=log)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
 

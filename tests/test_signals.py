@@ -6,8 +6,8 @@ import subprocess
 import unittest
 
 from process import ENDED, POSIX, STOP, Program, listening, need_files, need_linux, need_posix, script
-from support import both_forms, monotonic, skip_loudly
-from wire import RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, echo_rq, echo_rsp, good_echo
+from support import both_forms, good_echo, monotonic, skip_loudly
+from wire import RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, echo_rq, echo_rsp
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if POSIX else (STOP,)
 GENEROUS = 10.0     # seconds; two are promised, on a machine that does nothing else; a send may take 30
@@ -26,8 +26,8 @@ if command[1] != "-m":
 
 def trace(frame, event, _):
     code = frame.f_code
-    if os.path.basename(code.co_filename) in ("echoscp.py", "cli.py", "options.py", "service.py", "server.py", "pool.py",
-                                              "compat.py"):
+    if os.path.basename(code.co_filename) in (
+            "echoscp.py", "cli.py", "options.py", "service.py", "server.py", "pool.py", "compat.py"):
         if code.co_name == moment or code.co_name == "<module>" and frame.f_lineno in lines:
             sys.settrace(None)
             os.kill(os.getpid(), signal.SIGINT)
@@ -42,7 +42,8 @@ else:
     runpy.run_path(command[1], run_name="__main__")
 '''
 ENTERED = ("fill_standard_files", "parse", "handed_over", "serve", "raise_file_limit", "server_activate", "set_up_log",
-           "learn_uid_names", "write_in_a_thread", "ending_signals", "wake_on_signal", "notify", "serve_forever", "grow")
+           "learn_uid_names", "ending_signals", "wake_on_signal", "notify", "serve_forever",
+           "grow")
 BEGUN = ("import collections", "class Association", "class EchoServer", "__version__")
 
 # Becomes the program in a session of its own whose terminal is standard input.

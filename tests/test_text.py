@@ -16,13 +16,15 @@ class Text(object):
 
     def test_each_byte_comes_out_as_itself_or_escaped(self):
         for code in range(256):
-            due = chr(code) if 0x20 <= code <= 0x7E else "\\x" + "0123456789abcdef"[code // 16] + "0123456789abcdef"[code % 16]
+            due = chr(code) if 0x20 <= code <= 0x7E else "\\x" + "0123456789abcdef"[code // 16] + "0123456789abcdef"[
+                code % 16]
             due = "\\\\" if code == 0x5C else due
             self.assertEqual(self.dul.escaped(byte(code)), due)
             self.assertEqual(self.dul.escaped(b"a" + byte(code) + b"b"), "a" + due + "b")
 
     def test_text_is_escaped_by_code_point(self):
-        table = [(b"\x07".decode("latin-1"), "\\x07"), (b"\xe9".decode("latin-1"), "\\xe9"), (b"\xff".decode("latin-1"), "\\xff"),
+        table = [(b"\x07".decode("latin-1"), "\\x07"), (b"\xe9".decode("latin-1"), "\\xe9"),
+                 (b"\xff".decode("latin-1"), "\\xff"),
                  (b"\xc4\x80".decode("utf-8"), "\\u0100"), (b"\xe2\x82\xac".decode("utf-8"), "\\u20ac"),
                  (b"a\\b".decode("ascii"), "a\\\\b"), (b" ~".decode("ascii"), " ~"), (b"\x7f".decode("ascii"), "\\x7f")]
         for text, due in table:

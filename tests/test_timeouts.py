@@ -139,7 +139,8 @@ class Timeouts(object):
         td = {"acse_timeout": 0, "dimse_timeout": 1}
         self.run_all([
             self.ends({"timeout": 1}, silent, 1, b"", "timeout: nothing in 1 s " + sta2 % "-to"),
-            self.ends({"timeout": 1, "acse_timeout": 0}, half, 1, b"", "22 of 172 bytes of A-ASSOCIATE-RQ in 1 s (-to)"),
+            self.ends({"timeout": 1, "acse_timeout": 0}, half, 1, b"",
+                      "22 of 172 bytes of A-ASSOCIATE-RQ in 1 s (-to)"),
             self.ends({"timeout": 1}, silent, 1, b"", " bytes of A-ASSOCIATE-RQ in 1 s (-to)", drip=request),
             self.ends({"acse_timeout": 1}, silent, 1, b"", "timeout: nothing in 1 s " + sta2 % "-ta"),
             self.ends({"acse_timeout": 1}, half, 1, b"", "22 of 172 bytes of A-ASSOCIATE-RQ in 1 s (-ta)"),
@@ -155,7 +156,8 @@ class Timeouts(object):
             self.ends({"acse_timeout": 1}, released, 1, b"", None, drip=echo),
             # 0 means none, and each leaves the other phases alone
             self.outlasts({"timeout": 0, "acse_timeout": 0, "dimse_timeout": 1}, silent, established, request, b"\2\0"),
-            self.outlasts({"timeout": 0, "acse_timeout": 0, "dimse_timeout": 1}, half, established, request[22:], b"\2\0"),
+            self.outlasts({"timeout": 0, "acse_timeout": 0, "dimse_timeout": 1}, half, established, request[22:],
+                          b"\2\0"),
             self.outlasts(dict(td), released, established, request, abort(2, 2)),
             self.outlasts(dict(td, timeout=1), rejected, silent, request, abort(2, 2)),
             self.outlasts({"timeout": 1, "acse_timeout": 2}, established, silent, echo, echo_rsp()),

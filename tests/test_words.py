@@ -67,7 +67,8 @@ class Words(object):
                     seen += 1
                     self.assertEqual(self.dul.reject_words((result, source, reason)), (
                         "result %d: %s, source %d: %s, reason %d: %s" % (
-                            result, REJECT_RESULTS.get(result, "reserved"), source, REJECT_SOURCES.get(source, "reserved"),
+                            result, REJECT_RESULTS.get(result, "reserved"), source,
+                            REJECT_SOURCES.get(source, "reserved"),
                             reason, REJECT_REASONS.get(source, {}).get(reason, "reserved"))))
         self.assertEqual(seen, 225)
 
@@ -101,7 +102,8 @@ class Words(object):
         self.assertEqual(self.dul.COMMAND_NAMES, due)
         for field, name in due.items():
             self.assertEqual(self.dul.command_name(field), name)
-        for field, name in ((0, "command 0000H"), (0x8FFF, "command 8FFFH"), (0xFFFF, "command FFFFH"), (0x31, "command 0031H")):
+        for field, name in ((0, "command 0000H"), (0x8FFF, "command 8FFFH"), (0xFFFF, "command FFFFH"),
+                            (0x31, "command 0031H")):
             self.assertEqual(self.dul.command_name(field), name)
 
     def test_both_statuses_have_their_words(self):

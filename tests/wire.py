@@ -215,15 +215,6 @@ class Peer(object):
         self.close()
 
 
-def good_echo(address, message_id=1, timeout=20.0):
-    """One association that is as it should be: echo, release, end of the connection."""
-    with Peer(address, timeout) as peer:
-        accepted = peer.associate()[:1]
-        answers = accepted, peer.send(echo_rq(message_id)).pdu(), peer.send(RELEASE_RQ).pdu(), peer.finish()
-        if answers != (b"\x02", echo_rsp(message_id), RELEASE_RP, b""):
-            raise AssertionError("%r" % (answers,))
-
-
 def other_service(address):
     """One association that proposes another service alone, and is aborted."""
     with Peer(address) as peer:
