@@ -151,8 +151,10 @@ class Starting(object):
 
     def test_ctrl_c_ends_it_by_sigint_and_silently_from_the_first_statement_on(self):
         need_posix("signal that a process sends itself")
-        for moment in ENTERED + (BEGUN + ("main",) if self.dul.FORM == "one file" else ()):
-            program = Program(self, wait=False, command=script(INTERRUPTED) + [moment] + self.dul.COMMAND)
+        moments = ENTERED + (BEGUN + ("main",) if self.dul.FORM == "one file" else ())
+        programs = [Program(self, wait=False, command=script(INTERRUPTED) + [moment] + self.dul.COMMAND)
+                    for moment in moments]
+        for program, moment in zip(programs, moments):
             self.assertEqual((program.end(None), program.out, program.err), (-signal.SIGINT, "", ""), moment)
 
     def test_ctrl_c_in_a_terminal(self):

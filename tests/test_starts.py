@@ -31,28 +31,27 @@ UID_dictionary = {"1.2.840.10008.1.99.1": ("A Name From This Package", "", "", "
 class Start(object):
     """A table of kinds of start; each answers an echo, says nothing but that, and ends by the signal."""
 
-    def serves(self, **options):
-        """That a program started so is as it should be."""
-        program = Program(self, "-v", **options)
-        good_echo(program.address)
-        status = program.end()
-        self.assertEqual((status, program.out, program.err.splitlines()), (ENDED, "", GOOD), options)
+    def serves(self, *starts):
+        """That programs started with these options of Program are as they should be."""
+        programs = [Program(self, "-v", wait=not POSIX, **options) for options in starts]
+        for program, options in zip(programs, starts):
+            good_echo(program.address)
+            status = program.end()
+            self.assertEqual((status, program.out, program.err.splitlines()), (ENDED, "", GOOD), options)
 
     def test_with_each_flag_of_the_interpreter(self):
-        for flags in FLAGS:
-            if self.dul.FORM == "one file" or flags != ["-I"]:      # isolated, it does not look into the current folder
-                self.serves(command=[sys.executable] + flags + self.dul.COMMAND[1:])
+        rows = [row for row in FLAGS if self.dul.FORM == "one file" or row != ["-I"]]   # -I: not from the current folder
+        self.serves(*[{"command": [sys.executable] + row + self.dul.COMMAND[1:]} for row in rows])
 
     def test_in_each_environment(self):
-        for more in ENVIRONMENTS:
-            self.serves(env=environment(**more))
+        self.serves(*[{"env": environment(**more)} for more in ENVIRONMENTS])
 
     def test_without_any_environment(self):
         need_posix("process without an environment")
-        self.serves(env={})
+        self.serves({"env": {}})
 
     def test_where_python_lacks_what_is_not_needed(self):
-        self.serves(command=without(self, *MISSING))
+        self.serves({"command": without(self, *MISSING)})
 
     def test_without_socketserver_it_is_one_line_and_exit_status_1(self):
         status, out, err = run(self, ["11112"], command=without(self, "socketserver", "SocketServer"))
@@ -65,8 +64,7 @@ class Start(object):
 
     def test_with_closed_standard_files(self):
         need_posix("shell that closes them")
-        for after in ("<&-", "<&- >&-"):
-            self.serves(after=after)
+        self.serves({"after": "<&-"}, {"after": "<&- >&-"})
 
 
 class Place(unittest.TestCase):
@@ -79,7 +77,7 @@ class Place(unittest.TestCase):
         path, name = alone(self)
         self.addCleanup(os.chmod, path, 0o700)
         os.chmod(path, 0o500)
-        self.serves(command=[sys.executable, name], cwd=path)
+        self.serves({"command": [sys.executable, name], "cwd": path})
         self.assertEqual(os.listdir(path), ["echoscp.py"])
 
     def test_in_a_path_with_a_space_and_an_umlaut(self):
@@ -93,26 +91,27 @@ class Place(unittest.TestCase):
         path = os.path.join(outer, inner)
         os.mkdir(path)
         shutil.copy(ONE_FILE, path)
-        for cwd, name in ((path, "echoscp.py"), (outer, os.path.join(path, "echoscp.py"))):
-            self.serves(command=[sys.executable, name], cwd=cwd, env=environment(LC_ALL="C"))
+        more = {"env": environment(LC_ALL="C")}
+        self.serves(dict(more, command=[sys.executable, "echoscp.py"], cwd=path),
+                    dict(more, command=[sys.executable, os.path.join(path, "echoscp.py")], cwd=outer))
         self.assertEqual(os.listdir(path), ["echoscp.py"])
 
     def test_by_another_name_and_by_a_link(self):
         path, name = alone(self)
         other = os.path.join(path, "echo")
         shutil.copy(name, other)
-        self.serves(command=[sys.executable, other])
+        names = [other]
         if POSIX:
-            link = os.path.join(path, "link.py")
-            os.symlink(name, link)
-            self.serves(command=[sys.executable, link])
+            names.append(os.path.join(path, "link.py"))
+            os.symlink(name, names[-1])
+        self.serves(*[{"command": [sys.executable, each]} for each in names])
 
     def test_from_standard_input(self):
         need_posix("shell that opens it")
-        self.serves(command=[sys.executable, "-"], after="<'%s'" % ONE_FILE)
+        self.serves({"command": [sys.executable, "-"], "after": "<'%s'" % ONE_FILE})
 
     def test_in_a_zip_as_its_main_module(self):
-        path = folder(self)
+        path, starts = folder(self), []
         for number, members in enumerate(([(ONE_FILE, "__main__.py")],
                                           [(os.path.join(ROOT, "dul", each), "dul/" + each)
                                            for each in os.listdir(os.path.join(ROOT, "dul")) if each.endswith(".py")])):
@@ -122,7 +121,8 @@ class Place(unittest.TestCase):
                     target.write(source, member)
                 if number:
                     target.writestr("__main__.py", "from dul.cli import main\nmain()\n")
-            self.serves(command=[sys.executable, name], cwd=path)
+            starts.append({"command": [sys.executable, name], "cwd": path})
+        self.serves(*starts)
 
 
 class Pydicom(unittest.TestCase):

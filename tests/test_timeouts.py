@@ -169,27 +169,6 @@ class Timeouts(object):
         settings = self.dul.Settings()
         self.assertEqual((settings.timeout, settings.acse_timeout, settings.dimse_timeout), (0, 30, 0))
 
-    def test_a_peer_that_does_not_read_its_answers_is_given_up(self):
-        notices = []
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)      # so that it is soon full
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(5)
-        server = serve(self, on_event=notices.append, acse_timeout=1, listener=listener)
-        peer = Peer(server.address, receive_buffer=2048)
-        self.addCleanup(peer.close)
-        peer.associate()
-        peer.sock.settimeout(0.5)
-
-        def given_up():
-            try:
-                peer.send(echo_rq() * 200)
-            except socket.error:
-                pass
-            return [n for n in notices if "the peer has not read what was sent to it for 1 s in Sta6" in n.sentence]
-        wait_until(given_up, "it is given up")
-        wait_until(lambda: not server.admission.connections, "its thread is free")
-
 
 both_forms(Timeouts)
 
