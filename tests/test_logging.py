@@ -267,6 +267,7 @@ class StandardError(object):
             self.serves(Program(self, "-d", after=after))
 
     def test_a_full_disk(self):
+        need_posix("/dev/full")
         if not os.path.exists("/dev/full"):
             skip_loudly("there is no /dev/full here")
         self.serves(Program(self, "-d", after="2>/dev/full"))
