@@ -1698,7 +1698,7 @@ def codes_of(*names):
 
 INTERRUPTED = codes_of("EINTR")
 NOT_NOW = codes_of("EAGAIN", "EWOULDBLOCK")
-CLOSED_BY_PEER = codes_of("ECONNRESET", "EPIPE", "ECONNABORTED")
+CLOSED_BY_PEER = codes_of("ECONNRESET", "EPIPE", "ECONNABORTED", "ENOTCONN")
 OUT_OF_RESOURCES = codes_of("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM")
 NOT_PERMITTED = codes_of("EACCES", "EPERM")
 IN_USE = codes_of("EADDRINUSE")
@@ -3016,7 +3016,7 @@ class HandlerThreads(object):
                     code = error.args[0] if error.args else None
                     if code in NOT_NOW:
                         self.wait()
-                    elif not server.stopping and code not in INTERRUPTED and code != errno.ECONNABORTED:
+                    elif not server.stopping and code not in INTERRUPTED + CLOSED_BY_PEER:
                         full = code in OUT_OF_RESOURCES or isinstance(error, MemoryError)
                         server.log.pressure("accept", "%s (%s): %s" % (
                             "out of file descriptors or memory" if full else "cannot accept connections",
