@@ -33,11 +33,11 @@ import sys
 
 if __name__ == "__main__":      # from the first statement on Ctrl-C ends this silently, unless it is ignored (nohup, &)
     try:
-        import _signal as first     # built in, where signal itself takes a moment to import
+        import _signal as signals   # built in, where signal itself takes a moment to import
     except ImportError:
-        import signal as first      # Python 2
-    if first.getsignal(first.SIGINT) is first.default_int_handler:
-        first.signal(first.SIGINT, first.SIG_DFL)
+        import signal as signals    # Python 2
+    if signals.getsignal(signals.SIGINT) is signals.default_int_handler:
+        signals.signal(signals.SIGINT, signals.SIG_DFL)
 
 import collections
 import errno
@@ -1329,16 +1329,15 @@ class EchoService(object):
             for varying in [struct.pack("B", context_id) for context_id in contexts]:
                 self.common[_COMMON_RQ[:10] + varying + _COMMON_RQ[11:68]] = _COMMON_RSP[:10] + varying + _COMMON_RSP[11:68]
 
-    def decode(self, data):
-        """The PDVs of a whole P-DATA-TF, or the CommonEcho that it is. Raises InvalidPDU where it is broken."""
+    def receive(self, data):
+        """The Echoes that a whole P-DATA-TF completes, to be gone through once. Raises InvalidPDU where it is broken.
+
+        Going through them raises MessageError where a message, or a PDV of it, cannot be answered.
+        """
         response = self.common.get(data[:68])
         if response is not None and self.context_id is None and data[70:] == _RQ_TAIL:
-            return CommonEcho(data, response)
-        return decode_p_data(data)
-
-    def answer(self, pdata):
-        """Each Echo that what decode() gave completes. Raises MessageError where it, or a PDV, cannot be answered."""
-        return (pdata,) if type(pdata) is CommonEcho else self._echoes(pdata)
+            return (CommonEcho(data, response),)
+        return self._echoes(decode_p_data(data))
 
     def _echoes(self, pdvs):
         for pdv in pdvs:
@@ -1409,11 +1408,7 @@ EVENT_OF_PDU = {A_ASSOCIATE_AC: Evt3, A_ASSOCIATE_RJ: Evt4, A_ASSOCIATE_RQ: Evt6
 
 
 class Acceptor(Machine):
-    """What an acceptor does: the actions of PS3.8 Tables 9-6 to 9-9 that it can come to, in the standard's order.
-
-    :param settings: Settings
-    :param trace: whether each step of the state machine is a fact (MOVED)
-    """
+    """What an acceptor does: the actions of PS3.8 Tables 9-6 to 9-9 that it can come to, in the standard's order."""
 
     __slots__ = ("settings", "effects", "undecided", "service", "clock", "echoes", "ended")
 
@@ -1486,10 +1481,10 @@ class Acceptor(Machine):
         if self.settings.dimse_timeout:
             self.start_clock("-td", self.settings.dimse_timeout)
 
-    def dt_2(self, pdata):
+    def dt_2(self, echoes):
         """P-DATA-TF received: the user answers each C-ECHO-RQ that it completes (Evt9), or aborts."""
         try:
-            for echo in self.service.answer(pdata):
+            for echo in echoes:
                 self.effects.append((ECHOED, echo))
                 self.handle(Evt9, echo)
         except MessageError as error:
@@ -1606,7 +1601,7 @@ class Association(Acceptor):
         event, value = self.event, None
         try:
             if event is Evt10:
-                value = self.service.decode(data)
+                value = self.service.receive(data)
             elif event is Evt6:
                 return self.requested(self.negotiator.decide(data))
             elif event is Evt16:

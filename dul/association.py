@@ -41,11 +41,7 @@ EVENT_OF_PDU = {A_ASSOCIATE_AC: Evt3, A_ASSOCIATE_RJ: Evt4, A_ASSOCIATE_RQ: Evt6
 
 
 class Acceptor(Machine):
-    """What an acceptor does: the actions of PS3.8 Tables 9-6 to 9-9 that it can come to, in the standard's order.
-
-    :param settings: Settings
-    :param trace: whether each step of the state machine is a fact (MOVED)
-    """
+    """What an acceptor does: the actions of PS3.8 Tables 9-6 to 9-9 that it can come to, in the standard's order."""
 
     __slots__ = ("settings", "effects", "undecided", "service", "clock", "echoes", "ended")
 
@@ -118,10 +114,10 @@ class Acceptor(Machine):
         if self.settings.dimse_timeout:
             self.start_clock("-td", self.settings.dimse_timeout)
 
-    def dt_2(self, pdata):
+    def dt_2(self, echoes):
         """P-DATA-TF received: the user answers each C-ECHO-RQ that it completes (Evt9), or aborts."""
         try:
-            for echo in self.service.answer(pdata):
+            for echo in echoes:
                 self.effects.append((ECHOED, echo))
                 self.handle(Evt9, echo)
         except MessageError as error:
@@ -238,7 +234,7 @@ class Association(Acceptor):
         event, value = self.event, None
         try:
             if event is Evt10:
-                value = self.service.decode(data)
+                value = self.service.receive(data)
             elif event is Evt6:
                 return self.requested(self.negotiator.decide(data))
             elif event is Evt16:
