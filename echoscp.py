@@ -3246,7 +3246,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
 
 
 # ---- dul/service.py -------------------------------------------------------------------------------------------------
-# The process as a service: systemd's socket, sd_listen_fds(3), and readiness, sd_notify(3); signals; standard files.
+# The process as a service: systemd's socket, sd_listen_fds(3), readiness, sd_notify(3); signals; standard files.
 
 FIRST_FD = 3
 SO_DOMAIN = 39      # Linux's number for the address family of a socket, which few Pythons have

@@ -1,4 +1,4 @@
-"""The process as a service: systemd's socket, sd_listen_fds(3), and readiness, sd_notify(3); signals; standard files."""
+"""The process as a service: systemd's socket, sd_listen_fds(3), readiness, sd_notify(3); signals; standard files."""
 import os
 import select
 import signal
