@@ -33,10 +33,9 @@ class Admission(object):
     def admit(self):
         """Whether one association more may be established; it counts until leave()."""
         with self.lock:
-            if self.established >= self.most:
-                return False
-            self.established += 1
-            return True
+            admitted = self.established < self.most
+            self.established += admitted
+            return admitted
 
     def leave(self):
         """An association is over."""
