@@ -33,15 +33,14 @@ import sys
 
 if __name__ == "__main__":      # from the first statement on Ctrl-C ends this silently, unless it is ignored (nohup, &)
     try:
-        import _signal as first     # built in, where signal itself takes a moment to import
+        import _signal as signals   # built in, where signal itself takes a moment to import
     except ImportError:
-        import signal as first      # Python 2
-    if first.getsignal(first.SIGINT) is first.default_int_handler:
-        first.signal(first.SIGINT, first.SIG_DFL)
+        import signal as signals    # Python 2
+    if signals.getsignal(signals.SIGINT) is signals.default_int_handler:
+        signals.signal(signals.SIGINT, signals.SIG_DFL)
 
 import collections
 import errno
-import mmap
 import os
 import select
 import signal
@@ -1330,16 +1329,15 @@ class EchoService(object):
             for varying in [struct.pack("B", context_id) for context_id in contexts]:
                 self.common[_COMMON_RQ[:10] + varying + _COMMON_RQ[11:68]] = _COMMON_RSP[:10] + varying + _COMMON_RSP[11:68]
 
-    def decode(self, data):
-        """The PDVs of a whole P-DATA-TF, or the CommonEcho that it is. Raises InvalidPDU where it is broken."""
+    def receive(self, data):
+        """The Echoes that a whole P-DATA-TF completes, to be gone through once. Raises InvalidPDU where it is broken.
+
+        Going through them raises MessageError where a message, or a PDV of it, cannot be answered.
+        """
         response = self.common.get(data[:68])
         if response is not None and self.context_id is None and data[70:] == _RQ_TAIL:
-            return CommonEcho(data, response)
-        return decode_p_data(data)
-
-    def answer(self, pdata):
-        """Each Echo that what decode() gave completes. Raises MessageError where it, or a PDV, cannot be answered."""
-        return (pdata,) if type(pdata) is CommonEcho else self._echoes(pdata)
+            return (CommonEcho(data, response),)
+        return self._echoes(decode_p_data(data))
 
     def _echoes(self, pdvs):
         for pdv in pdvs:
@@ -1409,116 +1407,20 @@ EVENT_OF_PDU = {A_ASSOCIATE_AC: Evt3, A_ASSOCIATE_RJ: Evt4, A_ASSOCIATE_RQ: Evt6
                 A_RELEASE_RQ: Evt12, A_RELEASE_RP: Evt13, A_ABORT: Evt16}
 
 
-class Association(Machine):
-    """The acceptor's side of one association.
+class Acceptor(Machine):
+    """What an acceptor does: the actions of PS3.8 Tables 9-6 to 9-9 that it can come to, in the standard's order."""
 
-    :param admit: called once, when an acceptable A-ASSOCIATE-RQ came: whether there is room for one association more
-    :param trace: whether each step of the state machine is a fact (MOVED)
-    """
+    __slots__ = ("settings", "effects", "undecided", "service", "clock", "echoes", "ended")
 
-    __slots__ = ("settings", "negotiator", "limits", "admit", "effects", "event", "undecided", "service", "clock", "echoes",
-                 "ended")
-
-    def __init__(self, negotiator, admit, trace=False):
+    def __init__(self, settings, trace):
         Machine.__init__(self, trace)
-        self.settings, self.limits = negotiator.settings, negotiator.limits
-        self.negotiator = negotiator
-        self.admit = admit
+        self.settings = settings
         self.effects = []           # (kind, value); the owner takes them out
-        self.event = None           # of the PDU whose header was accepted
-        self.undecided = None       # the Decision that respond() is due for
+        self.undecided = None       # the Decision that the user has to respond to
         self.service = None         # EchoService, once accepted
         self.clock = ("", 0)        # the option and the seconds of the deadline that runs
         self.echoes = 0
         self.ended = False          # whether the fact that ends it was told
-
-    def open(self):
-        """The transport connection was accepted (Evt5)."""
-        self.handle(Evt5)
-
-    def header(self, pdu_type, length, data):
-        """The first six bytes of a PDU arrived, and perhaps more of its ``data``. Returns what is to be done with it:
-
-        READ: pdu() is due with the whole PDU. SKIP: the rest of it is thrown away. SEEK: likewise, but an A-ABORT in it is
-        heard. DISCARD: nothing tells where the next PDU begins; all that follows is thrown away up to an A-ABORT.
-        """
-        limits = self.limits.get(pdu_type)
-        if limits is None or not limits[0] <= length <= limits[1]:
-            lost = self.closing or limits is not None
-            self.invalid(invalid_header(pdu_type, length, self.limits), data)
-            return DISCARD if lost else SEEK
-        self.event = event = EVENT_OF_PDU[pdu_type]
-        if self.state.cells[event].needs is HEADER:
-            self.handle(event, UnexpectedPDU(PDU_NAMES[pdu_type], self.state))
-            return SKIP
-        if length > LARGEST_RQ:     # a P-DATA-TF where we announced no limit
-            self.handle(Evt15, MessageError("P-DATA-TF: PDU-length is %d, more than any C-ECHO-RQ needs" % length))
-            return SKIP
-        return READ
-
-    def pdu(self, data):
-        """The whole PDU arrived whose header was accepted."""
-        event, value = self.event, None
-        try:
-            if event is Evt10:
-                value = self.service.decode(data)
-            elif event is Evt6:
-                return self.requested(self.negotiator.decide(data))
-            elif event is Evt16:
-                value = Aborted(*decode_abort(data))
-        except InvalidPDU as error:
-            return self.invalid(error, data)
-        self.handle(event, value)
-
-    def invalid(self, error, data):
-        """An unrecognized or invalid PDU arrived (Evt19)."""
-        error.data = data
-        self.handle(Evt19, error)
-
-    def requested(self, decision):
-        """An A-ASSOCIATE-RQ arrived (Evt6): the service provider judges it (AE-6)."""
-        self.effects.append((REQUESTED, decision))
-        rejected = decision.rejected
-        if rejected is None or rejected.by_user:
-            if self.admit():
-                return self.handle(Evt6, decision, FIRST)
-            rejected = Rejected(REJECT_LOCAL_LIMIT, "too many associations at once")
-        self.handle(Evt6, rejected, SECOND)
-
-    def respond(self):
-        """The service user answers the A-ASSOCIATE-RQ (Evt7, Evt8); where no context can be used, it aborts then."""
-        decision, self.undecided = self.undecided, None
-        rejected = decision.rejected
-        if rejected is not None:
-            return self.handle(Evt8, rejected)
-        self.handle(Evt7, decision)
-        if not decision.contexts:
-            self.handle(Evt15, MessageError(decision.problem()))
-
-    def lost(self, error):
-        """The transport connection is closed (Evt17); ``error`` is a ConnectionLost."""
-        error.state, error.echoes = self.state, self.echoes
-        self.handle(Evt17, error)
-
-    def expired(self, progress):
-        """A deadline passed: of ARTIM where it runs (Evt18), else of the service user (Evt15). See Expired."""
-        option, seconds = self.clock
-        self.handle(Evt18 if self.allows(Evt18) else Evt15, Expired(option, seconds, self.state, progress))
-
-    def abort(self, error):
-        """The service user aborts for a reason (Evt15), if there is an association. Returns whether there was."""
-        if not self.allows(Evt15):
-            return False
-        self.undecided = None
-        self.handle(Evt15, error)
-        return True
-
-    def release(self):
-        """The service user asks for the release (Evt11), if an association is established. Returns whether one was."""
-        if not self.allows(Evt11):
-            return False
-        self.handle(Evt11)
-        return True
 
     def moved(self, state, event, action):
         """A step of the state machine, from ``state`` to the present one."""
@@ -1545,8 +1447,6 @@ class Association(Machine):
     def send(self, data):
         """Send a PDU."""
         self.effects.append((SEND, data))
-
-    # ---- the actions of PS3.8 Tables 9-6 to 9-9 that an acceptor can come to, in the standard's order
 
     def ae_5(self, _):
         """The connection is accepted: ARTIM runs, or -to where that ends first; neither, where both are 0."""
@@ -1581,10 +1481,10 @@ class Association(Machine):
         if self.settings.dimse_timeout:
             self.start_clock("-td", self.settings.dimse_timeout)
 
-    def dt_2(self, pdata):
+    def dt_2(self, echoes):
         """P-DATA-TF received: the user answers each C-ECHO-RQ that it completes (Evt9), or aborts."""
         try:
-            for echo in self.service.answer(pdata):
+            for echo in echoes:
                 self.effects.append((ECHOED, echo))
                 self.handle(Evt9, echo)
         except MessageError as error:
@@ -1655,6 +1555,112 @@ class Association(Machine):
                "AA-7": aa_7, "AA-8": aa_8}
 
 
+class Association(Acceptor):
+    """The acceptor's side of one association: what can happen, as events of the state machine.
+
+    :param negotiator: Negotiator, with the Settings
+    :param admit: called once, when an acceptable A-ASSOCIATE-RQ came: whether there is room for one association more
+    :param trace: whether each step of the state machine is a fact (MOVED)
+    """
+
+    __slots__ = ("negotiator", "limits", "admit", "event")
+
+    def __init__(self, negotiator, admit, trace=False):
+        Acceptor.__init__(self, negotiator.settings, trace)
+        self.negotiator = negotiator
+        self.limits = negotiator.limits
+        self.admit = admit
+        self.event = None           # of the PDU whose header was accepted
+
+    def open(self):
+        """The transport connection was accepted (Evt5)."""
+        self.handle(Evt5)
+
+    def header(self, pdu_type, length, data):
+        """The first six bytes of a PDU arrived, and perhaps more of its ``data``. Returns what is to be done with it:
+
+        READ: pdu() is due with the whole PDU. SKIP: the rest of it is thrown away. SEEK: likewise, but an A-ABORT in it is
+        heard. DISCARD: nothing tells where the next PDU begins; all that follows is thrown away up to an A-ABORT.
+        """
+        limits = self.limits.get(pdu_type)
+        if limits is None or not limits[0] <= length <= limits[1]:
+            lost = self.closing or limits is not None
+            self.invalid(invalid_header(pdu_type, length, self.limits), data)
+            return DISCARD if lost else SEEK
+        self.event = event = EVENT_OF_PDU[pdu_type]
+        if self.state.cells[event].needs is HEADER:
+            self.handle(event, UnexpectedPDU(PDU_NAMES[pdu_type], self.state))
+            return SKIP
+        if length > LARGEST_RQ:     # a P-DATA-TF where we announced no limit
+            self.handle(Evt15, MessageError("P-DATA-TF: PDU-length is %d, more than any C-ECHO-RQ needs" % length))
+            return SKIP
+        return READ
+
+    def pdu(self, data):
+        """The whole PDU arrived whose header was accepted."""
+        event, value = self.event, None
+        try:
+            if event is Evt10:
+                value = self.service.receive(data)
+            elif event is Evt6:
+                return self.requested(self.negotiator.decide(data))
+            elif event is Evt16:
+                value = Aborted(*decode_abort(data))
+        except InvalidPDU as error:
+            return self.invalid(error, data)
+        self.handle(event, value)
+
+    def invalid(self, error, data):
+        """An unrecognized or invalid PDU arrived (Evt19)."""
+        error.data = data
+        self.handle(Evt19, error)
+
+    def requested(self, decision):
+        """An A-ASSOCIATE-RQ arrived (Evt6): the service provider judges it (AE-6)."""
+        self.effects.append((REQUESTED, decision))
+        rejected = decision.rejected
+        if rejected is None or rejected.by_user:
+            if self.admit():
+                return self.handle(Evt6, decision, FIRST)
+            rejected = Rejected(REJECT_LOCAL_LIMIT, "too many associations at once")
+        self.handle(Evt6, rejected, SECOND)
+
+    def respond(self):
+        """The service user answers the A-ASSOCIATE-RQ (Evt7, Evt8); where no context can be used, it aborts then."""
+        decision, self.undecided = self.undecided, None
+        rejected = decision.rejected
+        if rejected is not None:
+            return self.handle(Evt8, rejected)
+        self.handle(Evt7, decision)
+        if not decision.contexts:
+            self.handle(Evt15, MessageError(decision.problem()))
+
+    def lost(self, error):
+        """The transport connection is closed (Evt17); ``error`` is a ConnectionLost."""
+        error.state, error.echoes = self.state, self.echoes
+        self.handle(Evt17, error)
+
+    def expired(self, progress):
+        """A deadline passed: of ARTIM where it runs (Evt18), else of the service user (Evt15). See Expired."""
+        option, seconds = self.clock
+        self.handle(Evt18 if self.allows(Evt18) else Evt15, Expired(option, seconds, self.state, progress))
+
+    def abort(self, error):
+        """The service user aborts for a reason (Evt15), if there is an association. Returns whether there was."""
+        if not self.allows(Evt15):
+            return False
+        self.undecided = None
+        self.handle(Evt15, error)
+        return True
+
+    def release(self):
+        """The service user asks for the release (Evt11), if an association is established. Returns whether one was."""
+        if not self.allows(Evt11):
+            return False
+        self.handle(Evt11)
+        return True
+
+
 # ---- dul/compat.py --------------------------------------------------------------------------------------------------
 # The only tests of the Python version and the platform.
 
@@ -1674,6 +1680,11 @@ except ImportError:
     if __name__ == "__main__":
         sys.exit("echoscp.py: " + NO_SOCKETSERVER)
     raise ImportError(NO_SOCKETSERVER)
+
+try:
+    import mmap
+except ImportError:     # a stripped-down Python
+    mmap = None         # type: ignore[assignment]
 
 # The clock of every deadline: seconds that never go back. Python 2 has no time.monotonic, but os.times() counts from
 # boot on POSIX (in steps of 10 ms), and time.clock() from its first call on Windows.
@@ -2035,8 +2046,7 @@ class Connection(socketserver.BaseRequestHandler, object):
             self.tell(CONNECTED, None)
             self.association.open()
             self.apply()
-            while not self.association.over:
-                self.step()
+            self.serve()
         except Undefined:
             self.server.fault("internal error, the connection is closed", self)
         finally:
@@ -2045,28 +2055,29 @@ class Connection(socketserver.BaseRequestHandler, object):
             admission.depart(self)
             self.tell(CLOSED, None)
 
-    def step(self):
-        """Wait for the next PDU, and do what is due about it."""
+    def serve(self):
+        """Wait for a PDU and do what is due about it, until the association is over."""
         association, reader = self.association, self.reader
-        try:
-            if self.server.stopping and association.abort(Stopped(STOPS)):
-                return self.apply()
-            pdu_type, length = reader.header()
-            if association.trace:
-                self.tell(RECEIVING, (pdu_type, length))
-            how = association.header(pdu_type, length, reader.buffer)
-            if how is READ:
-                data = reader.pdu()
-                self.active = monotonic()
-                association.pdu(data)
-            self.apply()
-            if how is not READ:
-                reader.skip(how)
-        except ConnectionLost as error:
-            self.lost(error)
-        except DeadlinePassed:
-            association.expired(reader.progress())
-            self.apply()
+        while not association.over:
+            try:
+                if self.server.stopping and association.abort(Stopped(STOPS)):
+                    self.apply()
+                pdu_type, length = reader.header()
+                if association.trace:
+                    self.tell(RECEIVING, (pdu_type, length))
+                how = association.header(pdu_type, length, reader.buffer)
+                if how is READ:
+                    data = reader.pdu()
+                    self.active = monotonic()
+                    association.pdu(data)
+                self.apply()
+                if how is not READ:
+                    reader.skip(how)
+            except ConnectionLost as error:
+                self.lost(error)
+            except DeadlinePassed:
+                association.expired(reader.progress())
+                self.apply()
 
     def lost(self, error):
         """The connection is gone, or this server is to close it."""
@@ -2948,7 +2959,8 @@ class HandlerThreads(object):
         if idle >= SPARE_THREADS:
             return None
         try:
-            mmap.mmap(-1, ROOM).close()
+            if mmap:
+                mmap.mmap(-1, ROOM).close()
             before = threading.stack_size(STACK_SIZE)
             try:    # not Thread.start(): it waits for a sign of the new thread, for ever where memory runs out
                 start_new_thread(self.run, ())
@@ -3589,18 +3601,18 @@ def serve(chosen, listener):
         server = EchoServer(chosen["port"], listener=listener, alone=True, transfer_syntaxes=transfer_syntaxes(chosen),
                             **settings)
     except (socket.error, OSError) as error:
-        set_up_log(chosen)
+        set_up_log(chosen, Log(None))
         advice = "".join([words for numbers, words in ADVICE if error.errno in numbers])
         Log(None).line(CRITICAL, "cannot listen on port %d: %s%s" % (chosen["port"], error.strerror or error, advice))
         sys.exit(FAILURE)
-    set_up_log(chosen)
-    learn_uid_names()
     try:
         start_new_thread(int, ())       # for its end glibc loads a library: now, because later memory may be short
         writer = LogWriter()
         server.log.put = writer.put
     except (ThreadError, RuntimeError):     # no thread for it: lines are written where they happen
         writer = None
+    set_up_log(chosen, server.log)
+    learn_uid_names()
     server.log.line(DEBUG, "Listening on port %d (%s) as %s" % (
         chosen["port"], "IPv4" if server.socket.family == socket.AF_INET else "IPv6 and IPv4", server.settings.ae_title))
     received = []
@@ -3633,7 +3645,7 @@ def log_level(chosen):
     return LEVELS_BY_NAME.get(chosen.get("--log-level", ""))
 
 
-def set_up_log(chosen):
+def set_up_log(chosen, log):
     """Set up the logger as the manual shows its lines, unless a configuration file has; the first lines of -d."""
     import logging
     logging.raiseExceptions = False     # what cannot be logged is lost, and nothing else
@@ -3646,7 +3658,7 @@ def set_up_log(chosen):
         logger.propagate = False
         logger.setLevel(log_level(chosen) or WARNING)
     for line in ("$%s v%s" % (PROGRAM, VERSION), ""):
-        Log(None).line(DEBUG, line)
+        log.line(DEBUG, line)
 
 
 def log_by_file(name, level):

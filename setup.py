@@ -44,11 +44,11 @@ import sys
 
 if __name__ == "__main__":      # from the first statement on Ctrl-C ends this silently, unless it is ignored (nohup, &)
     try:
-        import _signal as first     # built in, where signal itself takes a moment to import
+        import _signal as signals   # built in, where signal itself takes a moment to import
     except ImportError:
-        import signal as first      # Python 2
-    if first.getsignal(first.SIGINT) is first.default_int_handler:
-        first.signal(first.SIGINT, first.SIG_DFL)
+        import signal as signals    # Python 2
+    if signals.getsignal(signals.SIGINT) is signals.default_int_handler:
+        signals.signal(signals.SIGINT, signals.SIG_DFL)
 
 '''
 FOOTER = '''

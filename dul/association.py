@@ -40,116 +40,20 @@ EVENT_OF_PDU = {A_ASSOCIATE_AC: Evt3, A_ASSOCIATE_RJ: Evt4, A_ASSOCIATE_RQ: Evt6
                 A_RELEASE_RQ: Evt12, A_RELEASE_RP: Evt13, A_ABORT: Evt16}
 
 
-class Association(Machine):
-    """The acceptor's side of one association.
+class Acceptor(Machine):
+    """What an acceptor does: the actions of PS3.8 Tables 9-6 to 9-9 that it can come to, in the standard's order."""
 
-    :param admit: called once, when an acceptable A-ASSOCIATE-RQ came: whether there is room for one association more
-    :param trace: whether each step of the state machine is a fact (MOVED)
-    """
+    __slots__ = ("settings", "effects", "undecided", "service", "clock", "echoes", "ended")
 
-    __slots__ = ("settings", "negotiator", "limits", "admit", "effects", "event", "undecided", "service", "clock", "echoes",
-                 "ended")
-
-    def __init__(self, negotiator, admit, trace=False):
+    def __init__(self, settings, trace):
         Machine.__init__(self, trace)
-        self.settings, self.limits = negotiator.settings, negotiator.limits
-        self.negotiator = negotiator
-        self.admit = admit
+        self.settings = settings
         self.effects = []           # (kind, value); the owner takes them out
-        self.event = None           # of the PDU whose header was accepted
-        self.undecided = None       # the Decision that respond() is due for
+        self.undecided = None       # the Decision that the user has to respond to
         self.service = None         # EchoService, once accepted
         self.clock = ("", 0)        # the option and the seconds of the deadline that runs
         self.echoes = 0
         self.ended = False          # whether the fact that ends it was told
-
-    def open(self):
-        """The transport connection was accepted (Evt5)."""
-        self.handle(Evt5)
-
-    def header(self, pdu_type, length, data):
-        """The first six bytes of a PDU arrived, and perhaps more of its ``data``. Returns what is to be done with it:
-
-        READ: pdu() is due with the whole PDU. SKIP: the rest of it is thrown away. SEEK: likewise, but an A-ABORT in it is
-        heard. DISCARD: nothing tells where the next PDU begins; all that follows is thrown away up to an A-ABORT.
-        """
-        limits = self.limits.get(pdu_type)
-        if limits is None or not limits[0] <= length <= limits[1]:
-            lost = self.closing or limits is not None
-            self.invalid(invalid_header(pdu_type, length, self.limits), data)
-            return DISCARD if lost else SEEK
-        self.event = event = EVENT_OF_PDU[pdu_type]
-        if self.state.cells[event].needs is HEADER:
-            self.handle(event, UnexpectedPDU(PDU_NAMES[pdu_type], self.state))
-            return SKIP
-        if length > LARGEST_RQ:     # a P-DATA-TF where we announced no limit
-            self.handle(Evt15, MessageError("P-DATA-TF: PDU-length is %d, more than any C-ECHO-RQ needs" % length))
-            return SKIP
-        return READ
-
-    def pdu(self, data):
-        """The whole PDU arrived whose header was accepted."""
-        event, value = self.event, None
-        try:
-            if event is Evt10:
-                value = self.service.decode(data)
-            elif event is Evt6:
-                return self.requested(self.negotiator.decide(data))
-            elif event is Evt16:
-                value = Aborted(*decode_abort(data))
-        except InvalidPDU as error:
-            return self.invalid(error, data)
-        self.handle(event, value)
-
-    def invalid(self, error, data):
-        """An unrecognized or invalid PDU arrived (Evt19)."""
-        error.data = data
-        self.handle(Evt19, error)
-
-    def requested(self, decision):
-        """An A-ASSOCIATE-RQ arrived (Evt6): the service provider judges it (AE-6)."""
-        self.effects.append((REQUESTED, decision))
-        rejected = decision.rejected
-        if rejected is None or rejected.by_user:
-            if self.admit():
-                return self.handle(Evt6, decision, FIRST)
-            rejected = Rejected(REJECT_LOCAL_LIMIT, "too many associations at once")
-        self.handle(Evt6, rejected, SECOND)
-
-    def respond(self):
-        """The service user answers the A-ASSOCIATE-RQ (Evt7, Evt8); where no context can be used, it aborts then."""
-        decision, self.undecided = self.undecided, None
-        rejected = decision.rejected
-        if rejected is not None:
-            return self.handle(Evt8, rejected)
-        self.handle(Evt7, decision)
-        if not decision.contexts:
-            self.handle(Evt15, MessageError(decision.problem()))
-
-    def lost(self, error):
-        """The transport connection is closed (Evt17); ``error`` is a ConnectionLost."""
-        error.state, error.echoes = self.state, self.echoes
-        self.handle(Evt17, error)
-
-    def expired(self, progress):
-        """A deadline passed: of ARTIM where it runs (Evt18), else of the service user (Evt15). See Expired."""
-        option, seconds = self.clock
-        self.handle(Evt18 if self.allows(Evt18) else Evt15, Expired(option, seconds, self.state, progress))
-
-    def abort(self, error):
-        """The service user aborts for a reason (Evt15), if there is an association. Returns whether there was."""
-        if not self.allows(Evt15):
-            return False
-        self.undecided = None
-        self.handle(Evt15, error)
-        return True
-
-    def release(self):
-        """The service user asks for the release (Evt11), if an association is established. Returns whether one was."""
-        if not self.allows(Evt11):
-            return False
-        self.handle(Evt11)
-        return True
 
     def moved(self, state, event, action):
         """A step of the state machine, from ``state`` to the present one."""
@@ -176,8 +80,6 @@ class Association(Machine):
     def send(self, data):
         """Send a PDU."""
         self.effects.append((SEND, data))
-
-    # ---- the actions of PS3.8 Tables 9-6 to 9-9 that an acceptor can come to, in the standard's order
 
     def ae_5(self, _):
         """The connection is accepted: ARTIM runs, or -to where that ends first; neither, where both are 0."""
@@ -212,10 +114,10 @@ class Association(Machine):
         if self.settings.dimse_timeout:
             self.start_clock("-td", self.settings.dimse_timeout)
 
-    def dt_2(self, pdata):
+    def dt_2(self, echoes):
         """P-DATA-TF received: the user answers each C-ECHO-RQ that it completes (Evt9), or aborts."""
         try:
-            for echo in self.service.answer(pdata):
+            for echo in echoes:
                 self.effects.append((ECHOED, echo))
                 self.handle(Evt9, echo)
         except MessageError as error:
@@ -284,3 +186,109 @@ class Association(Machine):
                "AR-2": ar_2, "AR-3": ar_3, "AR-4": ar_4, "AR-5": ar_5, "AR-6": ar_6, "AR-7": ar_7, "AR-8": ar_8,
                "AR-10": ar_10, "AA-1": aa_1, "AA-2": aa_2, "AA-3": aa_3, "AA-4": aa_4, "AA-5": aa_5, "AA-6": aa_6,
                "AA-7": aa_7, "AA-8": aa_8}
+
+
+class Association(Acceptor):
+    """The acceptor's side of one association: what can happen, as events of the state machine.
+
+    :param negotiator: Negotiator, with the Settings
+    :param admit: called once, when an acceptable A-ASSOCIATE-RQ came: whether there is room for one association more
+    :param trace: whether each step of the state machine is a fact (MOVED)
+    """
+
+    __slots__ = ("negotiator", "limits", "admit", "event")
+
+    def __init__(self, negotiator, admit, trace=False):
+        Acceptor.__init__(self, negotiator.settings, trace)
+        self.negotiator = negotiator
+        self.limits = negotiator.limits
+        self.admit = admit
+        self.event = None           # of the PDU whose header was accepted
+
+    def open(self):
+        """The transport connection was accepted (Evt5)."""
+        self.handle(Evt5)
+
+    def header(self, pdu_type, length, data):
+        """The first six bytes of a PDU arrived, and perhaps more of its ``data``. Returns what is to be done with it:
+
+        READ: pdu() is due with the whole PDU. SKIP: the rest of it is thrown away. SEEK: likewise, but an A-ABORT in it is
+        heard. DISCARD: nothing tells where the next PDU begins; all that follows is thrown away up to an A-ABORT.
+        """
+        limits = self.limits.get(pdu_type)
+        if limits is None or not limits[0] <= length <= limits[1]:
+            lost = self.closing or limits is not None
+            self.invalid(invalid_header(pdu_type, length, self.limits), data)
+            return DISCARD if lost else SEEK
+        self.event = event = EVENT_OF_PDU[pdu_type]
+        if self.state.cells[event].needs is HEADER:
+            self.handle(event, UnexpectedPDU(PDU_NAMES[pdu_type], self.state))
+            return SKIP
+        if length > LARGEST_RQ:     # a P-DATA-TF where we announced no limit
+            self.handle(Evt15, MessageError("P-DATA-TF: PDU-length is %d, more than any C-ECHO-RQ needs" % length))
+            return SKIP
+        return READ
+
+    def pdu(self, data):
+        """The whole PDU arrived whose header was accepted."""
+        event, value = self.event, None
+        try:
+            if event is Evt10:
+                value = self.service.receive(data)
+            elif event is Evt6:
+                return self.requested(self.negotiator.decide(data))
+            elif event is Evt16:
+                value = Aborted(*decode_abort(data))
+        except InvalidPDU as error:
+            return self.invalid(error, data)
+        self.handle(event, value)
+
+    def invalid(self, error, data):
+        """An unrecognized or invalid PDU arrived (Evt19)."""
+        error.data = data
+        self.handle(Evt19, error)
+
+    def requested(self, decision):
+        """An A-ASSOCIATE-RQ arrived (Evt6): the service provider judges it (AE-6)."""
+        self.effects.append((REQUESTED, decision))
+        rejected = decision.rejected
+        if rejected is None or rejected.by_user:
+            if self.admit():
+                return self.handle(Evt6, decision, FIRST)
+            rejected = Rejected(REJECT_LOCAL_LIMIT, "too many associations at once")
+        self.handle(Evt6, rejected, SECOND)
+
+    def respond(self):
+        """The service user answers the A-ASSOCIATE-RQ (Evt7, Evt8); where no context can be used, it aborts then."""
+        decision, self.undecided = self.undecided, None
+        rejected = decision.rejected
+        if rejected is not None:
+            return self.handle(Evt8, rejected)
+        self.handle(Evt7, decision)
+        if not decision.contexts:
+            self.handle(Evt15, MessageError(decision.problem()))
+
+    def lost(self, error):
+        """The transport connection is closed (Evt17); ``error`` is a ConnectionLost."""
+        error.state, error.echoes = self.state, self.echoes
+        self.handle(Evt17, error)
+
+    def expired(self, progress):
+        """A deadline passed: of ARTIM where it runs (Evt18), else of the service user (Evt15). See Expired."""
+        option, seconds = self.clock
+        self.handle(Evt18 if self.allows(Evt18) else Evt15, Expired(option, seconds, self.state, progress))
+
+    def abort(self, error):
+        """The service user aborts for a reason (Evt15), if there is an association. Returns whether there was."""
+        if not self.allows(Evt15):
+            return False
+        self.undecided = None
+        self.handle(Evt15, error)
+        return True
+
+    def release(self):
+        """The service user asks for the release (Evt11), if an association is established. Returns whether one was."""
+        if not self.allows(Evt11):
+            return False
+        self.handle(Evt11)
+        return True

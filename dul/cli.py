@@ -68,18 +68,18 @@ def serve(chosen, listener):
         server = EchoServer(chosen["port"], listener=listener, alone=True, transfer_syntaxes=transfer_syntaxes(chosen),
                             **settings)
     except (socket.error, OSError) as error:
-        set_up_log(chosen)
+        set_up_log(chosen, Log(None))
         advice = "".join([words for numbers, words in ADVICE if error.errno in numbers])
         Log(None).line(CRITICAL, "cannot listen on port %d: %s%s" % (chosen["port"], error.strerror or error, advice))
         sys.exit(FAILURE)
-    set_up_log(chosen)
-    learn_uid_names()
     try:
         start_new_thread(int, ())       # for its end glibc loads a library: now, because later memory may be short
         writer = LogWriter()
         server.log.put = writer.put
     except (ThreadError, RuntimeError):     # no thread for it: lines are written where they happen
         writer = None
+    set_up_log(chosen, server.log)
+    learn_uid_names()
     server.log.line(DEBUG, "Listening on port %d (%s) as %s" % (
         chosen["port"], "IPv4" if server.socket.family == socket.AF_INET else "IPv6 and IPv4", server.settings.ae_title))
     received = []
@@ -112,7 +112,7 @@ def log_level(chosen):
     return LEVELS_BY_NAME.get(chosen.get("--log-level", ""))
 
 
-def set_up_log(chosen):
+def set_up_log(chosen, log):
     """Set up the logger as the manual shows its lines, unless a configuration file has; the first lines of -d."""
     import logging
     logging.raiseExceptions = False     # what cannot be logged is lost, and nothing else
@@ -125,7 +125,7 @@ def set_up_log(chosen):
         logger.propagate = False
         logger.setLevel(log_level(chosen) or WARNING)
     for line in ("$%s v%s" % (PROGRAM, VERSION), ""):
-        Log(None).line(DEBUG, line)
+        log.line(DEBUG, line)
 
 
 def log_by_file(name, level):

@@ -27,6 +27,11 @@ except ImportError:
         sys.exit("echoscp.py: " + NO_SOCKETSERVER)
     raise ImportError(NO_SOCKETSERVER)
 
+try:
+    import mmap
+except ImportError:     # a stripped-down Python
+    mmap = None         # type: ignore[assignment]
+
 # The clock of every deadline: seconds that never go back. Python 2 has no time.monotonic, but os.times() counts from
 # boot on POSIX (in steps of 10 ms), and time.clock() from its first call on Windows.
 monotonic = getattr(time, "monotonic", None) or (time.clock if WINDOWS else lambda: os.times()[4])

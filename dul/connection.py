@@ -37,8 +37,7 @@ class Connection(socketserver.BaseRequestHandler, object):
             self.tell(CONNECTED, None)
             self.association.open()
             self.apply()
-            while not self.association.over:
-                self.step()
+            self.serve()
         except Undefined:
             self.server.fault("internal error, the connection is closed", self)
         finally:
@@ -47,28 +46,29 @@ class Connection(socketserver.BaseRequestHandler, object):
             admission.depart(self)
             self.tell(CLOSED, None)
 
-    def step(self):
-        """Wait for the next PDU, and do what is due about it."""
+    def serve(self):
+        """Wait for a PDU and do what is due about it, until the association is over."""
         association, reader = self.association, self.reader
-        try:
-            if self.server.stopping and association.abort(Stopped(STOPS)):
-                return self.apply()
-            pdu_type, length = reader.header()
-            if association.trace:
-                self.tell(RECEIVING, (pdu_type, length))
-            how = association.header(pdu_type, length, reader.buffer)
-            if how is READ:
-                data = reader.pdu()
-                self.active = monotonic()
-                association.pdu(data)
-            self.apply()
-            if how is not READ:
-                reader.skip(how)
-        except ConnectionLost as error:
-            self.lost(error)
-        except DeadlinePassed:
-            association.expired(reader.progress())
-            self.apply()
+        while not association.over:
+            try:
+                if self.server.stopping and association.abort(Stopped(STOPS)):
+                    self.apply()
+                pdu_type, length = reader.header()
+                if association.trace:
+                    self.tell(RECEIVING, (pdu_type, length))
+                how = association.header(pdu_type, length, reader.buffer)
+                if how is READ:
+                    data = reader.pdu()
+                    self.active = monotonic()
+                    association.pdu(data)
+                self.apply()
+                if how is not READ:
+                    reader.skip(how)
+            except ConnectionLost as error:
+                self.lost(error)
+            except DeadlinePassed:
+                association.expired(reader.progress())
+                self.apply()
 
     def lost(self, error):
         """The connection is gone, or this server is to close it."""

@@ -144,16 +144,15 @@ class EchoService(object):
             for varying in [struct.pack("B", context_id) for context_id in contexts]:
                 self.common[_COMMON_RQ[:10] + varying + _COMMON_RQ[11:68]] = _COMMON_RSP[:10] + varying + _COMMON_RSP[11:68]
 
-    def decode(self, data):
-        """The PDVs of a whole P-DATA-TF, or the CommonEcho that it is. Raises InvalidPDU where it is broken."""
+    def receive(self, data):
+        """The Echoes that a whole P-DATA-TF completes, to be gone through once. Raises InvalidPDU where it is broken.
+
+        Going through them raises MessageError where a message, or a PDV of it, cannot be answered.
+        """
         response = self.common.get(data[:68])
         if response is not None and self.context_id is None and data[70:] == _RQ_TAIL:
-            return CommonEcho(data, response)
-        return decode_p_data(data)
-
-    def answer(self, pdata):
-        """Each Echo that what decode() gave completes. Raises MessageError where it, or a PDV, cannot be answered."""
-        return (pdata,) if type(pdata) is CommonEcho else self._echoes(pdata)
+            return (CommonEcho(data, response),)
+        return self._echoes(decode_p_data(data))
 
     def _echoes(self, pdvs):
         for pdv in pdvs:

@@ -6,14 +6,13 @@ connection; when it has one, the next becomes the leader. The thread in serve_fo
 idle, and sleeps otherwise.
 """
 import errno
-import mmap
 import select
 import socket
 import sys
 import threading
 
 from dul.compat import (
-    INTERRUPTED, NOT_NOW, OUT_OF_RESOURCES, ThreadError, get_ident, monotonic, socket_pair, start_new_thread,
+    INTERRUPTED, NOT_NOW, OUT_OF_RESOURCES, ThreadError, get_ident, mmap, monotonic, socket_pair, start_new_thread,
     waiter)
 
 SPARE_THREADS = 2           # idle threads that there should be at least
@@ -56,7 +55,8 @@ class HandlerThreads(object):
         if idle >= SPARE_THREADS:
             return None
         try:
-            mmap.mmap(-1, ROOM).close()
+            if mmap:
+                mmap.mmap(-1, ROOM).close()
             before = threading.stack_size(STACK_SIZE)
             try:    # not Thread.start(): it waits for a sign of the new thread, for ever where memory runs out
                 start_new_thread(self.run, ())

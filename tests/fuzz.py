@@ -104,7 +104,7 @@ def decode_whole(form, data):
     if kind == 4:
         service = form.EchoService((1,), 0, True)
         try:
-            for echo in service.answer(service.decode(data)):
+            for echo in service.receive(data):
                 form.fact_lines(None, form.ECHOED, echo)
         except form.MessageError as error:
             str(error)

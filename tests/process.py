@@ -151,9 +151,9 @@ class Program(object):
 
     :param case: the TestCase; what is still running when it ends is killed
     :param arguments: the command line without the port, which comes first; a string is split
-    :param options: ``own``: it listens by itself; ``listener``: the socket to hand over, which stays open; ``wait=False``:
-        do not wait until it is ready; ``before``, ``after``: words for a POSIX shell before the command, and
-        redirections behind it; ``readiness``: a Readiness of the test; ``env``; and what subprocess.Popen takes
+    :param options: ``own``: it listens by itself; ``listener``: the socket to hand over, which stays open;
+        ``wait=False``: do not wait until it is ready; ``before``, ``after``: words for a POSIX shell before the
+        command, and redirections behind it; ``readiness``: a Readiness of the test; ``env``; and what Popen takes
     :ivar port: where it listens
     """
 

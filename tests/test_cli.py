@@ -19,17 +19,20 @@ class CommandLine(object):
 
     def test_a_refusal_is_one_line_on_standard_error_and_exit_status_2(self):
         for arguments, words in (
-                ([], "one port is needed"), (["1", "-ta", "x\ny"], "option -ta: 'x\\x0ay' is not allowed: 0 (no limit) to"),
+                ([], "one port is needed"),
+                (["1", "-ta", "x\ny"], "option -ta: 'x\\x0ay' is not allowed: 0 (no limit) to"),
                 (["1", "--debg"], "unknown option '--debg'; did you mean --debug?"), (["65536"], "port '65536' is not"),
                 (["1", "-q", "-v"], "options -q and -v contradict each other"),
-                (["1", "-q", "-aet", ""], "option -aet: '' is not allowed"), (["1", "-lc", "/no/such/file"], "option -lc: ")):
+                (["1", "-q", "-aet", ""], "option -aet: '' is not allowed"),
+                (["1", "-lc", "/no/such/file"], "option -lc: ")):
             status, out, err = run(self, arguments)
             self.assertEqual((status, out, err.count("\n")), (2, "", 1), err)
             self.assertTrue(err.startswith("echoscp.py: " + words), err)
 
     def test_a_mistyped_option_is_one_line_where_python_lacks_difflib(self):
         status, out, err = run(self, ["1", "--debgu"], command=without(self, "difflib"))
-        self.assertEqual((status, out, err), (2, "", "echoscp.py: unknown option '--debgu'; --help shows the options\n"))
+        self.assertEqual((status, out, err),
+                         (2, "", "echoscp.py: unknown option '--debgu'; --help shows the options\n"))
 
     def test_help_and_version_go_to_standard_output(self):
         self.assertEqual(run(self, ["--help"]), (0, self.dul.help_text(), ""))
@@ -86,7 +89,8 @@ class Options(object):
         return peer.send(request).pdu(), peer
 
     def test_transfer_syntaxes_are_preferred_in_the_order_of_the_option(self):
-        request = associate_rq([context(1, VERIFICATION, (IMPLICIT, BIG, LITTLE)), context(3, VERIFICATION, (BIG, LITTLE)),
+        request = associate_rq([context(1, VERIFICATION, (IMPLICIT, BIG, LITTLE)),
+                                context(3, VERIFICATION, (BIG, LITTLE)),
                                 context(5, VERIFICATION, (IMPLICIT,))])
         for arguments, due in (("", (NATIVE, NATIVE, IMPLICIT)), ("-x=", (NATIVE, NATIVE, IMPLICIT)),
                                ("-xe", (LITTLE, LITTLE, IMPLICIT)), ("--prefer-big", (BIG, BIG, IMPLICIT)),

@@ -7,7 +7,7 @@ import sys
 import unittest
 
 from process import Program
-from support import LogCapture, both_forms, serve, skip_loudly, wait_until
+from support import both_forms, skip_loudly
 from test_real_peers import call, found, need
 from wire import (
     CT_IMAGE, RELEASE_RQ, VERIFICATION, Peer, abort, associate_rq, context, echo_command, echo_rq, p_data, pdu,
@@ -19,14 +19,16 @@ CANNED = [
     (b"\x0bMSH|^~\\&|LAB|HOSPITAL|||20260101||ORU^R01|1|P|2.5\r\x1c\r", "HL7 version 2 message (MSH|...): "),
     (b"\0\0\0\x85\xffSMBr\0\0\0\0", "SMB (version 1): the peer looks for Windows file shares"),
     (b"\x03\0\0\x13\x0e\xe0\0\0\0\0\0\1\0\x08\0\3\0\0\0", "RDP connection request: "),
-    (b"OPTIONS rtsp://192.0.2.1/stream RTSP/1.0\r\nCSeq: 1\r\n\r\n", "RTSP: the peer is a video client or a port scanner"),
+    (b"OPTIONS rtsp://192.0.2.1/stream RTSP/1.0\r\nCSeq: 1\r\n\r\n",
+     "RTSP: the peer is a video client or a port scanner"),
     (b"OPTIONS sip:nm SIP/2.0\r\nVia: SIP/2.0/TCP nm\r\n\r\n", "SIP: the peer is a telephone or a port scanner"),
     (b"USER anonymous\r\n", "FTP: the peer is a file transfer client"),
     (b"EHLO client.example\r\n", "SMTP: the peer is a mail client"),
     (b"\x9f\x86\xd0\x81\x88\x4c", "not DICOM: 9f 86 d0 81 88"),
 ]
 PROXIES = [
-    (b"PROXY TCP4 192.0.2.1 192.0.2.2 56324 104\r\n" + associate_rq(), "PROXY protocol version 1 (PROXY TCP4 192.0.2.1"),
+    (b"PROXY TCP4 192.0.2.1 192.0.2.2 56324 104\r\n" + associate_rq(),
+     "PROXY protocol version 1 (PROXY TCP4 192.0.2.1"),
     (PROXY_V2 + b"\x21\x11\0\x0c\xc0\0\2\1\xc0\0\2\2\xdc\4\0\x68" + associate_rq(), "PROXY protocol version 2: "),
 ]
 CHECKS = [      # a load balancer's own health checks
@@ -39,7 +41,7 @@ class Explanations(object):
     """One line at warning, after the manual's lines, with the peer's address."""
 
     def explained(self, program, words, before=("I: Aborting Association",), level="W"):
-        """That the program has said the lines of ``before`` and then one explanation with ``words``, and nothing else."""
+        """The program has logged the lines of ``before``, then one explanation with ``words``, and nothing else."""
         program.saw("%s: 127.0.0.1:" % level)
         lines = program.err.splitlines()
         self.assertEqual(tuple(lines[:-1]), before, lines)
@@ -92,21 +94,6 @@ class Explanations(object):
                 self.assertEqual(peer.send(data).finish(), abort(0, 0))
             self.explained(program, words, level="I")
 
-    def test_a_bare_connect_is_told_once_a_minute_for_an_address(self):
-        owner = self.dul if self.dul.FORM == "one file" else sys.modules["dul.log"]
-        self.addCleanup(setattr, owner, "MINUTE", owner.MINUTE)
-        log, notices = LogCapture(self, self.dul.WARNING), []
-        server = serve(self, on_event=notices.append)
-        for count, minute in ((1, 60.0), (1, 60.0), (2, 0.0)):
-            owner.MINUTE = minute
-            del notices[:]
-            Peer(server.address).close()
-            wait_until(lambda: [n.kind for n in notices] == ["connected", "bare", "closed"], "it is over")
-            told = [line for line in log.lines() if "connected and sent nothing" in line]
-            self.assertEqual(len(told), count)
-        self.assertRegex(told[0], r"^W: 127\.0\.0\.1:\d+: connected and sent nothing, then: connection closed by the peer; a "
-                                  r"port check or a load balancer \(told once a minute for each address\)$")
-
     def test_another_service_no_syntax_in_common_another_command(self):
         program = Program(self, "-v")
         received = ("I: Association Received", "I: Association Accepted", "I: Aborting Association")
@@ -128,8 +115,8 @@ class Explanations(object):
         lines = program.err.splitlines()
         at = [number for number, line in enumerate(lines) if line.startswith("W: ")]
         self.assertEqual(len(at), 1)
-        self.assertTrue(lines[at[0]].endswith("A-ASSOCIATE-RQ: Item-length of item 10H in A-ASSOCIATE-RQ at byte 76 is 4660, "
-                                              "due: at most 94 (PS3.8 9.3.2)"))
+        self.assertTrue(lines[at[0]].endswith("A-ASSOCIATE-RQ: Item-length of item 10H in A-ASSOCIATE-RQ at byte 76 is "
+                                              "4660, due: at most 94 (PS3.8 9.3.2)"))
         self.assertEqual(lines[at[0] - 1], "I: Aborting Association")
         self.assertEqual(lines[at[0] + 1], "D: ====================== BEGIN INVALID PDU =============================")
         self.assertIn("D: 004a  10 00 12 34", lines[at[0] + 2:lines.index(
@@ -144,19 +131,23 @@ class Explanations(object):
             peer.associate()
             program.saw("Accepted")
             peer.send(echo_rq()[:40]).finish()
-        self.explained(program, "connection closed by the peer in Sta6 (association established, ready for data transfer), "
-                                "after 40 of 80 bytes of P-DATA-TF", ("I: Association Received", "I: Association Accepted"))
+        self.explained(program,
+                       "connection closed by the peer in Sta6 (association established, ready for data transfer), "
+                       "after 40 of 80 bytes of P-DATA-TF",
+                       ("I: Association Received", "I: Association Accepted"))
         peer = Peer(program.address)
         peer.associate()
         peer.reset()
-        self.explained(program, "onnection reset by peer in Sta6 (", ("I: Association Received", "I: Association Accepted"))
+        self.explained(program, "onnection reset by peer in Sta6 (",
+                       ("I: Association Received", "I: Association Accepted"))
 
     def test_the_other_sides_words(self):
         program = Program(self, "-v")
         with Peer(program.address) as peer:
             peer.associate()
             peer.send(abort(2, 5)).rest()
-        self.explained(program, "A-ABORT from the peer: source 2: DICOM UL service-provider, reason 5: unexpected-PDU parameter",
+        self.explained(program,
+                       "A-ABORT from the peer: source 2: DICOM UL service-provider, reason 5: unexpected-PDU parameter",
                        ("I: Association Received", "I: Association Accepted", "I: Association Aborted"))
         with Peer(program.address) as peer:
             peer.send(pdu(3, b"\0\1\1\7")).finish()

@@ -1,19 +1,17 @@
 """Load and faults: peers that vanish, floods, and a system that has no room left."""
-import errno
 import os
 import socket
 import subprocess
 import unittest
 
 from process import ENDED, POSIX, Program, environment, main_module, need_files, need_linux, need_posix, script
-from support import ROOT, LogCapture, both_forms, good_echo, monotonic, replace_name, serve, skip_loudly, wait_until
+from support import ROOT, both_forms, good_echo, monotonic, serve, skip_loudly, wait_until
 from wire import (
     CT_IMAGE, RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, context, echo_rq, echo_rsp, reject)
 
 SILENT = 1000
 HELD = 1500
 MOST = 20           # associations at once, where 4096 would take long
-SLOWER = "accepting connections slows down until there is room again"
 
 
 def processor_seconds(pid):
@@ -99,46 +97,6 @@ class NoRoom(Case):
         self.assertEqual(program.err.count("out of file descriptors"), 1, program.err)
         self.assertNotIn("Traceback", program.err)
 
-    def test_after_each_failure_to_accept_it_waits(self):
-        log = LogCapture(self, self.dul.WARNING)
-        for code, words in ((errno.EMFILE, "out of file descriptors or memory"), (errno.ENOMEM, "out of file descriptors or"),
-                            (errno.EPERM, "cannot accept connections")):
-            server = self.dul.EchoServer(port=0)
-            self.addCleanup(server.stop)
-            done = []
-            real = server.get_request
-
-            def fail(code=code, done=done, real=real):
-                if len(done) >= 20:
-                    return real()
-                done.append("accept")
-                raise socket.error(code, os.strerror(code))
-            server.get_request = fail
-            server.admission.wait = done.append
-            server.start()
-            good_echo(server.address)
-            self.assertEqual(done[:20], ["accept", self.dul.PRESSURE_PAUSE] * 10)
-            self.assertEqual([line for line in log.lines() if words in line and line.endswith(SLOWER)], log.lines())
-            self.assertEqual(len(log.lines()), 1)
-            del log.records[:]
-
-    def test_threads_that_do_not_start(self):
-        log = LogCapture(self, self.dul.WARNING)
-        replace_name(self, "pool", "PRESSURE_PAUSE", 0.02)
-        tried = []
-        server = serve(self)
-        good_echo(server.address)
-
-        def fail(*_):
-            tried.append(1)
-            raise self.dul.ThreadError("can't start new thread")
-        real = replace_name(self, "pool", "start_new_thread", fail)
-        held = self.connect(server.address, server.pool.idle + 3, associate_rq())
-        wait_until(lambda: len(tried) > 2, "a thread is missed")
-        replace_name(self, "pool", "start_new_thread", real)
-        self.assertEqual(set(peer.pdu()[:1] for peer in held), set([b"\x02"]))      # by itself, once there is room
-        self.assertEqual(log.lines(), ["W: out of threads or memory: " + SLOWER])
-
     def test_an_ordinary_user_without_threads(self):
         if not POSIX or os.getuid() != 0:
             skip_loudly("only root can become a user of whom nothing else runs")
@@ -176,7 +134,9 @@ class NoRoom(Case):
         for peer in peers:
             peer.close()
         self.echo_soon(program)
-        self.assertEqual((program.end(), program.out, program.err), (ENDED, "", ""))
+        self.assertEqual((program.end(), program.out), (ENDED, ""))
+        # A thread that CPython cannot even call a function in is told of by CPython itself, whatever the level.
+        self.assertEqual([line for line in program.err.splitlines() if line[1:3] == ": " or "Traceback" in line], [])
 
     def echo_soon(self, program):
         """An echo is answered, at last."""
@@ -192,7 +152,8 @@ class NoRoom(Case):
         command = script("sys.path.insert(0, %r)\nimport logging, resource, struct\nfrom wire import *\n"
                          "logging.getLogger('echoscp').addHandler(logging.NullHandler())\n"
                          "logging.getLogger('echoscp').propagate = False\n"
-                         "from support import good_echo\nfrom %s import EchoServer\nserver = EchoServer(port=0, maximum_length=0).start()\n"
+                         "from support import good_echo\nfrom %s import EchoServer\n"
+                         "server = EchoServer(port=0, maximum_length=0).start()\n"
                          "peers = []\n"
                          "good_echo(server.address)\n"
                          "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"

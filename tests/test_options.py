@@ -32,20 +32,25 @@ REFUSED = [  # command line, what the line says
     (["-"], "port '-' is not allowed: 1 to 65535"), (["eleven"], "port 'eleven' is not allowed: 1 to 65535"),
     (["9" * 5000], "is not allowed: 1 to 65535"), (["11112 "], "port '11112 ' is not allowed"),
     (["1", "-port"], "unknown option '-port'"), (["1", "--debg"], "unknown option '--debg'; did you mean --debug?"),
-    (["1", "-vd"], "unknown option '-vd'; did you mean -v?"), (["1", "--verb"], "unknown option '--verb'; did you mean"),
+    (["1", "-vd"], "unknown option '-vd'; did you mean -v?"),
+    (["1", "--verb"], "unknown option '--verb'; did you mean"),
     (["1", "-ta5"], "unknown option '-ta5'; did you mean -ta?"), (["1", "-D"], "unknown option '-D'; did you mean -d?"),
     (["1", "-ta=5"], "unknown option '-ta=5'; did you mean '-ta 5'?"),
     (["1", "-verbose"], "unknown option '-verbose'; did you mean --verbose?"),
     (["1", "--"], "unknown option '--'"), (["1", "--v"], "unknown option '--v'"), (["1", "-x"], "unknown option '-x'"),
     (["1", "--max-pd=4"], "unknown option '--max-pd=4'; did you mean --max-pdu?"),
-    (["1", "-ta"], "option -ta needs a value: " + SECONDS), (["1", "-ta", "-v"], "option -ta needs a value: " + SECONDS),
-    (["1", "--max-pdu"], "option --max-pdu needs a value: " + BYTES), (["1", "-aet"], "option -aet needs a value: " + TITLE),
+    (["1", "-ta"], "option -ta needs a value: " + SECONDS),
+    (["1", "-ta", "-v"], "option -ta needs a value: " + SECONDS),
+    (["1", "--max-pdu"], "option --max-pdu needs a value: " + BYTES),
+    (["1", "-aet"], "option -aet needs a value: " + TITLE),
     (["1", "-ll"], "option -ll needs a value: " + LEVELS), (["1", "-lc"], "option -lc needs a value: the name of"),
-    (["1", "--timeout="], "option --timeout: '' is not allowed: " + SECONDS), (["1", "-lc", ""], "option -lc: '' is not"),
+    (["1", "--timeout="], "option --timeout: '' is not allowed: " + SECONDS),
+    (["1", "-lc", ""], "option -lc: '' is not"),
     (["1", "-aet", ""], "option -aet: '' is not allowed: " + TITLE),
     (["1", "-aet", "   "], "option -aet: '   ' is not allowed: " + TITLE),
     (["1", "-aet", "SEVENTEEN_LETTERS"], "option -aet: 'SEVENTEEN_LETTERS' is not allowed: " + TITLE),
-    (["1", "-aet", "A\\B"], "is not allowed: " + TITLE), (["1", "-aet", "A\nB"], "option -aet: 'A\\x0aB' is not allowed"),
+    (["1", "-aet", "A\\B"], "is not allowed: " + TITLE),
+    (["1", "-aet", "A\nB"], "option -aet: 'A\\x0aB' is not allowed"),
     (["1", "-ll", "Info"], "option -ll: 'Info' is not allowed: " + LEVELS),
     (["1", "-pdu", "127"], "option -pdu: '127' is not allowed: " + BYTES),
     (["1", "-pdu", "4294967296"], "option -pdu: '4294967296' is not allowed: " + BYTES),
@@ -145,7 +150,8 @@ class Parser(object):
                     for left, right in ((one[1], other[2]), (one[2], other[1])):
                         words = ["1", left] + ([one[3]] if one[3] else []) + [right] + ([other[3]] if other[3] else [])
                         if one is not other:
-                            self.assertIn("options %s and %s contradict each other" % (left, right), self.refusal(words))
+                            self.assertIn("options %s and %s contradict each other" % (left, right),
+                                          self.refusal(words))
                         else:
                             self.assertEqual(len(self.parse(*words)), 2)
 

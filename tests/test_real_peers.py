@@ -110,15 +110,16 @@ class Toolkits(object):
         path = os.path.join(folder(self), "empty.dcm")
         with open(path, "wb") as target:
             target.write(b"\0" * 128 + b"DICM" + b"\x02\0\x00\0UL\4\0\0\0\0\0")
-        for command in (("storescu", "127.0.0.1", "PORT", path), ("findscu", "-W", "-k", "0010,0010=", "127.0.0.1", "PORT")):
+        for command in (("storescu", "127.0.0.1", "PORT", path),
+                        ("findscu", "-W", "-k", "0010,0010=", "127.0.0.1", "PORT")):
             port = self.start()
             status, printed = call(*[port if word == "PORT" else word for word in command])
             self.assertNotEqual(status, 0)
             self.program.saw("this is an echo server")
             lines = self.program.err.splitlines()
             self.assertEqual(lines[:-1], GOOD[:2] + ["I: Aborting Association"])
-            self.assertTrue(re.match(r"W: 127\.0\.0\.1:\d+: proposed \d+ contexts?, no Verification: .*: this is an echo "
-                                     r"server$", lines[-1]), lines)
+            self.assertTrue(re.match(r"W: 127\.0\.0\.1:\d+: proposed \d+ contexts?, no Verification: .*: this is an "
+                                     r"echo server$", lines[-1]), lines)
 
     def test_pynetdicom_echoscu_with_each_of_its_syntax_options(self):
         need_module("pynetdicom")
@@ -191,7 +192,8 @@ class Dissector(object):
             return seen
         wait_until(captured, "packets are captured")
         commands = [("echoscu", "127.0.0.1", port), ("echoscu", "-ppc", "128", "127.0.0.1", port),
-                    ("findscu", "-W", "-k", "0010,0010=", "127.0.0.1", port), ("odil", "echo", "127.0.0.1", port, "A", "B"),
+                    ("findscu", "-W", "-k", "0010,0010=", "127.0.0.1", port),
+                    ("odil", "echo", "127.0.0.1", port, "A", "B"),
                     ("dicom_echo", "127.0.0.1", port),
                     ("VerificationSOPClassSCU", "127.0.0.1", port, "ECHOSCP", "ME", "NONSECURE"),
                     (sys.executable, "-m", "pynetdicom", "echoscu", "127.0.0.1", port),
@@ -200,7 +202,8 @@ class Dissector(object):
             if os.path.sep in command[0] or found(command[0]):
                 call(*command)
         count = len(seen)
-        wait_until(lambda: any(b"FIN" in line for line in seen[-20:]) or len(seen) > count, "the last packets are captured")
+        wait_until(lambda: any(b"FIN" in line for line in seen[-20:]) or len(seen) > count,
+                   "the last packets are captured")
         capture.send_signal(2)
         capture.wait()
         reader.join(10)

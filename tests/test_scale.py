@@ -11,7 +11,7 @@ import sys
 import threading
 import unittest
 
-from process import Program, folder
+from process import HAND_OVER, Program, folder
 from support import ROOT, both_forms, monotonic, skip_loudly, wait_until
 from test_real_peers import found, need
 from wire import RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, echo_rq, echo_rsp
@@ -110,7 +110,7 @@ class Instances(object):
 
     def accepted(self):
         """How many associations each has accepted."""
-        return [program.err.count("I: Association Accepted") for program in self.programs]
+        return [program.err.count("Association Accepted") for program in self.programs]
 
     def test_both_get_associations_and_each_stays_on_its_processor(self):
         asked = []
@@ -148,7 +148,7 @@ class Instances(object):
         self.assertEqual(load.failures, [[]] * WORKERS)
         self.assertEqual(self.programs[0].end(), -signal.SIGTERM)
         again = start(self, self.socks[0], "-v", self.processors[0])
-        wait_until(lambda: again.process.poll() is not None or again.err.count("I: Association Released") >= ENOUGH,
+        wait_until(lambda: again.process.poll() is not None or again.err.count("Association Released") >= ENOUGH,
                    "the new one answers what waited")
         self.assertIsNone(again.process.poll(), again.err)
         for number in range(WORKERS):   # each has come through since
@@ -231,8 +231,8 @@ class Balanced(Quiet):
         with io.open(os.path.join(path, "haproxy.cfg"), "w") as config:
             config.write(text)
         with io.open(os.path.join(path, "stderr"), "wb") as log:
-            process = subprocess.Popen(handing_over(front, ["haproxy", "-db", "-f", config.name]), close_fds=False,
-                                       stdout=log, stderr=log)
+            process = subprocess.Popen(["/bin/sh", "-c", HAND_OVER % ("", ""), "sh", "haproxy", "-db", "-f", config.name],
+                                       close_fds=True, stdin=front, stdout=log, stderr=log)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
 

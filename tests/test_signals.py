@@ -26,8 +26,8 @@ if command[1] != "-m":
 
 def trace(frame, event, _):
     code = frame.f_code
-    if os.path.basename(code.co_filename) in ("echoscp.py", "cli.py", "options.py", "service.py", "server.py", "pool.py",
-                                              "compat.py"):
+    if os.path.basename(code.co_filename) in (
+            "echoscp.py", "cli.py", "options.py", "service.py", "server.py", "pool.py", "compat.py"):
         if code.co_name == moment or code.co_name == "<module>" and frame.f_lineno in lines:
             sys.settrace(None)
             os.kill(os.getpid(), signal.SIGINT)
@@ -42,7 +42,8 @@ else:
     runpy.run_path(command[1], run_name="__main__")
 '''
 ENTERED = ("fill_standard_files", "parse", "handed_over", "serve", "raise_file_limit", "server_activate", "set_up_log",
-           "learn_uid_names", "write_in_a_thread", "ending_signals", "wake_on_signal", "notify", "serve_forever", "grow")
+           "learn_uid_names", "ending_signals", "wake_on_signal", "notify", "serve_forever",
+           "grow")
 BEGUN = ("import collections", "class Association", "class EchoServer", "__version__")
 
 # Becomes the program in a session of its own whose terminal is standard input.
@@ -150,8 +151,10 @@ class Starting(object):
 
     def test_ctrl_c_ends_it_by_sigint_and_silently_from_the_first_statement_on(self):
         need_posix("signal that a process sends itself")
-        for moment in ENTERED + (BEGUN + ("main",) if self.dul.FORM == "one file" else ()):
-            program = Program(self, wait=False, command=script(INTERRUPTED) + [moment] + self.dul.COMMAND)
+        moments = ENTERED + (BEGUN + ("main",) if self.dul.FORM == "one file" else ())
+        programs = [Program(self, wait=False, command=script(INTERRUPTED) + [moment] + self.dul.COMMAND)
+                    for moment in moments]
+        for program, moment in zip(programs, moments):
             self.assertEqual((program.end(None), program.out, program.err), (-signal.SIGINT, "", ""), moment)
 
     def test_ctrl_c_in_a_terminal(self):
