@@ -373,6 +373,7 @@ class Listening(object):
 
     def test_a_system_whose_shutdown_wakes_nobody_serves_and_stops(self):
         replace_name(self, "transport", "SHUTDOWN_WAKES", False)
+
         def interrupt(transport, sending=False):
             transport.interrupted = True
         replace(self, self.dul.Transport, "interrupt", interrupt)
