@@ -2123,7 +2123,7 @@ class Connection(socketserver.BaseRequestHandler, object):
         admission = self.server.admission
         self.admitted = admission.admit()
         if not self.admitted:
-            self.server.log.pressure("associations", admission.crowded())
+            self.server.log.pressure("associations", admission.congestion())
         return self.admitted
 
     def leave(self):
@@ -2228,7 +2228,7 @@ class Admission(object):
             connection.transport.interrupt()
         return bool(candidates)
 
-    def crowded(self):
+    def congestion(self):
         """What is said when there is no room for an association more: one sentence."""
         now = monotonic()
         idle = max([now - each.active for each in self.all() if each.admitted] or [0.0])
@@ -2801,7 +2801,7 @@ def hand_over(record):
     try:
         import logging
         logging.getLogger(LOGGER).handle(record)
-    except BaseException:   # a handler is somebody else's: even its SystemExit must not end an association
+    except BaseException:   # a handler is not ours: even its SystemExit must not end an association
         pass
 
 
@@ -2945,7 +2945,7 @@ class HandlerThreads(object):
             sys.setswitchinterval(min(max(LEAST_INTERVAL, threads * SWITCH_INTERVAL), LONGEST_INTERVAL))
         if threads >= self.most:
             if not idle and self.server.admission.evict():
-                self.server.log.pressure("crowd", "too many connections without an association: the oldest are closed")
+                self.server.log.pressure("connections", "too many connections without an association: the oldest are closed")
             return None if idle else PRESSURE_PAUSE
         if idle >= SPARE_THREADS:
             return None
@@ -3219,7 +3219,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         if kind in NOTICES:
             try:
                 self.on_event(Notice(connection, kind, value))
-            except BaseException:   # the callback is somebody else's: even its SystemExit must not end a thread
+            except BaseException:   # the callback is not ours: even its SystemExit must not end a thread
                 self.log.line(ERROR, "on_event raised an exception", connection, exc_info=sys.exc_info())
 
     def fault(self, words, connection=None):
@@ -3303,7 +3303,7 @@ def fill_standard_files():
         except OSError:
             try:
                 os.open(os.devnull, os.O_RDWR)
-            except OSError:     # no null device here: a pipe takes its place, and nobody reads it
+            except OSError:     # no null device here: a pipe takes its place, and is never read
                 os.pipe()
 
 

@@ -70,7 +70,7 @@ class Admission(object):
             connection.transport.interrupt()
         return bool(candidates)
 
-    def crowded(self):
+    def congestion(self):
         """What is said when there is no room for an association more: one sentence."""
         now = monotonic()
         idle = max([now - each.active for each in self.all() if each.admitted] or [0.0])

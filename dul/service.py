@@ -61,7 +61,7 @@ def fill_standard_files():
         except OSError:
             try:
                 os.open(os.devnull, os.O_RDWR)
-            except OSError:     # no null device here: a pipe takes its place, and nobody reads it
+            except OSError:     # no null device here: a pipe takes its place, and is never read
                 os.pipe()
 
 
