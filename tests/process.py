@@ -239,13 +239,15 @@ class Program(object):
 
     def is_ready(self):
         """Wait until it serves, or has ended. Returns whether it serves."""
+        words = set(word for argument in self.arguments for word in argument.split("="))
         if self.readiness is not None:
             self.readiness.wait(b"READY=1", self.process)
-        elif set(self.arguments) & {"-d", "--debug", "debug"}:
+        elif words & {"-d", "--debug", "debug"}:
             wait_until(lambda: self.process.poll() is not None or "Listening on port" in self.err, "it listens")
         else:
             wait_until(lambda: self.process.poll() is not None or accepts(self.port), "it listens")
-            if not set(self.arguments) & {"-q", "--quiet", "error", "critical", "-lc"} and self.process.poll() is None:
+            silent = words & {"-q", "--quiet", "error", "critical", "-lc", "--log-config"}
+            if not silent and self.process.poll() is None:
                 self.saw("connected and sent nothing")
                 del self.chunks["stderr"][:]
         return self.process.poll() is None

@@ -6,6 +6,7 @@ import struct
 import threading
 import unittest
 
+from process import need_posix
 from support import both_forms, monotonic, replace_name, wait_until
 
 SECONDS = 0.2       # of a deadline; the clock of Python 2.7 has steps of 10 ms
@@ -36,7 +37,11 @@ def raises(error):
 class WithKernelTimeouts(object):
     """Transport, as this system has it."""
 
+    wakes = True        # whether shutdown() wakes a recv() in another thread
+
     def setUp(self):
+        if self.wakes:
+            need_posix("shutdown() that wakes a recv()")
         listener = socket.socket()
         self.addCleanup(listener.close)
         listener.bind(("127.0.0.1", 0))
@@ -376,6 +381,8 @@ class WithoutKernelTimeouts(WithKernelTimeouts):
 
 class WhereShutdownWakesNobody(WithoutKernelTimeouts):
     """The same where shutdown() does not wake a recv() in another thread, as on Windows."""
+
+    wakes = False
 
     def setUp(self):
         replace_name(self, "transport", "SHUTDOWN_WAKES", False)
