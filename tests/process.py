@@ -242,12 +242,12 @@ class Program(object):
         words = set(word for argument in self.arguments for word in argument.split("="))
         if self.readiness is not None:
             self.readiness.wait(b"READY=1", self.process)
-        elif words & {"-d", "--debug", "debug"}:
+        elif words & {"-d", "--debug", "debug"} and self.process.stderr is not None:
             wait_until(lambda: self.process.poll() is not None or "Listening on port" in self.err, "it listens")
         else:
             wait_until(lambda: self.process.poll() is not None or accepts(self.port), "it listens")
             silent = words & {"-q", "--quiet", "error", "critical", "-lc", "--log-config"}
-            if not silent and self.process.poll() is None:
+            if not silent and self.process.stderr is not None and self.process.poll() is None:
                 self.saw("connected and sent nothing")
                 del self.chunks["stderr"][:]
         return self.process.poll() is None

@@ -275,7 +275,7 @@ class StandardError(object):
     def test_a_broken_pipe(self):
         reading, writing = os.pipe()
         self.addCleanup(os.close, writing)
-        program = Program(self, "-ll debug", stderr=writing, wait=POSIX)
+        program = Program(self, "-ll debug", stderr=writing)
         os.close(reading)
         self.serves(program)
 
