@@ -1690,7 +1690,7 @@ def codes_of(*names):
 
 INTERRUPTED = codes_of("EINTR")
 NOT_NOW = codes_of("EAGAIN", "EWOULDBLOCK")
-CLOSED_BY_PEER = codes_of("ECONNRESET", "EPIPE", "ECONNABORTED")
+CLOSED_BY_PEER = codes_of("ECONNRESET", "EPIPE", "ECONNABORTED", "ENOTCONN")
 OUT_OF_RESOURCES = codes_of("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM")
 NOT_PERMITTED = codes_of("EACCES", "EPERM")
 IN_USE = codes_of("EADDRINUSE")
@@ -3007,7 +3007,7 @@ class HandlerThreads(object):
                     code = error.args[0] if error.args else None
                     if code in NOT_NOW:
                         self.wait()
-                    elif not server.stopping and code not in INTERRUPTED and code != errno.ECONNABORTED:
+                    elif not server.stopping and code not in INTERRUPTED + CLOSED_BY_PEER:
                         full = code in OUT_OF_RESOURCES or isinstance(error, MemoryError)
                         server.log.pressure("accept", "%s (%s): %s" % (
                             "out of file descriptors or memory" if full else "cannot accept connections",
@@ -3658,11 +3658,11 @@ def log_by_file(name, level):
             pass
         fileConfig(name, disable_existing_loggers=False)
     except Exception as error:  # whatever is wrong in it: ConfigParser, import, attribute and file errors
-        reason = " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())
-        other = getattr(error, "filename", None)    # a file that it names
+        reason = escaped(" ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split()))
+        other = isinstance(error, EnvironmentError) and error.filename      # a file that it names
         if other and other != name:
             reason = "%s: %s" % (quoted(other), reason)
-        raise UsageError("option -lc: %s cannot be used: %s" % (quoted(name), escaped(reason)))
+        raise UsageError("option -lc: %s cannot be used: %s" % (quoted(name), reason))
     if level is not None:
         logging.getLogger(LOGGER).setLevel(level)
 

@@ -138,11 +138,11 @@ def log_by_file(name, level):
             pass
         fileConfig(name, disable_existing_loggers=False)
     except Exception as error:  # whatever is wrong in it: ConfigParser, import, attribute and file errors
-        reason = " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())
-        other = getattr(error, "filename", None)    # a file that it names
+        reason = escaped(" ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split()))
+        other = isinstance(error, EnvironmentError) and error.filename      # a file that it names
         if other and other != name:
             reason = "%s: %s" % (quoted(other), reason)
-        raise UsageError("option -lc: %s cannot be used: %s" % (quoted(name), escaped(reason)))
+        raise UsageError("option -lc: %s cannot be used: %s" % (quoted(name), reason))
     if level is not None:
         logging.getLogger(LOGGER).setLevel(level)
 

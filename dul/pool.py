@@ -5,15 +5,14 @@ handler thread that has finished a connection goes on to accept the next one. On
 connection; when it has one, the next becomes the leader. The thread in serve_forever() starts new ones when none is
 idle, and sleeps otherwise.
 """
-import errno
 import select
 import socket
 import sys
 import threading
 
 from dul.compat import (
-    INTERRUPTED, NOT_NOW, OUT_OF_RESOURCES, ThreadError, get_ident, mmap, monotonic, socket_pair, start_new_thread,
-    waiter)
+    CLOSED_BY_PEER, INTERRUPTED, NOT_NOW, OUT_OF_RESOURCES, ThreadError, get_ident, mmap, monotonic, socket_pair,
+    start_new_thread, waiter)
 
 SPARE_THREADS = 2           # idle threads that there should be at least
 IDLE_THREADS = 128          # idle threads that there may be at most
@@ -112,7 +111,7 @@ class HandlerThreads(object):
                     code = error.args[0] if error.args else None
                     if code in NOT_NOW:
                         self.wait()
-                    elif not server.stopping and code not in INTERRUPTED and code != errno.ECONNABORTED:
+                    elif not server.stopping and code not in INTERRUPTED + CLOSED_BY_PEER:
                         full = code in OUT_OF_RESOURCES or isinstance(error, MemoryError)
                         server.log.pressure("accept", "%s (%s): %s" % (
                             "out of file descriptors or memory" if full else "cannot accept connections",

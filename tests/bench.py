@@ -372,7 +372,7 @@ def serving(column, connecting=False):
 
 def listens(pid, port):
     """Whether a process listens on a port; True where the system does not tell."""
-    if not os.path.exists("/proc/self/net/tcp"):
+    if not LINUX or not os.path.exists("/proc/self/net/tcp"):
         return True
     lines = [line.split() for name in ("tcp", "tcp6") for line in content("/proc/self/net/" + name).splitlines()]
     files = open_files(pid)
@@ -405,6 +405,8 @@ def open_files(pid):
 
 def memory(pid):
     """Resident memory of a process in kB; None where the system does not tell."""
+    if not LINUX:
+        return None
     try:
         with open("/proc/%d/status" % pid) as status:
             return [int(line.split()[1]) for line in status if line.startswith("VmRSS")][0]
@@ -414,6 +416,8 @@ def memory(pid):
 
 def processor_time(pid):
     """Seconds that processors have spent on all threads of a process; None where the system does not tell."""
+    if not LINUX:       # Wine shows a /proc, of other processes
+        return None
     try:
         with open("/proc/%d/stat" % pid) as status:
             fields = status.read().rpartition(")")[2].split()   # from the third on; the name may have blanks

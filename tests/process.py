@@ -28,14 +28,39 @@ HAND_OVER = '%s LISTEN_PID=$$ LISTEN_FDS=1 exec "$@" 3<&0 </dev/null %s'
 PLAIN_START = '%s exec "$@" %s'
 
 # ---- Windows
-# A process of its own group, because Ctrl-Break goes to a whole group; no socket can be handed over, and no UNIX socket
-# says when it is ready: the -d line does, or a connection, which the program tells of.
+# No socket can be handed over, and no UNIX socket says when it is ready: the -d line does, or a connection, which the
+# program tells of. Of the signals that a program can handle it has Ctrl-C, which goes to a whole console: so each
+# program has one of its own. Who sends it gives up its console, takes the program's, and ignores the Ctrl-C itself.
+CTRL_C = ("import ctypes, sys\n"
+          "api = ctypes.WinDLL('kernel32', use_last_error=True)\n"
+          "api.FreeConsole()\n"
+          "done = api.AttachConsole(int(sys.argv[1])) and api.SetConsoleCtrlHandler(None, 1) "
+          "and api.GenerateConsoleCtrlEvent(0, 0)\n"
+          "sys.exit(0 if done else 'Windows error %d' % ctypes.get_last_error())\n")
 if POSIX:
-    STOP, ENDED = signal.SIGTERM, -signal.SIGTERM       # the signal that ends a program; its exit status then
+    STOP = signal.SIGTERM                               # what ends a program as its user does
     POPEN_OPTIONS = {"close_fds": True}                 # Python 2.7 would pass every socket of the test on
 else:
-    STOP, ENDED = signal.CTRL_BREAK_EVENT, 128 + signal.SIGBREAK
-    POPEN_OPTIONS = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    STOP = signal.SIGINT
+    POPEN_OPTIONS = {"creationflags": 0x08000000}       # CREATE_NO_WINDOW: a console that nobody sees
+
+
+def ended_by(number):
+    """The exit status, as subprocess has it, of a program that this signal ended."""
+    return -number if POSIX else 128 + number
+
+
+ENDED = ended_by(STOP)
+
+
+def send_signal(process, number):
+    """Send a signal; in Windows, Ctrl-C."""
+    if POSIX:
+        process.send_signal(number)
+    elif number == STOP:
+        subprocess.check_call([sys.executable, "-S", "-c", CTRL_C, str(process.pid)])
+    else:
+        raise ValueError("Windows cannot send signal %d" % number)
 
 
 def need_posix(what):
@@ -214,13 +239,15 @@ class Program(object):
 
     def is_ready(self):
         """Wait until it serves, or has ended. Returns whether it serves."""
+        words = set(word for argument in self.arguments for word in argument.split("="))
         if self.readiness is not None:
             self.readiness.wait(b"READY=1", self.process)
-        elif set(self.arguments) & {"-d", "--debug", "debug"}:
+        elif words & {"-d", "--debug", "debug"} and self.process.stderr is not None:
             wait_until(lambda: self.process.poll() is not None or "Listening on port" in self.err, "it listens")
         else:
             wait_until(lambda: self.process.poll() is not None or accepts(self.port), "it listens")
-            if not set(self.arguments) & {"-q", "--quiet", "error", "critical", "-lc"} and self.process.poll() is None:
+            silent = words & {"-q", "--quiet", "error", "critical", "-lc", "--log-config"}
+            if not silent and self.process.stderr is not None and self.process.poll() is None:
                 self.saw("connected and sent nothing")
                 del self.chunks["stderr"][:]
         return self.process.poll() is None
@@ -266,7 +293,7 @@ class Program(object):
     def end(self, number=STOP):
         """Send a signal, wait for the end, and return the exit status as subprocess has it (-N: by signal N)."""
         if number is not None:
-            self.process.send_signal(number)
+            send_signal(self.process, number)
         wait_until(lambda: self.process.poll() is not None, "it ends", END_LIMIT)
         for thread in self.readers:
             thread.join(5)

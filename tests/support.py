@@ -28,6 +28,12 @@ import setup as project  # noqa: E402  (the list of modules, and the command tha
 logging.getLogger("echoscp").addHandler(logging.NullHandler())
 logging.getLogger("echoscp").propagate = False
 
+try:
+    import ctypes
+    IN_WINE = hasattr(ctypes.windll.ntdll, "wine_get_version")
+except (ImportError, AttributeError):       # no ctypes, or no Windows
+    IN_WINE = False
+
 if hasattr(time, "monotonic"):
     monotonic = time.monotonic
 else:
@@ -103,6 +109,12 @@ def skip_loudly(reason):
     raise unittest.SkipTest(reason)
 
 
+def skip_in_wine(what):
+    """Skip where Windows is not there itself, for something that only Wine does in another way."""
+    if IN_WINE:
+        skip_loudly("Wine " + what)
+
+
 def serve(case, **arguments):
     """An EchoServer of the form under test on a free port, stopped after the test."""
     server = case.dul.EchoServer(port=0, **arguments)
@@ -150,6 +162,8 @@ def listening_socket(case, send_buffer=None):
 
 def descriptors():
     """The open descriptors of this process, as a set; None where the system does not show them."""
+    if os.name != "posix":      # Wine has a /proc, of other descriptors
+        return None
     try:
         return set(os.listdir("/proc/self/fd"))
     except EnvironmentError:

@@ -41,9 +41,9 @@ class CommandLine(object):
         self.assertTrue(re.match(r"echoscp\.py v\d+\.\d+\.\d+\n$", out), out)
 
     def test_help_that_cannot_be_written_is_exit_status_1_and_no_traceback(self):
+        need_posix("way to close standard output")
         if os.path.exists("/dev/full"):
             self.assertEqual(run(self, ["-h"], after=">/dev/full"), (1, "", ""))
-        need_posix("way to close standard output")
         self.assertEqual(run(self, ["-h"], after=">&-"), (0, "", ""))
 
     def test_a_port_in_use_is_one_line_and_exit_status_1_and_quiet_keeps_even_that(self):
@@ -55,6 +55,7 @@ class CommandLine(object):
             self.assertTrue(not due or err.endswith("; another program listens there\n"), err)
 
     def test_a_privileged_port_is_one_line_and_exit_status_1(self):
+        need_posix("privileged ports")
         if not os.path.exists(PRIVILEGED) or int(text_of(PRIVILEGED)) <= 1:
             skip_loudly("this system has no privileged ports")
         # An ordinary user may not be able to read this interpreter's files: root goes after the imports.

@@ -12,7 +12,8 @@ import unittest
 
 from process import Program, folder, need_posix, run
 from support import (
-    FORMS, ROOT, LogCapture, both_forms, good_echo, monotonic, project, serve, skip_loudly, wait_until)
+    FORMS, ROOT, LogCapture, both_forms, good_echo, monotonic, project, serve, skip_in_wine, skip_loudly,
+    wait_until)
 from test_foreign import client_hello, server_name, supported_versions
 from wire import (
     APPLICATION_CONTEXT, CT_IMAGE, IMPLICIT, RELEASE_RP, RELEASE_RQ, VERIFICATION, Peer, abort, associate_rq, command,
@@ -149,7 +150,9 @@ class Diagnoses(unittest.TestCase):
         return self.printed(lines)
 
     def test_what_peers_cause(self):
-        self.assertEqual(len(self.peers("-v", PLAIN)), len(PLAIN))
+        found = self.peers("-v", PLAIN)
+        skip_in_wine("makes an end of a reset")
+        self.assertEqual(len(found), len(PLAIN))
 
     def test_what_slow_peers_cause(self):
         found = set()
@@ -524,6 +527,7 @@ class Readme(object):
                 with io.open(name) as source:
                     return [line for line in source if "MODALITY -> ECHOSCP]" in line]
             wait_until(lambda: len(lines()) == 3, "the lines are in the file")
+        skip_in_wine("makes an end of a reset")
         for line, words in zip(lines(), ("Association Received", "Association Accepted", "connection lost: ")):
             self.assertTrue(line.split("ECHOSCP] ")[1].startswith(words), line)
             self.assertEqual(len(PEER.findall(line)), 1)

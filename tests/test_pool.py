@@ -226,7 +226,7 @@ class NoRoom(object):
         server = serve(self)
         wait_until(lambda: server.pool.idle >= 2, "two wait")
         real = server.get_request
-        for code in (errno.ECONNABORTED, errno.EINTR):
+        for code in (errno.ECONNABORTED, errno.ECONNRESET, errno.ENOTCONN, errno.EINTR):
             errors = [socket.error(code, "gone")] * 3
 
             def get_request():

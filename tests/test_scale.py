@@ -11,7 +11,7 @@ import sys
 import threading
 import unittest
 
-from process import HAND_OVER, Program, folder
+from process import HAND_OVER, Program, folder, need_posix
 from support import ROOT, both_forms, monotonic, skip_loudly, wait_until
 from test_real_peers import found, need
 from wire import RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, echo_rq, echo_rsp
@@ -162,9 +162,11 @@ class Instances(object):
             self.assertEqual((program.err.count("W:"), program.err.count("Aborting")), (0, 0))
 
 
-@unittest.skipIf(os.name == "nt", "systemd is not there")
 class Restarted(object):
     """One, on a socket that the service manager keeps."""
+
+    def setUp(self):
+        need_posix("service manager that hands over sockets")
 
     def test_what_comes_once_it_stops_waits_for_the_next(self):
         sock = bound(self)
@@ -211,6 +213,7 @@ class Balanced(Quiet):
     INTERVAL, FALL = 0.1, 2     # seconds between checks; checks that fail until a host is taken out
 
     def setUp(self):
+        need_posix("HAProxy")
         need("haproxy")
         self.socks = [bound(self), bound(self)]
         (self.first, self.first_log), (self.second, self.second_log) = [self.quiet(sock) for sock in self.socks]
@@ -315,6 +318,7 @@ class Probe(Quiet):
         return process.returncode, out.decode("ascii")
 
     def test_it_is_content_with_the_program_which_logs_nothing(self):
+        need_posix("socket that can be handed over")
         sock = bound(self)
         program, log = self.quiet(sock)
         host, port = sock.getsockname()

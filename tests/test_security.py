@@ -16,7 +16,7 @@ import sys
 import sysconfig
 import unittest
 
-from process import Program, alone, folder, run
+from process import Program, alone, folder, need_posix, run
 from support import FORMS, ROOT, both_forms, project, skip_loudly
 from wire import (
     CT_IMAGE, RELEASE_RQ, Peer, associate_rq, context, echo_command, echo_rq, item, p_data, pdv, user_information)
@@ -373,6 +373,7 @@ class Call(object):
 
 def strace(arguments, trace, **options):
     """The start of a command line that traces another into a file; skips where that cannot be had."""
+    need_posix("strace")
     if platform.python_implementation() != "CPython":
         skip_loudly("what this Python opens by itself is not known")
     command_line = ["strace", "-f", "-o", trace, "-e",

@@ -10,7 +10,7 @@ import unittest
 
 from support import (
     LogCapture, Recorder, both_forms, descriptors, good_echo, listening_socket, monotonic, replace, replace_name, serve,
-    wait_until)
+    skip_in_wine, wait_until)
 from wire import BIG, IMPLICIT, LITTLE, Peer, abort, associate_rq, context, echo_rq
 
 
@@ -245,9 +245,11 @@ class Listening(object):
         before = descriptors()
         with self.assertRaises(socket.error) as caught:
             self.dul.EchoServer(port=server.address[1])
-        self.assertIn(caught.exception.errno, self.dul.IN_USE)
+        code = caught.exception.errno
         del caught
         self.assertEqual(descriptors(), before)
+        skip_in_wine("has another number for a port in use")
+        self.assertIn(code, self.dul.IN_USE)
 
     def test_a_port_can_be_had_again_at_once(self):
         with self.dul.EchoServer(port=0) as server:

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import unittest
 
-from process import ENDED, POSIX, STOP, Program, listening, need_files, need_linux, need_posix, script
+from process import POSIX, STOP, Program, ended_by, listening, need_files, need_linux, need_posix, script
 from support import both_forms, good_echo, monotonic, skip_loudly
 from wire import RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, echo_rq, echo_rsp
 
@@ -57,7 +57,7 @@ class Stop(object):
     def end(self, program, number=STOP):
         """It ends by this signal, soon, and without a traceback."""
         start = monotonic()
-        self.assertEqual(program.end(number), -number if POSIX else ENDED)
+        self.assertEqual(program.end(number), ended_by(number))
         self.assertLess(monotonic() - start, GENEROUS)
         self.assertNotIn("Traceback", program.err)
 
