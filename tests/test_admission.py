@@ -61,8 +61,10 @@ class Counting(object):
         stub = Stub(1)
         admission.enter(stub)
         timer = threading.Timer(0.05, admission.depart, (stub,))
+        start = self.dul.monotonic()
         timer.start()
         admission.wait(60)
+        self.assertLess(self.dul.monotonic() - start, 20)
         timer.join()
         admission.wait(0.01)        # and by itself
 

@@ -93,6 +93,11 @@ class Here(object):
         self.addCleanup(other.close)
         return one, other
 
+    def test_a_python_without_unix_sockets_tells_no_service_manager(self):
+        if hasattr(socket, "AF_UNIX"):
+            replace(self, socket, "AF_UNIX", None)
+        self.dul.notify({"NOTIFY_SOCKET": "/run/notify"}, "READY=1")
+
     def test_numbers_of_errors_include_those_of_windows_sockets(self):
         for name in ("WSAEINTR", "WSAENOSUCH"):
             if not hasattr(errno, name):

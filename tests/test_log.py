@@ -384,6 +384,13 @@ class Embedding(object):
         self.addCleanup(log.logger.removeFilter, mistake)
         good_echo(serve(self).address)
 
+    def test_peers_of_one_address_are_one(self):
+        class Connection(object):
+            """Of a peer."""
+        for peer, due in (("192.0.2.1:4711", "192.0.2.1"), ("[2001:db8::7]:4711", "[2001:db8::7]")):
+            Connection.peer = peer
+            self.assertEqual(self.dul.address_of(Connection), due)
+
     def test_the_level_is_looked_up_when_a_line_is_due(self):
         log = LogCapture(self, logging.WARNING)
         for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL):

@@ -59,8 +59,8 @@ class WithKernelTimeouts(object):
     def transport(self, send_limit=20, **methods):
         return self.dul.Transport(Counting(self.sock, **methods), send_limit, self.halted)
 
-    def option(self, level, name):
-        return self.sock.getsockopt(level, name)
+    def option(self, *which):
+        return self.sock.getsockopt(*which)
 
     def during(self, function):
         """Run a function in another thread until the test ends."""
@@ -281,6 +281,23 @@ class WithKernelTimeouts(object):
         with self.assertRaises(self.dul.ConnectionLost):
             transport.send(b"x" * 10)
         self.assertEqual(moments[0], 1003.0)
+
+    def test_each_piece_of_a_send_is_bounded_by_what_is_left_of_the_limit(self):
+        limits = []
+
+        def send(data):
+            if self.kernel():
+                seconds, micro = struct.unpack("ll", self.option(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16))
+                limits.append(seconds + micro / 1000000.0)
+            else:
+                limits.append(self.sock.gettimeout())
+            moments[0] += 2.0
+            return 1
+        moments = [1000.0]
+        replace_name(self, "transport", "monotonic", lambda: moments[0])
+        self.transport(7.0, send=send).send(b"1234")
+        for limit, due in zip(limits, (7.0, 5.0, 3.0, 1.0)):
+            self.assertAlmostEqual(limit, due, 1)
 
     def test_a_send_in_pieces_leaves_the_whole_limit_to_the_next_one(self):
         def send_slowly(data):
