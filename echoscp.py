@@ -3672,7 +3672,7 @@ def log_by_file(name, level):
         fileConfig(name, disable_existing_loggers=False)
     except Exception as error:  # whatever is wrong in it: ConfigParser, import, attribute and file errors
         reason = " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())
-        other = getattr(error, "filename", None)    # a file that it names
+        other = error.filename if isinstance(error, EnvironmentError) else None     # a file that it names
         if other and other != name:
             reason = "%s: %s" % (quoted(other), reason)
         raise UsageError("option -lc: %s cannot be used: %s" % (quoted(name), escaped(reason)))
