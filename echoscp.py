@@ -171,10 +171,8 @@ def is_plain(data):
 
 
 def escaped(data):
-    """Bytes, or text by its code points, in printable ASCII: LONGEST_VALUE of it at most.
-
-    Every other byte comes out as ``\\xNN``, a backslash doubled, so that no value can pass for an escape.
-    """
+    """Bytes, or text by its code points, in printable ASCII: at most LONGEST_VALUE of it. Any other byte comes out as
+    ``\\xNN``, a backslash doubled, so that no value can pass for an escape."""
     more = len(data) - LONGEST_VALUE
     if more > 0:
         return "%s ... (%d more)" % (escaped(data[:LONGEST_VALUE]), more)
@@ -362,10 +360,8 @@ def is_uid(data):
 
 
 def uid_name(uid):
-    """``Verification SOP Class``; the UID itself where it has no known name; of what is not a UID, its length alone.
-
-    A damaged request may have a secret where a UID, as bytes without padding, should be.
-    """
+    """``Verification SOP Class``; the UID itself where it has no known name; of what is not a UID, its length alone,
+    because a damaged request may have a secret there. ``uid``: bytes without padding."""
     if not is_uid(uid):
         return "(%s that are not a UID)" % counted(len(uid), "byte")
     text = as_native(uid)
@@ -1313,8 +1309,7 @@ class CommonEcho(object):
 class EchoService(object):
     """The DIMSE service of one association: P-DATA-TF in, C-ECHO-RSP out. Fragments are kept in bounded memory.
 
-    :param contexts: the IDs of the accepted presentation contexts
-    :param maximum_length: as in to_pdus()
+    :param contexts: the IDs of the accepted presentation contexts; ``maximum_length``: as in to_pdus()
     :param whole: whether each Echo is decoded, because its command sets are to be shown
     """
 
@@ -1330,10 +1325,8 @@ class EchoService(object):
                 self.common[_COMMON_RQ[:10] + varying + _COMMON_RQ[11:68]] = _COMMON_RSP[:10] + varying + _COMMON_RSP[11:68]
 
     def receive(self, data):
-        """The Echoes that a whole P-DATA-TF completes, to be gone through once. Raises InvalidPDU where it is broken.
-
-        Going through them raises MessageError where a message, or a PDV of it, cannot be answered.
-        """
+        """The Echoes that a whole P-DATA-TF completes, to be gone through once. Raises InvalidPDU where it is broken;
+        going through them, MessageError where a message, or a PDV of it, cannot be answered."""
         response = self.common.get(data[:68])
         if response is not None and self.context_id is None and data[70:] == _RQ_TAIL:
             return (CommonEcho(data, response),)
@@ -1558,7 +1551,6 @@ class Acceptor(Machine):
 class Association(Acceptor):
     """The acceptor's side of one association: what can happen, as events of the state machine.
 
-    :param negotiator: Negotiator, with the Settings
     :param admit: called once, when an acceptable A-ASSOCIATE-RQ came: whether there is room for one association more
     :param trace: whether each step of the state machine is a fact (MOVED)
     """
@@ -2131,7 +2123,7 @@ class Connection(socketserver.BaseRequestHandler, object):
         admission = self.server.admission
         self.admitted = admission.admit()
         if not self.admitted:
-            self.server.log.pressure("associations", admission.crowded())
+            self.server.log.pressure("associations", admission.congestion())
         return self.admitted
 
     def leave(self):
@@ -2199,10 +2191,9 @@ class Admission(object):
     def admit(self):
         """Whether one association more may be established; it counts until leave()."""
         with self.lock:
-            if self.established >= self.most:
-                return False
-            self.established += 1
-            return True
+            admitted = self.established < self.most
+            self.established += admitted
+            return admitted
 
     def leave(self):
         """An association is over."""
@@ -2237,7 +2228,7 @@ class Admission(object):
             connection.transport.interrupt()
         return bool(candidates)
 
-    def crowded(self):
+    def congestion(self):
         """What is said when there is no room for an association more: one sentence."""
         now = monotonic()
         idle = max([now - each.active for each in self.all() if each.admitted] or [0.0])
@@ -2810,7 +2801,7 @@ def hand_over(record):
     try:
         import logging
         logging.getLogger(LOGGER).handle(record)
-    except BaseException:   # a handler is somebody else's: even its SystemExit must not end an association
+    except BaseException:   # a handler is not ours: even its SystemExit must not end an association
         pass
 
 
@@ -2954,7 +2945,7 @@ class HandlerThreads(object):
             sys.setswitchinterval(min(max(LEAST_INTERVAL, threads * SWITCH_INTERVAL), LONGEST_INTERVAL))
         if threads >= self.most:
             if not idle and self.server.admission.evict():
-                self.server.log.pressure("crowd", "too many connections without an association: the oldest are closed")
+                self.server.log.pressure("connections", "too many connections without an association: the oldest are closed")
             return None if idle else PRESSURE_PAUSE
         if idle >= SPARE_THREADS:
             return None
@@ -3228,7 +3219,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         if kind in NOTICES:
             try:
                 self.on_event(Notice(connection, kind, value))
-            except BaseException:   # the callback is somebody else's: even its SystemExit must not end a thread
+            except BaseException:   # the callback is not ours: even its SystemExit must not end a thread
                 self.log.line(ERROR, "on_event raised an exception", connection, exc_info=sys.exc_info())
 
     def fault(self, words, connection=None):
@@ -3255,9 +3246,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
 
 
 # ---- dul/service.py -------------------------------------------------------------------------------------------------
-# The process as a service: systemd's socket (sd_listen_fds(3)) and readiness (sd_notify(3)), signals, standard files.
-#
-# Without their environment variables, systemd's parts do nothing.
+# The process as a service: systemd's socket, sd_listen_fds(3), readiness, sd_notify(3); signals; standard files.
 
 FIRST_FD = 3
 SO_DOMAIN = 39      # Linux's number for the address family of a socket, which few Pythons have
@@ -3292,7 +3281,7 @@ def handed_over(environ):
 
 
 def notify(environ, state):
-    """Tell the service manager ``READY=1`` or ``STOPPING=1``, if it wants to know; never wait for it."""
+    """Tell the service manager ``READY=1`` or ``STOPPING=1``, where NOTIFY_SOCKET asks for it; never wait for it."""
     address = environ.get("NOTIFY_SOCKET", "")
     if not address or not hasattr(socket, "AF_UNIX"):
         return
@@ -3314,7 +3303,7 @@ def fill_standard_files():
         except OSError:
             try:
                 os.open(os.devnull, os.O_RDWR)
-            except OSError:     # no null device here: a pipe takes its place, and nobody reads it
+            except OSError:     # no null device here: a pipe takes its place, and is never read
                 os.pipe()
 
 
@@ -3332,10 +3321,8 @@ def write(number, text):
 
 
 def end_by(number):
-    """End as a process that this signal ended, as shells and service managers expect.
-
-    Where none can, on Windows and as the first process of a container, the exit status is 128 + its number.
-    """
+    """End as a process that this signal ended, as shells and service managers expect. Where none can, on Windows and
+    as the first process of a container, the exit status is 128 + its number."""
     if not WINDOWS:
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)

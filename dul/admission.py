@@ -33,10 +33,9 @@ class Admission(object):
     def admit(self):
         """Whether one association more may be established; it counts until leave()."""
         with self.lock:
-            if self.established >= self.most:
-                return False
-            self.established += 1
-            return True
+            admitted = self.established < self.most
+            self.established += admitted
+            return admitted
 
     def leave(self):
         """An association is over."""
@@ -71,7 +70,7 @@ class Admission(object):
             connection.transport.interrupt()
         return bool(candidates)
 
-    def crowded(self):
+    def congestion(self):
         """What is said when there is no room for an association more: one sentence."""
         now = monotonic()
         idle = max([now - each.active for each in self.all() if each.admitted] or [0.0])

@@ -191,7 +191,6 @@ class Acceptor(Machine):
 class Association(Acceptor):
     """The acceptor's side of one association: what can happen, as events of the state machine.
 
-    :param negotiator: Negotiator, with the Settings
     :param admit: called once, when an acceptable A-ASSOCIATE-RQ came: whether there is room for one association more
     :param trace: whether each step of the state machine is a fact (MOVED)
     """

@@ -122,7 +122,7 @@ class Connection(socketserver.BaseRequestHandler, object):
         admission = self.server.admission
         self.admitted = admission.admit()
         if not self.admitted:
-            self.server.log.pressure("associations", admission.crowded())
+            self.server.log.pressure("associations", admission.congestion())
         return self.admitted
 
     def leave(self):

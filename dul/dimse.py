@@ -128,8 +128,7 @@ class CommonEcho(object):
 class EchoService(object):
     """The DIMSE service of one association: P-DATA-TF in, C-ECHO-RSP out. Fragments are kept in bounded memory.
 
-    :param contexts: the IDs of the accepted presentation contexts
-    :param maximum_length: as in to_pdus()
+    :param contexts: the IDs of the accepted presentation contexts; ``maximum_length``: as in to_pdus()
     :param whole: whether each Echo is decoded, because its command sets are to be shown
     """
 
@@ -145,10 +144,8 @@ class EchoService(object):
                 self.common[_COMMON_RQ[:10] + varying + _COMMON_RQ[11:68]] = _COMMON_RSP[:10] + varying + _COMMON_RSP[11:68]
 
     def receive(self, data):
-        """The Echoes that a whole P-DATA-TF completes, to be gone through once. Raises InvalidPDU where it is broken.
-
-        Going through them raises MessageError where a message, or a PDV of it, cannot be answered.
-        """
+        """The Echoes that a whole P-DATA-TF completes, to be gone through once. Raises InvalidPDU where it is broken;
+        going through them, MessageError where a message, or a PDV of it, cannot be answered."""
         response = self.common.get(data[:68])
         if response is not None and self.context_id is None and data[70:] == _RQ_TAIL:
             return (CommonEcho(data, response),)

@@ -151,7 +151,7 @@ def hand_over(record):
     try:
         import logging
         logging.getLogger(LOGGER).handle(record)
-    except BaseException:   # a handler is somebody else's: even its SystemExit must not end an association
+    except BaseException:   # a handler is not ours: even its SystemExit must not end an association
         pass
 
 

@@ -50,7 +50,7 @@ class HandlerThreads(object):
             sys.setswitchinterval(min(max(LEAST_INTERVAL, threads * SWITCH_INTERVAL), LONGEST_INTERVAL))
         if threads >= self.most:
             if not idle and self.server.admission.evict():
-                self.server.log.pressure("crowd", "too many connections without an association: the oldest are closed")
+                self.server.log.pressure("connections", "too many connections without an association: the oldest are closed")
             return None if idle else PRESSURE_PAUSE
         if idle >= SPARE_THREADS:
             return None

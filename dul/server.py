@@ -198,7 +198,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         if kind in NOTICES:
             try:
                 self.on_event(Notice(connection, kind, value))
-            except BaseException:   # the callback is somebody else's: even its SystemExit must not end a thread
+            except BaseException:   # the callback is not ours: even its SystemExit must not end a thread
                 self.log.line(ERROR, "on_event raised an exception", connection, exc_info=sys.exc_info())
 
     def fault(self, words, connection=None):

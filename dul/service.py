@@ -1,7 +1,4 @@
-"""The process as a service: systemd's socket (sd_listen_fds(3)) and readiness (sd_notify(3)), signals, standard files.
-
-Without their environment variables, systemd's parts do nothing.
-"""
+"""The process as a service: systemd's socket, sd_listen_fds(3), readiness, sd_notify(3); signals; standard files."""
 import os
 import select
 import signal
@@ -42,7 +39,7 @@ def handed_over(environ):
 
 
 def notify(environ, state):
-    """Tell the service manager ``READY=1`` or ``STOPPING=1``, if it wants to know; never wait for it."""
+    """Tell the service manager ``READY=1`` or ``STOPPING=1``, where NOTIFY_SOCKET asks for it; never wait for it."""
     address = environ.get("NOTIFY_SOCKET", "")
     if not address or not hasattr(socket, "AF_UNIX"):
         return
@@ -64,7 +61,7 @@ def fill_standard_files():
         except OSError:
             try:
                 os.open(os.devnull, os.O_RDWR)
-            except OSError:     # no null device here: a pipe takes its place, and nobody reads it
+            except OSError:     # no null device here: a pipe takes its place, and is never read
                 os.pipe()
 
 
@@ -82,10 +79,8 @@ def write(number, text):
 
 
 def end_by(number):
-    """End as a process that this signal ended, as shells and service managers expect.
-
-    Where none can, on Windows and as the first process of a container, the exit status is 128 + its number.
-    """
+    """End as a process that this signal ended, as shells and service managers expect. Where none can, on Windows and
+    as the first process of a container, the exit status is 128 + its number."""
     if not WINDOWS:
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)

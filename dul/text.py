@@ -16,10 +16,8 @@ def is_plain(data):
 
 
 def escaped(data):
-    """Bytes, or text by its code points, in printable ASCII: LONGEST_VALUE of it at most.
-
-    Every other byte comes out as ``\\xNN``, a backslash doubled, so that no value can pass for an escape.
-    """
+    """Bytes, or text by its code points, in printable ASCII: at most LONGEST_VALUE of it. Any other byte comes out as
+    ``\\xNN``, a backslash doubled, so that no value can pass for an escape."""
     more = len(data) - LONGEST_VALUE
     if more > 0:
         return "%s ... (%d more)" % (escaped(data[:LONGEST_VALUE]), more)

@@ -168,10 +168,8 @@ def is_uid(data):
 
 
 def uid_name(uid):
-    """``Verification SOP Class``; the UID itself where it has no known name; of what is not a UID, its length alone.
-
-    A damaged request may have a secret where a UID, as bytes without padding, should be.
-    """
+    """``Verification SOP Class``; the UID itself where it has no known name; of what is not a UID, its length alone,
+    because a damaged request may have a secret there. ``uid``: bytes without padding."""
     if not is_uid(uid):
         return "(%s that are not a UID)" % counted(len(uid), "byte")
     text = as_native(uid)

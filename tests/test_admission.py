@@ -78,7 +78,7 @@ class Counting(object):
                 admission.enter(stub)
                 if stub.admitted:
                     admission.admit()
-            self.assertEqual(admission.crowded(), due)
+            self.assertEqual(admission.congestion(), due)
 
     def test_durations_have_the_largest_unit_that_fits(self):
         for seconds, due in ((0.0, "0 s"), (59.9, "59 s"), (60.0, "1 min"), (3599.0, "59 min"), (3600.0, "1 h"),

@@ -66,7 +66,7 @@ class Elsewhere(unittest.TestCase):
     def test_windows_is_another_system(self):
         windows, posix = self.compat(os_name="nt"), self.compat(os_name="posix")
         self.assertEqual((windows["WINDOWS"], posix["WINDOWS"]), (True, False))
-        self.assertEqual((windows["RECEIVE_SLICE"], posix["RECEIVE_SLICE"]), (0.25, None))
+        self.assertEqual((windows["SHUTDOWN_WAKES"], posix["SHUTDOWN_WAKES"]), (False, True))
         self.assertEqual((windows["SIGNAL_PAUSE"], posix["SIGNAL_PAUSE"]), (0.5 if sys.version_info[0] == 2 else None, None))
 
     def test_a_python_without_socketserver_says_what_to_install(self):

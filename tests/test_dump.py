@@ -5,7 +5,7 @@ from binascii import hexlify
 
 from support import both_forms, vectors
 from wire import (
-    CT_IMAGE, RELEASE_RQ, VERIFICATION, abort, associate_rq, context, echo_command, echo_rq, element, item, p_data, pdu,
+    CT_IMAGE, RELEASE_RQ, VERIFICATION, abort, associate_rq, context, echo_command, echo_rq, element, item, p_data,
     pdv, reject, user_information)
 
 ROLE = item(0x54, b"\0\5" + b"1.2.3" + b"\1\0")

@@ -39,7 +39,8 @@ class Notices(object):
              "A-ABORT from the peer: source 0: DICOM UL service-user"),
             (lambda peer: (peer.associate(), peer.reset()), ("received", "accepted", "lost"), "ConnectionLost", "onnection"),
             (lambda peer: peer.finish(), ("bare",), "ConnectionLost", "connection closed by the peer"),
-            (lambda peer: peer.send(b"GET / HTTP/1.1\r\n").finish(), ("aborting",), "InvalidPDU", "HTTP request (GET / HTTP/1.1)"),
+            (lambda peer: peer.send(b"GET / HTTP/1.1\r\n").finish(), ("aborting",), "InvalidPDU",
+             "HTTP request (GET / HTTP/1.1)"),
         ]
         log = LogCapture(self, logging.DEBUG)
         for way, kinds, kind_of_error, words in ways:

@@ -372,7 +372,8 @@ class Listening(object):
             self.assertTrue(0.45 < monotonic() - start < 5)
 
     def test_a_system_whose_shutdown_wakes_nobody_serves_and_stops(self):
-        replace_name(self, "transport", "RECEIVE_SLICE", 0.05)
+        replace_name(self, "transport", "SHUTDOWN_WAKES", False)
+
         def interrupt(transport, sending=False):
             transport.interrupted = True
         replace(self, self.dul.Transport, "interrupt", interrupt)

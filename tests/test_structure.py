@@ -179,7 +179,8 @@ class Sizes(unittest.TestCase):
     """How large anything is."""
 
     def test_lines_are_short_and_ascii(self):
-        tests = dict((each, project.read("tests", each)) for each in os.listdir(os.path.join(ROOT, "tests")) if each[-3:] == ".py")
+        tests = dict((each, project.read("tests", each)) for each in os.listdir(os.path.join(ROOT, "tests"))
+                     if each.endswith(".py"))
         for name, text in list(sources().items()) + list(tests.items()):
             lines = text.splitlines()
             self.assertEqual([line for line in lines if len(line) > LONGEST_LINE], [], name)

@@ -47,11 +47,12 @@ class WithKernelTimeouts(object):
         self.peer.settimeout(20)
         self.sock = listener.accept()[0]
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        self.addCleanup(self.peer.close)
-        self.addCleanup(self.sock.close)
+        self.halt, self.halted = self.dul.socket_pair()
+        for each in (self.peer, self.sock, self.halt, self.halted):
+            self.addCleanup(each.close)
 
     def transport(self, send_limit=20, **methods):
-        return self.dul.Transport(Counting(self.sock, **methods), send_limit)
+        return self.dul.Transport(Counting(self.sock, **methods), send_limit, self.halted)
 
     def option(self, level, name):
         return self.sock.getsockopt(level, name)
@@ -223,6 +224,7 @@ class WithKernelTimeouts(object):
     def test_a_connection_that_is_gone_is_told_in_the_words_of_the_system(self):
         table = [(socket.error(errno.ECONNRESET, "Connection reset by peer"), "connection lost: Connection reset by peer"),
                  (ValueError("closed"), "connection lost: closed")]
+        self.peer.sendall(b"x")         # where it waits before it receives
         for error, words in table:
             transport = self.transport(recv=raises(error), send=raises(error))
             for call in (lambda: transport.receive(1), lambda: transport.send(b"x")):
@@ -372,6 +374,60 @@ class WithoutKernelTimeouts(WithKernelTimeouts):
         return False
 
 
+class WhereShutdownWakesNobody(WithoutKernelTimeouts):
+    """The same where shutdown() does not wake a recv() in another thread, as on Windows."""
+
+    def setUp(self):
+        replace_name(self, "transport", "SHUTDOWN_WAKES", False)
+        WithoutKernelTimeouts.setUp(self)
+
+    def test_a_timeout_is_not_set_again_while_it_is_right(self):
+        """No timeout is set for receiving: it waits before."""
+        transport = self.transport()
+        transport.set_deadline(1000)
+        self.peer.sendall(b"1")
+        del transport.sock.calls[:]
+        transport.receive(1)
+        self.assertNotIn("settimeout", transport.sock.calls)
+
+    def test_a_wait_longer_than_a_system_takes_is_waited_for_in_pieces(self):
+        replace_name(self, "transport", "LONGEST_WAIT", 0.01)
+        transport = self.transport()
+        start = monotonic()
+        transport.set_deadline(SECONDS)
+        self.assertRaises(self.dul.DeadlinePassed, transport.receive, 1)
+        self.assertTrue(SECONDS - EARLY <= monotonic() - start < GENEROUS)
+
+    def test_the_end_of_the_server_ends_a_wait(self):
+        transport = self.transport(shutdown=lambda how: None)
+        got = []
+        thread = self.during(lambda: got.append(transport.receive(1)))
+        wait_until(lambda: "fileno" in transport.sock.calls, "it waits")
+        self.halt.close()
+        thread.join(GENEROUS)
+        self.assertEqual(got, [b""])
+        self.peer.sendall(b"x")         # what has arrived is read before
+        self.assertEqual(transport.receive(1), b"x")
+        self.assertEqual(transport.receive(1), b"")
+        transport.interrupt()
+        transport.send(b"bye")          # and answers can still be sent
+        self.assertEqual(self.peer.recv(10), b"bye")
+        transport.interrupt(sending=True)
+        self.assertRaises(self.dul.ConnectionLost, transport.send, b"x")
+
+    def test_interrupt_ends_a_wait_and_answers_can_still_be_sent(self):
+        """Where the server goes on, the socket is closed: nothing else ends the wait."""
+        transport = self.transport()
+        got = []
+        thread = self.during(lambda: got.append(transport.receive(1)))
+        wait_until(lambda: "fileno" in transport.sock.calls, "it waits")
+        transport.interrupt()
+        thread.join(GENEROUS)
+        self.assertEqual(got, [b""])
+        self.assertEqual(transport.receive(1), b"")
+
+
+both_forms(WhereShutdownWakesNobody)
 both_forms(WithKernelTimeouts)
 both_forms(WithoutKernelTimeouts)
 
