@@ -136,17 +136,16 @@ class Listening(object):
 
     def test_it_answers_on_ipv4_and_ipv6_and_says_so(self):
         program = Program(self, "-d", own=True)
-        good_echo(program.address)
-        families = "IPv4"
+        program.saw("Listening on port")
+        hosts, families = ["127.0.0.1"], "IPv4"
         try:
-            probe = socket.socket(socket.AF_INET6)
-            probe.bind(("::1", 0))
-            probe.close()
-            families = "IPv6 and IPv4"
+            listening(self, socket.AF_INET6)
+            hosts, families = hosts + ["::1"], "IPv6 and IPv4"
         except (socket.error, AttributeError):
-            pass
-        if families != "IPv4":
-            good_echo(("::1", program.port))
+            if " (IPv6 and IPv4) " in program.err:      # a host that has no address of it may still have the protocol
+                families = "IPv6 and IPv4"
+        for host in hosts:
+            good_echo((host, program.port))
         program.saw("Listening on port %d (%s) as ECHOSCP\n" % (program.port, families))
 
     def test_a_port_is_free_again_at_once_after_the_end(self):
