@@ -11,7 +11,7 @@ import sys
 import threading
 import unittest
 
-from process import HAND_OVER, Program, folder, need_posix
+from process import HAND_OVER, Program, folder, need_files, need_posix
 from support import ROOT, both_forms, monotonic, skip_loudly, wait_until
 from test_real_peers import found, need
 from wire import RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, echo_rq, echo_rsp
@@ -215,6 +215,7 @@ class Balanced(Quiet):
     def setUp(self):
         need_posix("HAProxy")
         need("haproxy")
+        need_files(1024)
         self.socks = [bound(self), bound(self)]
         (self.first, self.first_log), (self.second, self.second_log) = [self.quiet(sock) for sock in self.socks]
         front = bound(self, listen=False)
