@@ -290,10 +290,15 @@ class Program(object):
         except AssertionError:
             raise AssertionError("no %r in %r" % (words, self.err))
 
+    def signal(self, number):
+        """Send a signal, if it has not ended: Python 2.7 would send it to the process that has this ID now."""
+        if self.process.poll() is None:
+            send_signal(self.process, number)
+
     def end(self, number=STOP):
         """Send a signal, wait for the end, and return the exit status as subprocess has it (-N: by signal N)."""
         if number is not None:
-            send_signal(self.process, number)
+            self.signal(number)
         wait_until(lambda: self.process.poll() is not None, "it ends", END_LIMIT)
         for thread in self.readers:
             thread.join(5)
@@ -303,11 +308,12 @@ class Program(object):
         """Whatever happens."""
         if self.process is None:
             return
-        try:
-            self.process.kill()
-        except OSError as error:
-            if error.errno not in (errno.ESRCH, errno.EACCES):      # it has ended
-                raise
+        if self.process.poll() is None:
+            try:
+                self.process.kill()
+            except OSError as error:
+                if error.errno not in (errno.ESRCH, errno.EACCES):      # it has ended
+                    raise
         self.process.wait()
         for thread in self.readers:
             thread.join(5)

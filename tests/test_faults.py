@@ -112,17 +112,17 @@ class NoRoom(Case):
         self.assertEqual(program.end(), ENDED)
         self.assertEqual((program.err.count("out of threads"), program.err.count("Traceback")), (1, 0), program.err)
 
-    def test_out_of_memory_it_is_never_deaf_for_good_and_a_quiet_one_says_nothing(self):
+    def test_out_of_memory_it_never_stops_answering_for_good_and_prints_nothing_when_quiet(self):
         need_linux("limit of the address space")
         roomy = Program(self, "-q")
         with open("/proc/%d/status" % roomy.process.pid) as status:
             size = int([line.split()[1] for line in status if line.startswith("VmSize:")][0])
         roomy.kill()
         program = Program(self, "-q", before="ulimit -v %d;" % (size + 16384))      # kB: room for some threads more
-        greedy = [associate_rq()[:2] + b"\0\x0f\xff\xff" + b"x" * 500000, b"", associate_rq(), associate_rq()[:100]]
+        requests = [associate_rq()[:2] + b"\0\x0f\xff\xff" + b"x" * 500000, b"", associate_rq(), associate_rq()[:100]]
         peers = []
         for _ in range(30):
-            for data in greedy:
+            for data in requests:
                 peer = Peer(program.address)
                 peers.append(peer)
                 self.addCleanup(peer.close)

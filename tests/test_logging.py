@@ -1,4 +1,4 @@
-"""What is logged, where to, and that logging harms nobody."""
+"""What is logged, where to, and that logging delays or ends no association."""
 import io
 import os
 import socket
@@ -41,7 +41,7 @@ HANDLERS = """
 import logging, threading
 class Raising(logging.Handler):
     def emit(self, record):
-        raise RuntimeError("somebody else's mistake")
+        raise RuntimeError("an error of the handler")
 class Exiting(logging.Handler):
     def emit(self, record):
         raise SystemExit(5)
@@ -241,7 +241,7 @@ class Handlers(object):
         self.ends(program)
         self.assertLess(monotonic() - start, 2 * SOON)
 
-    def test_one_that_writes_to_a_pipe_that_nobody_reads(self):
+    def test_one_that_writes_to_a_pipe_that_is_not_read(self):
         reading, writing = os.pipe()
         self.addCleanup(os.close, reading)
         self.addCleanup(os.close, writing)
@@ -279,7 +279,7 @@ class StandardError(object):
         os.close(reading)
         self.serves(program)
 
-    def test_a_pipe_that_nobody_reads_loses_lines_and_tells_how_many(self):
+    def test_a_pipe_that_is_not_read_loses_lines_and_their_number_is_logged(self):
         reading, writing = os.pipe()
         self.addCleanup(os.close, reading)
         program = Program(self, "-d", stderr=writing)
@@ -290,11 +290,11 @@ class StandardError(object):
         while b" lines were dropped here: the log took no more\n" not in shown:
             shown += os.read(reading, 65536)
         self.assertEqual(set(line[:3] for line in shown.splitlines()), set([b"D: ", b"I: ", b"W: "]))
-        many_echoes(program.address)        # and nobody reads again
+        many_echoes(program.address)        # and it is not read again
         self.serves(program)
 
     def terminal(self, command=(), stdin=False, **options):
-        """(program, master side) of a terminal that is standard error; nobody reads it after the start."""
+        """(program, master side) of a terminal that is standard error; it is not read after the start."""
         need_posix("pseudo-terminals")
         import pty
         master, slave = pty.openpty()

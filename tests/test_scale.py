@@ -180,7 +180,7 @@ class Restarted(object):
                     stuck.send(echo_rq() * 100)
             except (socket.timeout, socket.error):
                 pass
-            program.process.send_signal(signal.SIGTERM)
+            program.signal(signal.SIGTERM)
             self.assertEqual(open_one.rest(), abort(0, 0))      # now it stops
             late = [Peer(sock.getsockname()) for _ in range(AT_ONCE)]
             for peer in late:

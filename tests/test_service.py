@@ -131,7 +131,7 @@ class Notification(Posix):
             readiness.wait(b"STOPPING=1")
             self.assertIsNone(readiness.received())
 
-    def test_what_nobody_reads_delays_neither_start_nor_end(self):
+    def test_a_full_receiver_delays_neither_start_nor_end(self):
         readiness = Readiness(self)
         sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(sender.close)
@@ -146,7 +146,7 @@ class Notification(Posix):
         self.assertEqual(program.end(), ENDED)
         self.assertEqual((program.out, program.err), ("", ""))
 
-    def test_nobody_there_harms_nothing(self):
+    def test_a_missing_receiver_is_ignored(self):
         for environ in ({}, {"NOTIFY_SOCKET": ""}, {"NOTIFY_SOCKET": "/no/such/socket"}, {"NOTIFY_SOCKET": "@no-such"},
                         {"NOTIFY_SOCKET": "/" + "x" * 200}, {"NOTIFY_SOCKET": "relative"}):
             self.dul.notify(environ, "READY=1")

@@ -72,7 +72,7 @@ class Stop(object):
             self.assertEqual(peer.pdu()[:1], b"\x02")
         return peers
 
-    def deaf(self, program):
+    def fill(self, program):
         """A peer with an association that reads none of its answers, until the program cannot send any more."""
         peer, = self.associated(program, receive_buffer=2048)
         peer.sock.settimeout(0.5)
@@ -114,16 +114,16 @@ class Stop(object):
     def test_a_peer_that_does_not_read_does_not_delay_the_end(self):
         need_posix("sockets that can be handed over with small buffers")
         program = Program(self, listener=listening(self, buffers=4096))
-        self.deaf(program)
+        self.fill(program)
         self.end(program)
 
     def test_a_second_signal_kills_at_once(self):
         need_posix("second signal")
         program = Program(self, listener=listening(self, buffers=4096))
-        self.deaf(program)      # the stop waits for this one
-        polite, = self.associated(program)
-        program.process.send_signal(signal.SIGTERM)
-        self.assertEqual(polite.pdu(), abort(0, 0))     # it is stopping, and not at its end
+        self.fill(program)      # the stop waits for this one
+        reading, = self.associated(program)
+        program.signal(signal.SIGTERM)
+        self.assertEqual(reading.pdu(), abort(0, 0))     # it is stopping, and not at its end
         self.assertEqual(program.end(signal.SIGINT), -signal.SIGINT)
         self.assertEqual(program.err, "")
 
@@ -131,7 +131,7 @@ class Stop(object):
         need_posix("signals that can be ignored")
         for word, number in (("HUP", signal.SIGHUP), ("INT", signal.SIGINT)):
             program = Program(self, before="trap '' %s;" % word)
-            program.process.send_signal(number)
+            program.signal(number)
             good_echo(program.address)
             self.end(program)
 

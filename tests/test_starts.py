@@ -40,7 +40,7 @@ class Start(object):
             self.assertEqual((status, program.out, program.err.splitlines()), (ENDED, "", GOOD), options)
 
     def test_with_each_flag_of_the_interpreter(self):
-        rows = [row for row in FLAGS if self.dul.FORM == "one file" or row != ["-I"]]   # -I: not from the current folder
+        rows = [row for row in FLAGS if self.dul.FORM == "one file" or row != ["-I"]]  # -I: not from the current folder
         self.serves(*[{"command": [sys.executable] + row + self.dul.COMMAND[1:]} for row in rows])
 
     def test_in_each_environment(self):
