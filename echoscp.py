@@ -2033,7 +2033,7 @@ class Connection(socketserver.BaseRequestHandler, object):
     def handle(self):
         """Serve the association until its socket is closed. Nothing that the peer does raises anything."""
         admission = self.server.admission
-        self.number = admission.enter(self)
+        admission.enter(self)
         try:
             self.tell(CONNECTED, None)
             self.association.open()
@@ -2175,12 +2175,12 @@ class Admission(object):
         self.number = self.peak = 0     # connections so far, and at once at most
 
     def enter(self, connection):
-        """A connection begins. Returns its number, from 1."""
+        """A connection begins: it gets its number, from 1, before evict() can see it."""
         with self.lock:
-            self.connections.add(connection)
             self.number += 1
+            connection.number = self.number
+            self.connections.add(connection)
             self.peak = max(self.peak, len(self.connections))
-            return self.number
 
     def depart(self, connection):
         """It is over."""

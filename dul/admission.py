@@ -17,12 +17,12 @@ class Admission(object):
         self.number = self.peak = 0     # connections so far, and at once at most
 
     def enter(self, connection):
-        """A connection begins. Returns its number, from 1."""
+        """A connection begins: it gets its number, from 1, before evict() can see it."""
         with self.lock:
-            self.connections.add(connection)
             self.number += 1
+            connection.number = self.number
+            self.connections.add(connection)
             self.peak = max(self.peak, len(self.connections))
-            return self.number
 
     def depart(self, connection):
         """It is over."""

@@ -32,7 +32,7 @@ class Connection(socketserver.BaseRequestHandler, object):
     def handle(self):
         """Serve the association until its socket is closed. Nothing that the peer does raises anything."""
         admission = self.server.admission
-        self.number = admission.enter(self)
+        admission.enter(self)
         try:
             self.tell(CONNECTED, None)
             self.association.open()

@@ -8,10 +8,9 @@ from wire import RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, echo_rq, ech
 
 
 class Stub(object):
-    """What Admission asks of a connection: its number, its state, what has arrived, when it was active."""
+    """What Admission asks of a connection: its state, what has arrived, when it was active."""
 
-    def __init__(self, number, state="silent", active=0.0):
-        self.number = number
+    def __init__(self, state="silent", active=0.0):
         self.associated, self.closing = state == "associated", state == "closing"
         self.arrived = "3 of the 6 bytes" if state == "arriving" else ""
         self.association = self.machine = self.reader = self.transport = self
@@ -33,13 +32,30 @@ class Counting(object):
 
     def test_connections_are_numbered_and_their_peak_is_kept(self):
         admission = self.dul.Admission(10)
-        one, two, three = Stub(1), Stub(2), Stub(3)
-        self.assertEqual([admission.enter(one), admission.enter(two)], [1, 2])
+        one, two, three = Stub(), Stub(), Stub()
+        admission.enter(one)
+        admission.enter(two)
         admission.depart(one)
-        self.assertEqual(admission.enter(three), 3)
+        admission.enter(three)
+        self.assertEqual((one.number, two.number, three.number), (1, 2, 3))
         self.assertEqual((set(admission.all()), admission.number, admission.peak), (set([two, three]), 3, 2))
         admission.depart(one)       # a second time
         self.assertEqual(len(admission.all()), 2)
+
+    def test_a_connection_has_its_number_before_another_thread_sees_it(self):
+        numbers = []
+
+        class Connections(set):
+            """The set of them, which another thread may look at from now on."""
+
+            def add(self, connection):
+                """Add one."""
+                numbers.append(connection.number)
+                set.add(self, connection)
+        admission = self.dul.Admission(10)
+        admission.connections = Connections()
+        admission.enter(Stub())
+        self.assertEqual(numbers, [1])
 
     def test_so_many_associations_are_admitted_and_no_more_until_one_leaves(self):
         admission = self.dul.Admission(2)
@@ -50,7 +66,7 @@ class Counting(object):
 
     def test_several_are_open_where_another_one_is(self):
         admission = self.dul.Admission(9)
-        inside, outside = Stub(1, "associated"), Stub(2)
+        inside, outside = Stub("associated"), Stub()
         due = [(False, False), (False, True), (True, True)]
         for pair in due:
             self.assertEqual((admission.several(inside), admission.several(outside)), pair)
@@ -58,7 +74,7 @@ class Counting(object):
 
     def test_a_wait_ends_when_a_connection_does(self):
         admission = self.dul.Admission(9)
-        stub = Stub(1)
+        stub = Stub()
         admission.enter(stub)
         timer = threading.Timer(0.05, admission.depart, (stub,))
         start = self.dul.monotonic()
@@ -72,8 +88,8 @@ class Counting(object):
         replace_name(self, "admission", "monotonic", lambda: 10000.0)
         for stubs, due in (
                 ([], "0 associations are open, the oldest idle for 0 s: -td ends idle ones"),
-                ([Stub(1, "associated", 9955.5)], "1 association is open, the oldest idle for 44 s: -td ends idle ones"),
-                ([Stub(1, "associated", 9000.0), Stub(2, "associated", 9990.0), Stub(3, "silent", 5.0)],
+                ([Stub("associated", 9955.5)], "1 association is open, the oldest idle for 44 s: -td ends idle ones"),
+                ([Stub("associated", 9000.0), Stub("associated", 9990.0), Stub("silent", 5.0)],
                  "2 associations are open, the oldest idle for 16 min: -td ends idle ones")):
             admission = self.dul.Admission(9)
             for stub in stubs:
@@ -93,14 +109,14 @@ class Eviction(object):
 
     def test_the_order_over_every_state(self):
         admission = self.dul.Admission(9)
-        stubs = [Stub(1, "arriving"), Stub(2, "associated"), Stub(3, "silent"), Stub(4, "closing"), Stub(5, "arriving"),
-                 Stub(6, "closing"), Stub(7, "silent"), Stub(8, "associated"), Stub(10, "silent")]
+        stubs = [Stub("arriving"), Stub("associated"), Stub("silent"), Stub("closing"), Stub("arriving"),
+                 Stub("closing"), Stub("silent"), Stub("associated"), Stub("silent")]
         for stub in stubs:
             admission.enter(stub)
         order = []
         while admission.evict():
             order += [stub.number for stub in stubs if stub.interrupted and stub.number not in order]
-        self.assertEqual(order, [4, 6, 3, 7, 10, 1, 5])
+        self.assertEqual(order, [4, 6, 3, 7, 9, 1, 5])
         self.assertEqual([stub.number for stub in stubs if stub.evicted != stub.interrupted], [])
         self.assertFalse(admission.evict())
 
