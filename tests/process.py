@@ -262,7 +262,7 @@ class Program(object):
 
     @staticmethod
     def _text(chunks):
-        return b"".join(chunks).decode("utf-8").replace("\r\n", "\n")   # Windows with Python 2.7 writes \r\n
+        return b"".join(list(chunks)).decode("utf-8").replace("\r\n", "\n")   # Windows with Python 2.7 writes \r\n
 
     @property
     def out(self):
