@@ -868,11 +868,26 @@ class Term(object):
         return self.name
 
 
-# One of the 28 actions of PS3.8 Tables 9-6 to 9-9: its name; its two next states, which are the same but for AE-6
-# (acceptable, not acceptable) and AR-8 (association requestor, association acceptor); for each of them what becomes of the
-# ARTIM timer (START, STOP, or None); how much it needs of the PDU that led to it (HEADER: the rest is skipped; WHOLE; None
-# where no PDU leads to it); what it does.
-Action = collections.namedtuple("Action", "name next_states artim needs meaning")
+class Action(object):
+    """One of the 28 actions of PS3.8 Tables 9-6 to 9-9.
+
+    :ivar name: as in the standard
+    :ivar next_states: two, which are the same but for AE-6 (acceptable, not acceptable) and AR-8 (association requestor,
+        association acceptor)
+    :ivar artim: for each of them what becomes of the ARTIM timer: START, STOP, or None; UNTOUCHED: None for both
+    :ivar needs: how much it needs of the PDU that led to it. HEADER: the rest is skipped; WHOLE; None where no PDU leads to it
+    :ivar meaning: what it does
+    """
+
+    __slots__ = ("name", "next_states", "artim", "needs", "meaning")
+
+    def __init__(self, name, next_states, artim, needs, meaning):
+        self.name = name
+        self.next_states = next_states
+        self.artim = artim
+        self.needs = needs
+        self.meaning = meaning
+
 
 Sta1 = Term("Sta1", "idle")
 Sta2 = Term("Sta2", "transport connection open, awaiting A-ASSOCIATE-RQ")
@@ -1077,7 +1092,7 @@ AnsweredContext = collections.namedtuple("AnsweredContext", "context_id result t
 
 
 class Decision(object):
-    """An A-ASSOCIATE-RQ (``request``) and its answer. It is not changed any more, so that associations may share it.
+    """An A-ASSOCIATE-RQ (``request``) and its answer. But for ``echoes``, it is not changed any more; associations share it.
 
     :ivar titles: (Calling-AE-title, Called-AE-title) as text
     :ivar rejection: (result, source, reason) and a sentence; None where it is accepted
@@ -1086,10 +1101,11 @@ class Decision(object):
     :ivar ac: the A-ASSOCIATE-AC, encoded
     :ivar contexts: the IDs of the accepted presentation contexts, sorted
     :ivar maximum_length: the longest PDU-length of a P-DATA-TF that the peer takes, in bytes; 0: no limit
+    :ivar echoes: what the EchoServices of these associations remember
     """
 
     __slots__ = ("request", "titles", "rejection", "answers", "identity_confirmed", "ac", "contexts",
-                 "maximum_length")
+                 "maximum_length", "echoes")
 
     def __init__(self, request, settings):
         self.request = request
@@ -1101,6 +1117,7 @@ class Decision(object):
         identity_type, response_requested = (request.first(USER_IDENTITY_RQ) or (0, 0))[:2]
         self.identity_confirmed = response_requested == 1 and identity_type in CONFIRMED_IDENTITIES
         self.ac = encode_associate_ac(request.echoed, self.items(settings.maximum_length))
+        self.echoes = {}        # type: dict
 
     def items(self, maximum_length):
         """The variable items of the A-ASSOCIATE-AC, encoded: 10H, each 21H, and 50H with 51H, 52H, 55H and perhaps 59H."""
@@ -1193,6 +1210,7 @@ def _some(uids, noun):
 
 ELEMENT_HEADER = struct.Struct("<HHI")      # group, element, value length: always Implicit VR Little Endian
 US = struct.Struct("<H")
+MOST_ECHOES = 16            # remembered for one Decision on an A-ASSOCIATE-RQ
 
 
 def decode_command(data):
@@ -1281,58 +1299,37 @@ class Echo(object):
                                      (STATUS, US.pack(self.status)))
         self.pdus = to_pdus(context_id, self.response, maximum_length)
 
-
-# The C-ECHO-RQ and -RSP in one P-DATA-TF that every toolkit sends. Only two fields vary: byte 10 is the
-# Presentation-context-ID, bytes 68-69 are the Message ID.
-_COMMON_RQ = to_pdus(0, echo_command(C_ECHO_RQ, MESSAGE_ID, 0, VERIFICATION), 0)[0]
-_COMMON_RSP = Echo(0, _COMMON_RQ[HEADER_LENGTH + PDV_OVERHEAD:], 0).pdus[0]
-_RQ_TAIL, _RSP_TAIL = _COMMON_RQ[70:], _COMMON_RSP[70:]
-COMMON_RSP_LENGTH = len(_COMMON_RSP) - HEADER_LENGTH
-
-
-class CommonEcho(object):
-    """The Echo of the common C-ECHO-RQ, from its P-DATA-TF and the answer up to the Message ID, without decoding."""
-
-    __slots__ = ("data", "pdus")
-    sop_class, status = VERIFICATION, SUCCESS
-
-    def __init__(self, data, response):
-        self.data = data
-        self.pdus = (response + data[68:70] + _RSP_TAIL,)
-
-    @property
-    def message_id(self):
-        """0 to 65535."""
-        return US.unpack(self.data[68:70])[0]
+    def common_request(self):
+        """The P-DATA-TF in which nearly every toolkit sends such a C-ECHO-RQ: one PDV, Verification, no further element."""
+        return to_pdus(self.context_id, echo_command(C_ECHO_RQ, MESSAGE_ID, self.message_id, VERIFICATION), 0)[0]
 
 
 class EchoService(object):
     """The DIMSE service of one association: P-DATA-TF in, C-ECHO-RSP out. Fragments are kept in bounded memory.
 
     :param contexts: the IDs of the accepted presentation contexts; ``maximum_length``: as in to_pdus()
-    :param whole: whether each Echo is decoded, because its command sets are to be shown
+    :param remembered: {P-DATA-TF: its Echo, in a tuple}, for all associations that have the same contexts and length:
+        the same bytes have the same answer. Only the common C-ECHO-RQ is kept, MOST_ECHOES at most: its Message ID and
+        Presentation-context-ID are all that a peer can choose of it.
     """
 
-    __slots__ = ("contexts", "maximum_length", "common", "context_id", "fragments", "size")
+    __slots__ = ("contexts", "maximum_length", "remembered", "context_id", "fragments", "size")
 
-    def __init__(self, contexts, maximum_length, whole=False):
+    def __init__(self, contexts, maximum_length, remembered):
         self.contexts = contexts
         self.maximum_length = maximum_length
+        self.remembered = remembered
         self.context_id, self.fragments, self.size = None, bytearray(), 0     # of the command set that has begun
-        self.common = {}        # {P-DATA-TF of the common request up to its Message ID: the same of its response}
-        if not whole and not 0 < maximum_length < COMMON_RSP_LENGTH:
-            for varying in [struct.pack("B", context_id) for context_id in contexts]:
-                self.common[_COMMON_RQ[:10] + varying + _COMMON_RQ[11:68]] = _COMMON_RSP[:10] + varying + _COMMON_RSP[11:68]
 
     def receive(self, data):
         """The Echoes that a whole P-DATA-TF completes, to be gone through once. Raises InvalidPDU where it is broken;
         going through them, MessageError where a message, or a PDV of it, cannot be answered."""
-        response = self.common.get(data[:68])
-        if response is not None and self.context_id is None and data[70:] == _RQ_TAIL:
-            return (CommonEcho(data, response),)
-        return self._echoes(decode_p_data(data))
+        echoes = self.remembered.get(data)
+        if echoes is None or self.context_id is not None:
+            return self._echoes(data, decode_p_data(data))
+        return echoes
 
-    def _echoes(self, pdvs):
+    def _echoes(self, data, pdvs):
         for pdv in pdvs:
             command = self.add(pdv)
             if command is not None:
@@ -1341,6 +1338,10 @@ class EchoService(object):
                 except MessageError as error:
                     error.unanswered = pdv.context_id, command
                     raise
+                if data == echo.common_request():
+                    if len(self.remembered) >= MOST_ECHOES:
+                        self.remembered.clear()
+                    self.remembered[data] = (echo,)
                 yield echo
 
     def add(self, pdv):
@@ -1390,7 +1391,7 @@ def _invalid(offset, field, found, due):
 # Effects, facts, and the facts that end an association
 SEND, CLOCK = "send", "clock"
 MOVED, REQUESTED, ACCEPTED, ECHOED = "moved", "received", "accepted", "echoed"
-REJECTED, RELEASED, ABORTING, ABORTED, LOST, BARE, EXPIRED = (
+ENDS = REJECTED, RELEASED, ABORTING, ABORTED, LOST, BARE, EXPIRED = (
     "rejected", "released", "aborting", "aborted", "lost", "bare", "expired")
 
 # What the owner is to do with a PDU after its header
@@ -1456,7 +1457,7 @@ class Acceptor(Machine):
 
     def ae_7(self, decision):
         """Send A-ASSOCIATE-AC. From now on -td bounds the wait for a message."""
-        self.service = EchoService(decision.contexts, decision.maximum_length, self.trace)
+        self.service = EchoService(decision.contexts, decision.maximum_length, decision.echoes)
         self.effects.append((ACCEPTED, decision))
         self.start_clock("-td", self.settings.dimse_timeout)
         self.send(decision.ac)
@@ -1833,7 +1834,7 @@ class Transport(object):
         self.deadline = monotonic() + seconds if seconds else None
 
     def receive(self, most):
-        """Bytes that have arrived, ``most`` at most; ``b""`` at the end. Raises DeadlinePassed, ConnectionLost."""
+        """Bytes that have arrived, ``most`` at most. Raises ConnectionLost at the end, and DeadlinePassed."""
         while True:
             left = None
             if self.deadline is not None:
@@ -1846,18 +1847,21 @@ class Transport(object):
                     ready = select.select([self.sock, self.halted], [], [], left)[0]
                     if self.sock not in ready:
                         if ready:
-                            return b""
+                            raise _ended()
                         continue
                 elif left is not self.armed and (
                         None in (left, self.armed) or not left <= self.armed <= left + SHORTEST_WAIT):
                     set_timeout(self.sock, left)    # no system call where it is right, or that little too long
                     self.armed = left
-                return self.sock.recv(most)
+                data = self.sock.recv(most)
+                if data:
+                    return data
+                raise _ended()
             except socket.timeout:
                 pass
             except (socket.error, select.error, ValueError) as error:   # ValueError: closed meanwhile, on Python 2.7
                 if self.interrupted:
-                    return b""
+                    raise _ended()
                 if getattr(error, "errno", None) not in NOT_NOW + INTERRUPTED:
                     raise _lost(error)
 
@@ -1873,7 +1877,7 @@ class Transport(object):
     def send(self, data):
         """Send one PDU. Raises ConnectionLost where the peer is gone, or has not taken all of it within the limit."""
         deadline, cut = monotonic() + self.send_limit, not KERNEL_TIMEOUTS
-        while data:
+        while True:
             try:
                 if cut:
                     left = deadline - monotonic()
@@ -1881,8 +1885,10 @@ class Transport(object):
                         raise socket.timeout()
                     set_timeout(self.sock, left, sending=True)
                     self.armed = self.armed if KERNEL_TIMEOUTS else left
-                data = data[self.sock.send(data):]
-                cut = cut or bool(data)
+                sent = self.sock.send(data)
+                if sent == len(data):
+                    break
+                data, cut = data[sent:], True
             except (socket.error, ValueError) as error:
                 code = getattr(error, "errno", None)
                 if isinstance(error, socket.timeout) or code in NOT_NOW:
@@ -1910,6 +1916,12 @@ class Transport(object):
             pass
 
 
+def _ended():
+    ended = ConnectionLost("connection closed by the peer")
+    ended.closed = True
+    return ended
+
+
 def _lost(error):
     lost = ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
     lost.closed = getattr(error, "errno", None) in CLOSED_BY_PEER
@@ -1926,9 +1938,9 @@ ABORT_HEADER = PDU_HEADER.pack(A_ABORT, SHORT_LENGTH)
 
 
 class PDUReader(object):
-    """Cuts a stream into PDUs. What ``receive`` raises passes through.
+    """Cuts a stream into PDUs. What ``receive`` raises passes through: at the end of the stream, a ConnectionLost.
 
-    :param receive: called with a number of bytes, returns that many at most, ``b""`` at the end of the stream
+    :param receive: called with a number of bytes, returns that many at most, and one at least
     :param acknowledge: called when a PDU has come in part, before the rest is waited for
     """
 
@@ -1943,39 +1955,33 @@ class PDUReader(object):
         self.arrived = 0        # bytes of it
 
     def header(self):
-        """(PDU-type, PDU-length) of the next PDU. Raises ConnectionLost at the end of the stream."""
+        """(PDU-type, PDU-length) of the next PDU."""
         while len(self.buffer) < HEADER_LENGTH:
             if self.buffer:
                 self.acknowledge()
-            self.buffer += self.more(FIRST_READ)
+            self.buffer += self.receive(FIRST_READ)
         self.pdu_type, self.length = header = PDU_HEADER.unpack_from(self.buffer)
         self.arrived = HEADER_LENGTH
         return header
 
-    def more(self, most):
-        """The next bytes that arrive, ``most`` at most. Raises ConnectionLost at the end of the stream."""
-        data = self.receive(most)
-        if not data:
-            end = ConnectionLost("connection closed by the peer")
-            end.closed = True
-            raise end
-        return data
-
     def pdu(self):
-        """The whole PDU whose header was read last. Raises ConnectionLost where the stream ends before it."""
+        """The whole PDU whose header was read last."""
         buffer, total = self.buffer, HEADER_LENGTH + self.length
+        if len(buffer) == total:
+            self.buffer, self.length = b"", None
+            return buffer
         if len(buffer) < total:
             pieces, self.buffer, self.arrived = [buffer], b"", len(buffer)
             while self.arrived < total:
                 self.acknowledge()
-                pieces.append(self.more(min(NEXT_READ, total - self.arrived)))
+                pieces.append(self.receive(min(NEXT_READ, total - self.arrived)))
                 self.arrived += len(pieces[-1])
             buffer = b"".join(pieces)
         self.buffer, self.length = buffer[total:], None
         return buffer[:total]
 
     def skip(self, how):
-        """Throw away the PDU whose header was read last, as it arrives. Raises ConnectionLost where the stream ends.
+        """Throw away the PDU whose header was read last, as it arrives.
 
         :param how: SKIP; SEEK: end where an A-ABORT begins; DISCARD: likewise, and do not end where the PDU does
         """
@@ -1992,7 +1998,7 @@ class PDUReader(object):
             gone = max(len(kept) - overlap, 0)
             left -= gone
             self.arrived += gone
-            kept = kept[gone:] + self.more(NEXT_READ)
+            kept = kept[gone:] + self.receive(NEXT_READ)
         self.buffer, self.length = kept[max(left, 0):], None
 
     def progress(self):
@@ -2050,7 +2056,7 @@ class Connection(socketserver.BaseRequestHandler, object):
     def serve(self):
         """Wait for a PDU and do what is due about it, until the association is over."""
         association, reader = self.association, self.reader
-        while not association.over:
+        while association.state is not Sta1:
             try:
                 if self.server.stopping and association.abort(Stopped(STOPS)):
                     self.apply()
@@ -2088,8 +2094,6 @@ class Connection(socketserver.BaseRequestHandler, object):
         """Carry out the association's effects and tell its facts, until none is left."""
         association, lost = self.association, None
         while association.effects:
-            if self.admitted and not association.associated:
-                self.leave()    # before the peer hears of it, or its next request may find no room
             effects, association.effects = association.effects, []
             for kind, value in effects:
                 if kind is SEND:
@@ -2103,6 +2107,8 @@ class Connection(socketserver.BaseRequestHandler, object):
                 elif kind is CLOCK:
                     self.transport.set_deadline(value[1])
                 elif kind is not ECHOED or self.watched:
+                    if self.admitted and kind in ENDS:
+                        self.leave()    # before the peer hears of it, or its next request may find no room
                     self.tell(kind, value)
             if self.wish and self.wish(association):
                 self.wish = None
@@ -2593,8 +2599,7 @@ def _shown(line):
 # ---- dul/events.py --------------------------------------------------------------------------------------------------
 # Facts for an embedding program (Notice), and the sums.
 
-NOTICES = (CONNECTED, REQUESTED, ACCEPTED, REJECTED, ECHOED, RELEASED, ABORTED, ABORTING, LOST, BARE, EXPIRED, CLOSED)
-ENDS = (REJECTED, RELEASED, ABORTED, ABORTING, LOST, BARE, EXPIRED)
+NOTICES = (CONNECTED, REQUESTED, ACCEPTED, ECHOED) + ENDS + (CLOSED,)
 P_DATA_START = struct.pack("B", P_DATA_TF)
 FAULTS = "faults"       # of this program, among the sums
 

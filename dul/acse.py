@@ -23,7 +23,7 @@ AnsweredContext = collections.namedtuple("AnsweredContext", "context_id result t
 
 
 class Decision(object):
-    """An A-ASSOCIATE-RQ (``request``) and its answer. It is not changed any more, so that associations may share it.
+    """An A-ASSOCIATE-RQ (``request``) and its answer. But for ``echoes``, it is not changed any more; associations share it.
 
     :ivar titles: (Calling-AE-title, Called-AE-title) as text
     :ivar rejection: (result, source, reason) and a sentence; None where it is accepted
@@ -32,10 +32,11 @@ class Decision(object):
     :ivar ac: the A-ASSOCIATE-AC, encoded
     :ivar contexts: the IDs of the accepted presentation contexts, sorted
     :ivar maximum_length: the longest PDU-length of a P-DATA-TF that the peer takes, in bytes; 0: no limit
+    :ivar echoes: what the EchoServices of these associations remember
     """
 
     __slots__ = ("request", "titles", "rejection", "answers", "identity_confirmed", "ac", "contexts",
-                 "maximum_length")
+                 "maximum_length", "echoes")
 
     def __init__(self, request, settings):
         self.request = request
@@ -47,6 +48,7 @@ class Decision(object):
         identity_type, response_requested = (request.first(USER_IDENTITY_RQ) or (0, 0))[:2]
         self.identity_confirmed = response_requested == 1 and identity_type in CONFIRMED_IDENTITIES
         self.ac = encode_associate_ac(request.echoed, self.items(settings.maximum_length))
+        self.echoes = {}        # type: dict
 
     def items(self, maximum_length):
         """The variable items of the A-ASSOCIATE-AC, encoded: 10H, each 21H, and 50H with 51H, 52H, 55H and perhaps 59H."""

@@ -30,7 +30,7 @@ from dul.words import PDU_NAMES
 # Effects, facts, and the facts that end an association
 SEND, CLOCK = "send", "clock"
 MOVED, REQUESTED, ACCEPTED, ECHOED = "moved", "received", "accepted", "echoed"
-REJECTED, RELEASED, ABORTING, ABORTED, LOST, BARE, EXPIRED = (
+ENDS = REJECTED, RELEASED, ABORTING, ABORTED, LOST, BARE, EXPIRED = (
     "rejected", "released", "aborting", "aborted", "lost", "bare", "expired")
 
 # What the owner is to do with a PDU after its header
@@ -46,7 +46,7 @@ class Acceptor(Machine):
     __slots__ = ("settings", "effects", "undecided", "service", "clock", "echoes", "ended")
 
     def __init__(self, settings, trace):
-        Machine.__init__(self, trace)
+        Machine.__init__(self, self.METHODS, trace)
         self.settings = settings
         self.effects = []           # (kind, value); the owner takes them out
         self.undecided = None       # the Decision that the user has to respond to
@@ -96,7 +96,7 @@ class Acceptor(Machine):
 
     def ae_7(self, decision):
         """Send A-ASSOCIATE-AC. From now on -td bounds the wait for a message."""
-        self.service = EchoService(decision.contexts, decision.maximum_length, self.trace)
+        self.service = EchoService(decision.contexts, decision.maximum_length, decision.echoes)
         self.effects.append((ACCEPTED, decision))
         self.start_clock("-td", self.settings.dimse_timeout)
         self.send(decision.ac)

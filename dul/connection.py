@@ -1,8 +1,8 @@
 """One connection, in its handler thread: read, tell the association, carry out its effects, pass the facts on."""
-from dul.association import CLOCK, ECHOED, READ, REQUESTED, SEND, Association
+from dul.association import CLOCK, ECHOED, ENDS, READ, REQUESTED, SEND, Association
 from dul.compat import monotonic, socketserver
 from dul.errors import ClosedHere, ConnectionLost, Stopped
-from dul.fsm import Undefined
+from dul.fsm import Sta1, Undefined
 from dul.reader import PDUReader
 from dul.transport import DeadlinePassed, Transport
 
@@ -49,7 +49,7 @@ class Connection(socketserver.BaseRequestHandler, object):
     def serve(self):
         """Wait for a PDU and do what is due about it, until the association is over."""
         association, reader = self.association, self.reader
-        while not association.over:
+        while association.state is not Sta1:
             try:
                 if self.server.stopping and association.abort(Stopped(STOPS)):
                     self.apply()
@@ -87,8 +87,6 @@ class Connection(socketserver.BaseRequestHandler, object):
         """Carry out the association's effects and tell its facts, until none is left."""
         association, lost = self.association, None
         while association.effects:
-            if self.admitted and not association.associated:
-                self.leave()    # before the peer hears of it, or its next request may find no room
             effects, association.effects = association.effects, []
             for kind, value in effects:
                 if kind is SEND:
@@ -102,6 +100,8 @@ class Connection(socketserver.BaseRequestHandler, object):
                 elif kind is CLOCK:
                     self.transport.set_deadline(value[1])
                 elif kind is not ECHOED or self.watched:
+                    if self.admitted and kind in ENDS:
+                        self.leave()    # before the peer hears of it, or its next request may find no room
                     self.tell(kind, value)
             if self.wish and self.wish(association):
                 self.wish = None

@@ -3,7 +3,7 @@ import struct
 
 from dul.codes import (
     AFFECTED_SOP_CLASS_UID, C_ECHO_RQ, C_ECHO_RSP, COMMAND_DATA_SET_TYPE, COMMAND_FIELD, COMMAND_FRAGMENT,
-    COMMAND_GROUP_LENGTH, HEADER_LENGTH, LARGEST_COMMAND_SET, LAST_FRAGMENT, MESSAGE_ID, MESSAGE_ID_BEING_RESPONDED_TO,
+    COMMAND_GROUP_LENGTH, LARGEST_COMMAND_SET, LAST_FRAGMENT, MESSAGE_ID, MESSAGE_ID_BEING_RESPONDED_TO,
     MINIMUM_MAXIMUM_LENGTH, NO_DATA_SET, PDV_OVERHEAD, SOP_CLASS_NOT_SUPPORTED, STATUS, SUCCESS, VERIFICATION)
 from dul.errors import MessageError
 from dul.items import unpadded
@@ -12,6 +12,7 @@ from dul.words import command_name, element_name
 
 ELEMENT_HEADER = struct.Struct("<HHI")      # group, element, value length: always Implicit VR Little Endian
 US = struct.Struct("<H")
+MOST_ECHOES = 16            # remembered for one Decision on an A-ASSOCIATE-RQ
 
 
 def decode_command(data):
@@ -100,58 +101,37 @@ class Echo(object):
                                      (STATUS, US.pack(self.status)))
         self.pdus = to_pdus(context_id, self.response, maximum_length)
 
-
-# The C-ECHO-RQ and -RSP in one P-DATA-TF that every toolkit sends. Only two fields vary: byte 10 is the
-# Presentation-context-ID, bytes 68-69 are the Message ID.
-_COMMON_RQ = to_pdus(0, echo_command(C_ECHO_RQ, MESSAGE_ID, 0, VERIFICATION), 0)[0]
-_COMMON_RSP = Echo(0, _COMMON_RQ[HEADER_LENGTH + PDV_OVERHEAD:], 0).pdus[0]
-_RQ_TAIL, _RSP_TAIL = _COMMON_RQ[70:], _COMMON_RSP[70:]
-COMMON_RSP_LENGTH = len(_COMMON_RSP) - HEADER_LENGTH
-
-
-class CommonEcho(object):
-    """The Echo of the common C-ECHO-RQ, from its P-DATA-TF and the answer up to the Message ID, without decoding."""
-
-    __slots__ = ("data", "pdus")
-    sop_class, status = VERIFICATION, SUCCESS
-
-    def __init__(self, data, response):
-        self.data = data
-        self.pdus = (response + data[68:70] + _RSP_TAIL,)
-
-    @property
-    def message_id(self):
-        """0 to 65535."""
-        return US.unpack(self.data[68:70])[0]
+    def common_request(self):
+        """The P-DATA-TF in which nearly every toolkit sends such a C-ECHO-RQ: one PDV, Verification, no further element."""
+        return to_pdus(self.context_id, echo_command(C_ECHO_RQ, MESSAGE_ID, self.message_id, VERIFICATION), 0)[0]
 
 
 class EchoService(object):
     """The DIMSE service of one association: P-DATA-TF in, C-ECHO-RSP out. Fragments are kept in bounded memory.
 
     :param contexts: the IDs of the accepted presentation contexts; ``maximum_length``: as in to_pdus()
-    :param whole: whether each Echo is decoded, because its command sets are to be shown
+    :param remembered: {P-DATA-TF: its Echo, in a tuple}, for all associations that have the same contexts and length:
+        the same bytes have the same answer. Only the common C-ECHO-RQ is kept, MOST_ECHOES at most: its Message ID and
+        Presentation-context-ID are all that a peer can choose of it.
     """
 
-    __slots__ = ("contexts", "maximum_length", "common", "context_id", "fragments", "size")
+    __slots__ = ("contexts", "maximum_length", "remembered", "context_id", "fragments", "size")
 
-    def __init__(self, contexts, maximum_length, whole=False):
+    def __init__(self, contexts, maximum_length, remembered):
         self.contexts = contexts
         self.maximum_length = maximum_length
+        self.remembered = remembered
         self.context_id, self.fragments, self.size = None, bytearray(), 0     # of the command set that has begun
-        self.common = {}        # {P-DATA-TF of the common request up to its Message ID: the same of its response}
-        if not whole and not 0 < maximum_length < COMMON_RSP_LENGTH:
-            for varying in [struct.pack("B", context_id) for context_id in contexts]:
-                self.common[_COMMON_RQ[:10] + varying + _COMMON_RQ[11:68]] = _COMMON_RSP[:10] + varying + _COMMON_RSP[11:68]
 
     def receive(self, data):
         """The Echoes that a whole P-DATA-TF completes, to be gone through once. Raises InvalidPDU where it is broken;
         going through them, MessageError where a message, or a PDV of it, cannot be answered."""
-        response = self.common.get(data[:68])
-        if response is not None and self.context_id is None and data[70:] == _RQ_TAIL:
-            return (CommonEcho(data, response),)
-        return self._echoes(decode_p_data(data))
+        echoes = self.remembered.get(data)
+        if echoes is None or self.context_id is not None:
+            return self._echoes(data, decode_p_data(data))
+        return echoes
 
-    def _echoes(self, pdvs):
+    def _echoes(self, data, pdvs):
         for pdv in pdvs:
             command = self.add(pdv)
             if command is not None:
@@ -160,6 +140,10 @@ class EchoService(object):
                 except MessageError as error:
                     error.unanswered = pdv.context_id, command
                     raise
+                if data == echo.common_request():
+                    if len(self.remembered) >= MOST_ECHOES:
+                        self.remembered.clear()
+                    self.remembered[data] = (echo,)
                 yield echo
 
     def add(self, pdv):

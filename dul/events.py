@@ -4,7 +4,7 @@ import struct
 import threading
 
 from dul.association import (
-    ABORTED, ABORTING, ACCEPTED, BARE, ECHOED, EXPIRED, LOST, REJECTED, RELEASED, REQUESTED)
+    ABORTED, ABORTING, ACCEPTED, BARE, ECHOED, ENDS, EXPIRED, LOST, REJECTED, RELEASED, REQUESTED)
 from dul.codes import P_DATA_TF
 from dul.compat import monotonic
 from dul.connection import CLOSED, CONNECTED, SENDING
@@ -12,8 +12,7 @@ from dul.errors import Expired, PeerError
 from dul.foreign import explanation
 from dul.text import counted
 
-NOTICES = (CONNECTED, REQUESTED, ACCEPTED, REJECTED, ECHOED, RELEASED, ABORTED, ABORTING, LOST, BARE, EXPIRED, CLOSED)
-ENDS = (REJECTED, RELEASED, ABORTED, ABORTING, LOST, BARE, EXPIRED)
+NOTICES = (CONNECTED, REQUESTED, ACCEPTED, ECHOED) + ENDS + (CLOSED,)
 P_DATA_START = struct.pack("B", P_DATA_TF)
 FAULTS = "faults"       # of this program, among the sums
 

@@ -25,9 +25,6 @@ How it is used
     ``ae_6``). An action that tells the local user may cause the user's own event, which takes the same way. Some
     actions need no more of a PDU than its header: they are carried out before the rest has arrived.
 """
-import collections
-
-
 class Term(object):
     """A state of PS3.8 Tables 9-1 to 9-5, or an event of Table 9-10: its name and what it means."""
 
@@ -40,11 +37,26 @@ class Term(object):
         return self.name
 
 
-# One of the 28 actions of PS3.8 Tables 9-6 to 9-9: its name; its two next states, which are the same but for AE-6
-# (acceptable, not acceptable) and AR-8 (association requestor, association acceptor); for each of them what becomes of the
-# ARTIM timer (START, STOP, or None); how much it needs of the PDU that led to it (HEADER: the rest is skipped; WHOLE; None
-# where no PDU leads to it); what it does.
-Action = collections.namedtuple("Action", "name next_states artim needs meaning")
+class Action(object):
+    """One of the 28 actions of PS3.8 Tables 9-6 to 9-9.
+
+    :ivar name: as in the standard
+    :ivar next_states: two, which are the same but for AE-6 (acceptable, not acceptable) and AR-8 (association requestor,
+        association acceptor)
+    :ivar artim: for each of them what becomes of the ARTIM timer: START, STOP, or None; UNTOUCHED: None for both
+    :ivar needs: how much it needs of the PDU that led to it. HEADER: the rest is skipped; WHOLE; None where no PDU leads to it
+    :ivar meaning: what it does
+    """
+
+    __slots__ = ("name", "next_states", "artim", "needs", "meaning")
+
+    def __init__(self, name, next_states, artim, needs, meaning):
+        self.name = name
+        self.next_states = next_states
+        self.artim = artim
+        self.needs = needs
+        self.meaning = meaning
+
 
 Sta1 = Term("Sta1", "idle")
 Sta2 = Term("Sta2", "transport connection open, awaiting A-ASSOCIATE-RQ")
@@ -183,14 +195,17 @@ class Undefined(Exception):
 class Machine(object):
     """The state of one association, and the driver of the table. It starts in Sta1, and is over when it is there again.
 
-    A subclass has a method for each action that it can come to (METHODS), artim(), and, where ``trace`` asks, moved().
+    A subclass has artim(), moved(), and methods for the actions.
+
+    :param methods: {name of an action: the function that carries it out}, of those that it can come to
+    :param trace: whether moved() is called
     """
 
-    __slots__ = ("state", "trace")
-    METHODS = {}        # type: dict
+    __slots__ = ("state", "methods", "trace")
 
-    def __init__(self, trace):
+    def __init__(self, methods, trace):
         self.state = Sta1
+        self.methods = methods
         self.trace = trace
 
     def handle(self, event, value=None, branch=SECOND):
@@ -208,7 +223,7 @@ class Machine(object):
             self.moved(state, event, action.name)
         if action.artim is not UNTOUCHED and action.artim[branch]:
             self.artim(action.artim[branch])
-        self.METHODS[action.name](self, value)
+        self.methods[action.name](self, value)
 
     def moved(self, state, event, action):
         """A step from ``state`` to the present one."""

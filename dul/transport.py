@@ -41,7 +41,7 @@ class Transport(object):
         self.deadline = monotonic() + seconds if seconds else None
 
     def receive(self, most):
-        """Bytes that have arrived, ``most`` at most; ``b""`` at the end. Raises DeadlinePassed, ConnectionLost."""
+        """Bytes that have arrived, ``most`` at most. Raises ConnectionLost at the end, and DeadlinePassed."""
         while True:
             left = None
             if self.deadline is not None:
@@ -54,18 +54,21 @@ class Transport(object):
                     ready = select.select([self.sock, self.halted], [], [], left)[0]
                     if self.sock not in ready:
                         if ready:
-                            return b""
+                            raise _ended()
                         continue
                 elif left is not self.armed and (
                         None in (left, self.armed) or not left <= self.armed <= left + SHORTEST_WAIT):
                     set_timeout(self.sock, left)    # no system call where it is right, or that little too long
                     self.armed = left
-                return self.sock.recv(most)
+                data = self.sock.recv(most)
+                if data:
+                    return data
+                raise _ended()
             except socket.timeout:
                 pass
             except (socket.error, select.error, ValueError) as error:   # ValueError: closed meanwhile, on Python 2.7
                 if self.interrupted:
-                    return b""
+                    raise _ended()
                 if getattr(error, "errno", None) not in NOT_NOW + INTERRUPTED:
                     raise _lost(error)
 
@@ -81,7 +84,7 @@ class Transport(object):
     def send(self, data):
         """Send one PDU. Raises ConnectionLost where the peer is gone, or has not taken all of it within the limit."""
         deadline, cut = monotonic() + self.send_limit, not KERNEL_TIMEOUTS
-        while data:
+        while True:
             try:
                 if cut:
                     left = deadline - monotonic()
@@ -89,8 +92,10 @@ class Transport(object):
                         raise socket.timeout()
                     set_timeout(self.sock, left, sending=True)
                     self.armed = self.armed if KERNEL_TIMEOUTS else left
-                data = data[self.sock.send(data):]
-                cut = cut or bool(data)
+                sent = self.sock.send(data)
+                if sent == len(data):
+                    break
+                data, cut = data[sent:], True
             except (socket.error, ValueError) as error:
                 code = getattr(error, "errno", None)
                 if isinstance(error, socket.timeout) or code in NOT_NOW:
@@ -116,6 +121,12 @@ class Transport(object):
             self.sock.close()
         except (socket.error, ValueError):
             pass
+
+
+def _ended():
+    ended = ConnectionLost("connection closed by the peer")
+    ended.closed = True
+    return ended
 
 
 def _lost(error):
