@@ -871,12 +871,9 @@ class Term(object):
 class Action(object):
     """One of the 28 actions of PS3.8 Tables 9-6 to 9-9.
 
-    :ivar name: as in the standard
-    :ivar next_states: two, which are the same but for AE-6 (acceptable, not acceptable) and AR-8 (association requestor,
-        association acceptor)
-    :ivar artim: for each of them what becomes of the ARTIM timer: START, STOP, or None; UNTOUCHED: None for both
-    :ivar needs: how much it needs of the PDU that led to it. HEADER: the rest is skipped; WHOLE; None where no PDU leads to it
-    :ivar meaning: what it does
+    :ivar next_states: two, which are the same but for AE-6 (acceptable, not) and AR-8 (requestor, acceptor)
+    :ivar artim: for each of them START, STOP or None: what becomes of the ARTIM timer
+    :ivar needs: of the PDU that led to it: HEADER (the rest is skipped), WHOLE, or None where no PDU leads to it
     """
 
     __slots__ = ("name", "next_states", "artim", "needs", "meaning")
@@ -1026,14 +1023,17 @@ class Undefined(Exception):
 class Machine(object):
     """The state of one association, and the driver of the table. It starts in Sta1, and is over when it is there again.
 
-    A subclass has a method for each action that it can come to (METHODS), artim(), and, where ``trace`` asks, moved().
+    A subclass has artim(), moved(), and methods for the actions.
+
+    :param methods: {name of an action: the function that carries it out}, of those that it can come to
+    :param trace: whether moved() is called
     """
 
-    __slots__ = ("state", "trace")
-    METHODS = {}        # type: dict
+    __slots__ = ("state", "methods", "trace")
 
-    def __init__(self, trace):
+    def __init__(self, methods, trace):
         self.state = Sta1
+        self.methods = methods
         self.trace = trace
 
     def handle(self, event, value=None, branch=SECOND):
@@ -1051,7 +1051,7 @@ class Machine(object):
             self.moved(state, event, action.name)
         if action.artim is not UNTOUCHED and action.artim[branch]:
             self.artim(action.artim[branch])
-        self.METHODS[action.name](self, value)
+        self.methods[action.name](self, value)
 
     def moved(self, state, event, action):
         """A step from ``state`` to the present one."""
@@ -1407,7 +1407,7 @@ class Acceptor(Machine):
     __slots__ = ("settings", "effects", "undecided", "service", "clock", "echoes", "ended")
 
     def __init__(self, settings, trace):
-        Machine.__init__(self, trace)
+        Machine.__init__(self, self.METHODS, trace)
         self.settings = settings
         self.effects = []           # (kind, value); the owner takes them out
         self.undecided = None       # the Decision that the user has to respond to
@@ -1834,7 +1834,8 @@ class Transport(object):
         self.deadline = monotonic() + seconds if seconds else None
 
     def receive(self, most):
-        """Bytes that have arrived, ``most`` at most. Raises ConnectionLost at the end, and DeadlinePassed."""
+        """Bytes that have arrived, ``most`` at most; ``b""`` at the end. Raises DeadlinePassed, ConnectionLost."""
+        early = False
         while True:
             left = None
             if self.deadline is not None:
@@ -1847,22 +1848,19 @@ class Transport(object):
                     ready = select.select([self.sock, self.halted], [], [], left)[0]
                     if self.sock not in ready:
                         if ready:
-                            raise _ended()
+                            return b""
                         continue
-                elif left is not self.armed and (
-                        None in (left, self.armed) or not left <= self.armed <= left + SHORTEST_WAIT):
-                    set_timeout(self.sock, left)    # no system call where it is right, or that little too long
-                    self.armed = left
-                data = self.sock.recv(most)
-                if data:
-                    return data
-                raise _ended()
+                elif early or left is not None and (self.armed is None or self.armed > left + SHORTEST_WAIT):
+                    set_timeout(self.sock, left)    # no system call where the limit is right; one too short is mended
+                    self.armed = left               # when it has passed
+                return self.sock.recv(most)
             except socket.timeout:
-                pass
+                early = True
             except (socket.error, select.error, ValueError) as error:   # ValueError: closed meanwhile, on Python 2.7
                 if self.interrupted:
-                    raise _ended()
-                if getattr(error, "errno", None) not in NOT_NOW + INTERRUPTED:
+                    return b""
+                early = getattr(error, "errno", None) in NOT_NOW
+                if not early and getattr(error, "errno", None) not in INTERRUPTED:
                     raise _lost(error)
 
     def acknowledge(self):
@@ -1916,12 +1914,6 @@ class Transport(object):
             pass
 
 
-def _ended():
-    ended = ConnectionLost("connection closed by the peer")
-    ended.closed = True
-    return ended
-
-
 def _lost(error):
     lost = ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
     lost.closed = getattr(error, "errno", None) in CLOSED_BY_PEER
@@ -1938,9 +1930,9 @@ ABORT_HEADER = PDU_HEADER.pack(A_ABORT, SHORT_LENGTH)
 
 
 class PDUReader(object):
-    """Cuts a stream into PDUs. What ``receive`` raises passes through: at the end of the stream, a ConnectionLost.
+    """Cuts a stream into PDUs. What ``receive`` raises passes through.
 
-    :param receive: called with a number of bytes, returns that many at most, and one at least
+    :param receive: called with a number of bytes, returns that many at most, ``b""`` at the end of the stream
     :param acknowledge: called when a PDU has come in part, before the rest is waited for
     """
 
@@ -1955,17 +1947,26 @@ class PDUReader(object):
         self.arrived = 0        # bytes of it
 
     def header(self):
-        """(PDU-type, PDU-length) of the next PDU."""
+        """(PDU-type, PDU-length) of the next PDU. Raises ConnectionLost at the end of the stream."""
         while len(self.buffer) < HEADER_LENGTH:
             if self.buffer:
                 self.acknowledge()
-            self.buffer += self.receive(FIRST_READ)
+            self.buffer += self.more(FIRST_READ)
         self.pdu_type, self.length = header = PDU_HEADER.unpack_from(self.buffer)
         self.arrived = HEADER_LENGTH
         return header
 
+    def more(self, most):
+        """The next bytes that arrive, ``most`` at most. Raises ConnectionLost at the end of the stream."""
+        data = self.receive(most)
+        if not data:
+            end = ConnectionLost("connection closed by the peer")
+            end.closed = True
+            raise end
+        return data
+
     def pdu(self):
-        """The whole PDU whose header was read last."""
+        """The whole PDU whose header was read last. Raises ConnectionLost where the stream ends before it."""
         buffer, total = self.buffer, HEADER_LENGTH + self.length
         if len(buffer) == total:
             self.buffer, self.length = b"", None
@@ -1974,14 +1975,14 @@ class PDUReader(object):
             pieces, self.buffer, self.arrived = [buffer], b"", len(buffer)
             while self.arrived < total:
                 self.acknowledge()
-                pieces.append(self.receive(min(NEXT_READ, total - self.arrived)))
+                pieces.append(self.more(min(NEXT_READ, total - self.arrived)))
                 self.arrived += len(pieces[-1])
             buffer = b"".join(pieces)
         self.buffer, self.length = buffer[total:], None
         return buffer[:total]
 
     def skip(self, how):
-        """Throw away the PDU whose header was read last, as it arrives.
+        """Throw away the PDU whose header was read last, as it arrives. Raises ConnectionLost where the stream ends.
 
         :param how: SKIP; SEEK: end where an A-ABORT begins; DISCARD: likewise, and do not end where the PDU does
         """
@@ -1998,7 +1999,7 @@ class PDUReader(object):
             gone = max(len(kept) - overlap, 0)
             left -= gone
             self.arrived += gone
-            kept = kept[gone:] + self.receive(NEXT_READ)
+            kept = kept[gone:] + self.more(NEXT_READ)
         self.buffer, self.length = kept[max(left, 0):], None
 
     def progress(self):
@@ -2056,7 +2057,7 @@ class Connection(socketserver.BaseRequestHandler, object):
     def serve(self):
         """Wait for a PDU and do what is due about it, until the association is over."""
         association, reader = self.association, self.reader
-        while association.state is not Sta1:
+        while not association.over:
             try:
                 if self.server.stopping and association.abort(Stopped(STOPS)):
                     self.apply()
@@ -2639,19 +2640,19 @@ class Sums(object):
     def __init__(self):
         self.lock = threading.Lock()
         self.counts = {}        # {kind: how often}
+        self.echoes = 0
         self.slowest = 0.0      # seconds from a C-ECHO-RQ to its response at most, measured at debug alone
 
-    def add(self, kind, count=1):
+    def add(self, kind, echoes=0):
         """Count."""
         with self.lock:
-            self.counts[kind] = self.counts.get(kind, 0) + count
+            self.counts[kind] = self.counts.get(kind, 0) + 1
+            self.echoes += echoes
 
     def told(self, connection, kind, value):
         """A fact."""
-        if kind in ENDS:
-            self.add(EXPIRED if isinstance(value, Expired) else kind)
-        elif kind is CLOSED:
-            self.add(ECHOED, connection.association.echoes)
+        if kind in ENDS:    # none is answered after it
+            self.add(EXPIRED if isinstance(value, Expired) else kind, connection.association.echoes)
         elif kind is SENDING and value[:1] == P_DATA_START:
             with self.lock:
                 self.slowest = max(self.slowest, monotonic() - connection.active)
@@ -2661,7 +2662,7 @@ class Sums(object):
         count = collections.defaultdict(int, self.counts)
         return ("%s, at most %d at once; %s, the slowest %.1f ms; %d released, %d rejected, %d aborted here, "
                 "%d aborted by the peer, %d lost, %d timed out, %d without a byte" % (
-                    counted(admission.number, "connection"), admission.peak, counted(count[ECHOED], "echo"),
+                    counted(admission.number, "connection"), admission.peak, counted(self.echoes, "echo"),
                     self.slowest * 1000, count[RELEASED], count[REJECTED], count[ABORTING], count[ABORTED],
                     count[LOST], count[EXPIRED], count[BARE]))
 
@@ -2685,10 +2686,17 @@ WORDS = {REQUESTED: "Association Received", ACCEPTED: "Association Accepted", RE
 NO_PEER = {"peer": "-", "association": "-", "calling": "-", "called": "-"}
 
 
+FOUND = []      # our logger, once the module logging is there
+
+
 def enabled(level):
     """Whether a line of this level would go anywhere. Until logging is imported, its default level holds."""
-    logging = sys.modules.get("logging")
-    return level >= WARNING if logging is None else logging.getLogger(LOGGER).isEnabledFor(level)
+    if not FOUND:
+        logging = sys.modules.get("logging")
+        if not hasattr(logging, "getLogger"):   # not imported, or not wholly
+            return level >= WARNING
+        FOUND.append(logging.getLogger(LOGGER))
+    return FOUND[0].isEnabledFor(level)
 
 
 def level_of(kind, value):
@@ -3211,6 +3219,10 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     def process_request(self, request, client_address):
         """Serve a connection in this thread, a handler thread; ThreadingMixIn would start one here (see ``pool``)."""
         self.process_request_thread(request, client_address)
+
+    def shutdown_request(self, request):
+        """The Connection has closed it; where there came to be none, it is closed here."""
+        self.close_request(request)
 
     def handle_error(self, request, client_address):
         """A fault of this program in a handler thread: one line, and the traceback at debug."""

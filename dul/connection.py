@@ -2,7 +2,7 @@
 from dul.association import CLOCK, ECHOED, ENDS, READ, REQUESTED, SEND, Association
 from dul.compat import monotonic, socketserver
 from dul.errors import ClosedHere, ConnectionLost, Stopped
-from dul.fsm import Sta1, Undefined
+from dul.fsm import Undefined
 from dul.reader import PDUReader
 from dul.transport import DeadlinePassed, Transport
 
@@ -49,7 +49,7 @@ class Connection(socketserver.BaseRequestHandler, object):
     def serve(self):
         """Wait for a PDU and do what is due about it, until the association is over."""
         association, reader = self.association, self.reader
-        while association.state is not Sta1:
+        while not association.over:
             try:
                 if self.server.stopping and association.abort(Stopped(STOPS)):
                     self.apply()

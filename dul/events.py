@@ -52,19 +52,19 @@ class Sums(object):
     def __init__(self):
         self.lock = threading.Lock()
         self.counts = {}        # {kind: how often}
+        self.echoes = 0
         self.slowest = 0.0      # seconds from a C-ECHO-RQ to its response at most, measured at debug alone
 
-    def add(self, kind, count=1):
+    def add(self, kind, echoes=0):
         """Count."""
         with self.lock:
-            self.counts[kind] = self.counts.get(kind, 0) + count
+            self.counts[kind] = self.counts.get(kind, 0) + 1
+            self.echoes += echoes
 
     def told(self, connection, kind, value):
         """A fact."""
-        if kind in ENDS:
-            self.add(EXPIRED if isinstance(value, Expired) else kind)
-        elif kind is CLOSED:
-            self.add(ECHOED, connection.association.echoes)
+        if kind in ENDS:    # none is answered after it
+            self.add(EXPIRED if isinstance(value, Expired) else kind, connection.association.echoes)
         elif kind is SENDING and value[:1] == P_DATA_START:
             with self.lock:
                 self.slowest = max(self.slowest, monotonic() - connection.active)
@@ -74,6 +74,6 @@ class Sums(object):
         count = collections.defaultdict(int, self.counts)
         return ("%s, at most %d at once; %s, the slowest %.1f ms; %d released, %d rejected, %d aborted here, "
                 "%d aborted by the peer, %d lost, %d timed out, %d without a byte" % (
-                    counted(admission.number, "connection"), admission.peak, counted(count[ECHOED], "echo"),
+                    counted(admission.number, "connection"), admission.peak, counted(self.echoes, "echo"),
                     self.slowest * 1000, count[RELEASED], count[REJECTED], count[ABORTING], count[ABORTED],
                     count[LOST], count[EXPIRED], count[BARE]))

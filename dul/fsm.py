@@ -40,12 +40,9 @@ class Term(object):
 class Action(object):
     """One of the 28 actions of PS3.8 Tables 9-6 to 9-9.
 
-    :ivar name: as in the standard
-    :ivar next_states: two, which are the same but for AE-6 (acceptable, not acceptable) and AR-8 (association requestor,
-        association acceptor)
-    :ivar artim: for each of them what becomes of the ARTIM timer: START, STOP, or None; UNTOUCHED: None for both
-    :ivar needs: how much it needs of the PDU that led to it. HEADER: the rest is skipped; WHOLE; None where no PDU leads to it
-    :ivar meaning: what it does
+    :ivar next_states: two, which are the same but for AE-6 (acceptable, not) and AR-8 (requestor, acceptor)
+    :ivar artim: for each of them START, STOP or None: what becomes of the ARTIM timer
+    :ivar needs: of the PDU that led to it: HEADER (the rest is skipped), WHOLE, or None where no PDU leads to it
     """
 
     __slots__ = ("name", "next_states", "artim", "needs", "meaning")

@@ -30,10 +30,17 @@ WORDS = {REQUESTED: "Association Received", ACCEPTED: "Association Accepted", RE
 NO_PEER = {"peer": "-", "association": "-", "calling": "-", "called": "-"}
 
 
+FOUND = []      # our logger, once the module logging is there
+
+
 def enabled(level):
     """Whether a line of this level would go anywhere. Until logging is imported, its default level holds."""
-    logging = sys.modules.get("logging")
-    return level >= WARNING if logging is None else logging.getLogger(LOGGER).isEnabledFor(level)
+    if not FOUND:
+        logging = sys.modules.get("logging")
+        if not hasattr(logging, "getLogger"):   # not imported, or not wholly
+            return level >= WARNING
+        FOUND.append(logging.getLogger(LOGGER))
+    return FOUND[0].isEnabledFor(level)
 
 
 def level_of(kind, value):

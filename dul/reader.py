@@ -1,6 +1,7 @@
 """The blocking PDU reader: one PDU after another from a stream, its header before the rest is waited for."""
 from dul.association import DISCARD, SKIP
 from dul.codes import A_ABORT, HEADER_LENGTH, SHORT_LENGTH
+from dul.errors import ConnectionLost
 from dul.pdu import PDU_HEADER
 from dul.words import PDU_NAMES
 
@@ -11,9 +12,9 @@ ABORT_HEADER = PDU_HEADER.pack(A_ABORT, SHORT_LENGTH)
 
 
 class PDUReader(object):
-    """Cuts a stream into PDUs. What ``receive`` raises passes through: at the end of the stream, a ConnectionLost.
+    """Cuts a stream into PDUs. What ``receive`` raises passes through.
 
-    :param receive: called with a number of bytes, returns that many at most, and one at least
+    :param receive: called with a number of bytes, returns that many at most, ``b""`` at the end of the stream
     :param acknowledge: called when a PDU has come in part, before the rest is waited for
     """
 
@@ -28,17 +29,26 @@ class PDUReader(object):
         self.arrived = 0        # bytes of it
 
     def header(self):
-        """(PDU-type, PDU-length) of the next PDU."""
+        """(PDU-type, PDU-length) of the next PDU. Raises ConnectionLost at the end of the stream."""
         while len(self.buffer) < HEADER_LENGTH:
             if self.buffer:
                 self.acknowledge()
-            self.buffer += self.receive(FIRST_READ)
+            self.buffer += self.more(FIRST_READ)
         self.pdu_type, self.length = header = PDU_HEADER.unpack_from(self.buffer)
         self.arrived = HEADER_LENGTH
         return header
 
+    def more(self, most):
+        """The next bytes that arrive, ``most`` at most. Raises ConnectionLost at the end of the stream."""
+        data = self.receive(most)
+        if not data:
+            end = ConnectionLost("connection closed by the peer")
+            end.closed = True
+            raise end
+        return data
+
     def pdu(self):
-        """The whole PDU whose header was read last."""
+        """The whole PDU whose header was read last. Raises ConnectionLost where the stream ends before it."""
         buffer, total = self.buffer, HEADER_LENGTH + self.length
         if len(buffer) == total:
             self.buffer, self.length = b"", None
@@ -47,14 +57,14 @@ class PDUReader(object):
             pieces, self.buffer, self.arrived = [buffer], b"", len(buffer)
             while self.arrived < total:
                 self.acknowledge()
-                pieces.append(self.receive(min(NEXT_READ, total - self.arrived)))
+                pieces.append(self.more(min(NEXT_READ, total - self.arrived)))
                 self.arrived += len(pieces[-1])
             buffer = b"".join(pieces)
         self.buffer, self.length = buffer[total:], None
         return buffer[:total]
 
     def skip(self, how):
-        """Throw away the PDU whose header was read last, as it arrives.
+        """Throw away the PDU whose header was read last, as it arrives. Raises ConnectionLost where the stream ends.
 
         :param how: SKIP; SEEK: end where an A-ABORT begins; DISCARD: likewise, and do not end where the PDU does
         """
@@ -71,7 +81,7 @@ class PDUReader(object):
             gone = max(len(kept) - overlap, 0)
             left -= gone
             self.arrived += gone
-            kept = kept[gone:] + self.receive(NEXT_READ)
+            kept = kept[gone:] + self.more(NEXT_READ)
         self.buffer, self.length = kept[max(left, 0):], None
 
     def progress(self):

@@ -186,6 +186,10 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         """Serve a connection in this thread, a handler thread; ThreadingMixIn would start one here (see ``pool``)."""
         self.process_request_thread(request, client_address)
 
+    def shutdown_request(self, request):
+        """The Connection has closed it; where there came to be none, it is closed here."""
+        self.close_request(request)
+
     def handle_error(self, request, client_address):
         """A fault of this program in a handler thread: one line, and the traceback at debug."""
         try:

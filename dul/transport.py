@@ -41,7 +41,8 @@ class Transport(object):
         self.deadline = monotonic() + seconds if seconds else None
 
     def receive(self, most):
-        """Bytes that have arrived, ``most`` at most. Raises ConnectionLost at the end, and DeadlinePassed."""
+        """Bytes that have arrived, ``most`` at most; ``b""`` at the end. Raises DeadlinePassed, ConnectionLost."""
+        early = False
         while True:
             left = None
             if self.deadline is not None:
@@ -54,22 +55,19 @@ class Transport(object):
                     ready = select.select([self.sock, self.halted], [], [], left)[0]
                     if self.sock not in ready:
                         if ready:
-                            raise _ended()
+                            return b""
                         continue
-                elif left is not self.armed and (
-                        None in (left, self.armed) or not left <= self.armed <= left + SHORTEST_WAIT):
-                    set_timeout(self.sock, left)    # no system call where it is right, or that little too long
-                    self.armed = left
-                data = self.sock.recv(most)
-                if data:
-                    return data
-                raise _ended()
+                elif early or left is not None and (self.armed is None or self.armed > left + SHORTEST_WAIT):
+                    set_timeout(self.sock, left)    # no system call where the limit is right; one too short is mended
+                    self.armed = left               # when it has passed
+                return self.sock.recv(most)
             except socket.timeout:
-                pass
+                early = True
             except (socket.error, select.error, ValueError) as error:   # ValueError: closed meanwhile, on Python 2.7
                 if self.interrupted:
-                    raise _ended()
-                if getattr(error, "errno", None) not in NOT_NOW + INTERRUPTED:
+                    return b""
+                early = getattr(error, "errno", None) in NOT_NOW
+                if not early and getattr(error, "errno", None) not in INTERRUPTED:
                     raise _lost(error)
 
     def acknowledge(self):
@@ -121,12 +119,6 @@ class Transport(object):
             self.sock.close()
         except (socket.error, ValueError):
             pass
-
-
-def _ended():
-    ended = ConnectionLost("connection closed by the peer")
-    ended.closed = True
-    return ended
 
 
 def _lost(error):

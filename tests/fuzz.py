@@ -3,8 +3,8 @@
     python tests/fuzz.py [--decoders N] [--paths N] [--secrets N] [--sockets N] [--seed S]
 
 decoders: nothing but the documented exceptions comes out of what reads and shows the bytes of a peer.
-paths: an Association answers alike with and without a trace, with and without remembered decisions, and with the cached
-decoding of the common C-ECHO-RQ switched off.
+paths: an Association answers alike with and without a trace, with and without remembered decisions, and with or
+without remembered answers to the common C-ECHO-RQ.
 secrets: whatever is damaged around a user identity, no line of any level shows it.
 sockets: against a real server every answer is one that the protocol has, in an order that it allows.
 """
@@ -102,7 +102,7 @@ def decode_whole(form, data):
             raise AssertionError("an answer that is none")
         return "rejected" if decision.rejected else "accepted"
     if kind == 4:
-        service = form.EchoService((1,), 0, True)
+        service = form.EchoService((1,), 0, {})
         try:
             for echo in service.receive(data):
                 form.fact_lines(None, form.ECHOED, echo)
@@ -148,14 +148,21 @@ def conversation(chance, seeds):
     return [stream[a:b] for a, b in zip([0] + cuts, cuts + [len(stream)])]
 
 
+class Forgetful(dict):
+    """A memory that keeps nothing."""
+
+    def __setitem__(self, key, value):
+        pass
+
+
 def converse(form, pieces, trace=False, negotiator=None, cached=True):
     """What a peer that sends these pieces gets: bytes, and what is told in words.
 
-    :param cached: whether the common C-ECHO-RQ may be answered without decoding it
+    :param cached: whether what a C-ECHO-RQ was answered with may be remembered
     """
     def told(driver, kind, value):
         if kind == form.ACCEPTED and not cached:
-            driver.association.service = form.EchoService(value.contexts, value.maximum_length, True)
+            driver.association.service = form.EchoService(value.contexts, value.maximum_length, Forgetful())
     driver = Driver(form, trace, negotiator=negotiator, told=told).feed(*pieces)
     end = driver.state
     driver.end()

@@ -104,7 +104,7 @@ class Cells(Case):
         if event == 9:
             return dul.Echo(1, echo_command(5), 0)
         if event == 10 and state.name in ("Sta6", "Sta7"):
-            return dul.EchoService((1,), 0).receive(echo_rq(5))
+            return dul.EchoService((1,), 0, {}).receive(echo_rq(5))
         if event == 16:
             return dul.Aborted(2, 0)
         if event == 17:

@@ -1,4 +1,4 @@
-"""Command sets, their fragments, C-ECHO, and the cached decoding of the common C-ECHO-RQ."""
+"""Command sets, their fragments, C-ECHO, and the remembered answers to the common C-ECHO-RQ."""
 import struct
 import unittest
 
@@ -160,8 +160,8 @@ class Maximum(Case):
 class Service(Case):
     """EchoService: fragments in, echoes out."""
 
-    def service(self, contexts=(1,), maximum=0, whole=False):
-        return self.dul.EchoService(contexts, maximum, whole)
+    def service(self, contexts=(1,), maximum=0, remembered=None):
+        return self.dul.EchoService(contexts, maximum, {} if remembered is None else remembered)
 
     def answers(self, service, *pdus):
         """The response PDUs."""
@@ -169,11 +169,13 @@ class Service(Case):
 
     def test_any_fragmentation_gives_the_same_answer(self):
         data = echo_command(9)
+        remembered = {}
+        self.assertEqual(self.answers(self.service(remembered=remembered), echo_rq(9)), [echo_rsp(9)])
         for size in range(1, len(data) + 2):
             pieces = [pdv(fragment, 1, control) for fragment, control in cuts(data, size)]
-            for whole in (False, True):
-                self.assertEqual(self.answers(self.service(whole=whole), p_data(*pieces)), [echo_rsp(9)])
-                self.assertEqual(self.answers(self.service(whole=whole), *[p_data(each) for each in pieces]),
+            for memory in (None, remembered):
+                self.assertEqual(self.answers(self.service(remembered=memory), p_data(*pieces)), [echo_rsp(9)])
+                self.assertEqual(self.answers(self.service(remembered=memory), *[p_data(each) for each in pieces]),
                                  [echo_rsp(9)])
         for pieces in ((pdv(b"", 1, 1), pdv(data, 1, 1), pdv(b"", 1, 3)), (pdv(data, 1, 0xFF),), (pdv(data, 1, 0x07),)):
             self.assertEqual(self.answers(self.service(), p_data(*pieces)), [echo_rsp(9)])
@@ -181,9 +183,9 @@ class Service(Case):
     def test_several_messages_in_one_pdu_are_answered_in_their_order(self):
         pdus = p_data(pdv(echo_command(1)), pdv(echo_command(2), 3), pdv(echo_command(3)[:30], 1, 1)), p_data(
             pdv(echo_command(3)[30:]), pdv(echo_command(4)))
-        for whole in (False, True):
-            self.assertEqual(self.answers(self.service((1, 3), whole=whole), *pdus),
-                             [echo_rsp(1), echo_rsp(2, 3), echo_rsp(3), echo_rsp(4)])
+        service = self.service((1, 3))
+        for _ in range(2):
+            self.assertEqual(self.answers(service, *pdus), [echo_rsp(1), echo_rsp(2, 3), echo_rsp(3), echo_rsp(4)])
 
     def test_messages_in_front_of_one_that_cannot_be_answered_are_answered(self):
         service = self.service()
@@ -229,9 +231,13 @@ class Service(Case):
                          [echo_rsp(1, 3), echo_rsp(2), echo_rsp(5, 3)])
 
     def test_the_common_request_amid_another_command_set_is_no_message_of_its_own(self):
-        service = self.service()
-        self.answers(service, p_data(pdv(echo_command()[:20], 1, 1)))
-        self.assertIn("command set: ", self.message_error(self.answers, service, echo_rq(2)))
+        remembered = {}
+        self.assertEqual(self.answers(self.service(remembered=remembered), echo_rq(2)), [echo_rsp(2)])
+        for memory in ({}, remembered):
+            service = self.service(remembered=memory)
+            self.answers(service, p_data(pdv(echo_command()[:20], 1, 1)))
+            self.assertIn("command set: ", self.message_error(self.answers, service, echo_rq(2)))
+            self.assertEqual(sorted(memory), sorted(remembered) if memory else [])
 
     def test_a_command_set_of_65536_bytes_is_taken_and_one_byte_more_is_not(self):
         head = echo_command(7)
@@ -263,66 +269,66 @@ class Service(Case):
             self.assertRaises(self.dul.InvalidPDU, self.service().receive, data)
 
 
-class Common(Case):
-    """The common C-ECHO-RQ has the answer that decoding gives, without decoding."""
+class Remembered(Case):
+    """The common C-ECHO-RQ, where it came before, has the answer that decoding gives, without decoding."""
 
-    def full(self, data, contexts, maximum=0):
-        """What decoding gives: the answer's bytes, or the sentence of the error."""
-        return self.result(self.dul.EchoService(contexts, maximum, True), data)
-
-    def short(self, data, contexts, maximum=0):
-        """What is given where command sets are not shown, and whether nothing was decoded."""
-        service = self.dul.EchoService(contexts, maximum)
+    def result(self, data, contexts, maximum=0, remembered=None):
+        """The answer's bytes, or the sentence of the error, and whether nothing was decoded."""
+        service = self.dul.EchoService(contexts, maximum, {} if remembered is None else remembered)
         try:
-            cached = isinstance(service.receive(data), tuple)
-        except self.dul.InvalidPDU:
-            cached = False
-        return self.result(service, data), cached
-
-    def result(self, service, data):
-        try:
-            return [(echo.message_id, echo.sop_class, echo.status, tuple(echo.pdus))
-                    for echo in service.receive(data)]
+            echoes = service.receive(data)
+            return [(echo.context_id, echo.command, echo.message_id, echo.sop_class, echo.status, echo.response,
+                     tuple(echo.pdus)) for echo in echoes], isinstance(echoes, tuple)
         except self.dul.PeerError as error:
-            return str(error)
+            return str(error), False
 
     def test_every_context_and_message_id_is_answered_as_decoding_does(self):
         contexts = tuple(range(1, 256, 2))
         for context_id in contexts:
+            remembered = {}
             for message_id in (0, 1, 255, 256, 40000, 65535):
                 data = echo_rq(message_id, context_id)
-                due = [(message_id, VERIFICATION, 0, (echo_rsp(message_id, context_id),))]
-                self.assertEqual(self.full(data, contexts), due)
-                self.assertEqual(self.short(data, (context_id,)), (due, True))
+                due = [(context_id, echo_command(message_id), message_id, VERIFICATION, 0,
+                        echo_rsp(message_id, context_id)[12:], (echo_rsp(message_id, context_id),))]
+                self.assertEqual(self.result(data, contexts, 0, remembered), (due, False))
+                self.assertEqual(self.result(data, contexts, 0, remembered), (due, True))
+            self.assertEqual(len(remembered), 6)
 
-    def test_whatever_is_answered_from_the_cache_decoding_answers_alike(self):
-        data, taken = echo_rq(7), 0
+    def test_a_request_that_differs_in_one_byte_has_its_own_answer(self):
+        data, remembered = echo_rq(7), {}
+        self.result(data, (1, 3), 0, remembered)
         for offset in range(len(data)):
             for value in range(256):
                 mutated = data[:offset] + struct.pack("B", value) + data[offset + 1:]
-                result, cached = self.short(mutated, (1, 3))
-                taken += cached
-                self.assertEqual(result, self.full(mutated, (1, 3)))
-        # itself at each other offset, every Message ID that differs in one byte, and the other context
-        self.assertEqual(taken, len(data) - 2 + 2 * 256 + 1)
+                due = self.result(mutated, (1, 3))[0]
+                for _ in range(2):
+                    self.assertEqual(self.result(mutated, (1, 3), 0, remembered)[0], due)
 
-    def test_everything_else_is_left_to_decoding(self):
+    def test_nothing_else_is_remembered(self):
         for data in (echo_rq()[:-1], echo_rq() + b"\0", echo_rq(1, 5), echo_rq() * 2,
+                     p_data(pdv(echo_command(), 1, 0xFF)), p_data(pdv(b"", 1, 1), pdv(echo_command())),
+                     p_data(pdv(echo_command() + element(0x5000, b"Maria Huber"))),
                      p_data(pdv(echo_command(sop_class=CT_IMAGE))),
                      p_data(pdv(echo_command(sop_class=None))), p_data(pdv(echo_command()), pdv(echo_command(2)))):
-            result, cached = self.short(data, (1, 3))
-            self.assertEqual((result, cached), (self.full(data, (1, 3)), False))
+            remembered = {}
+            for _ in range(2):
+                self.result(data, (1, 3), 0, remembered)
+            self.assertEqual(remembered, {}, data)
 
-    def test_it_is_used_where_the_response_fits_in_one_pdu_alone(self):
-        for maximum, due in ((0, True), (84, True), (85, True), (0xFFFFFFFF, True), (83, False), (8, False), (7, False),
-                             (1, False)):
-            result, cached = self.short(echo_rq(3), (1,), maximum)
-            self.assertEqual((result, cached), (self.full(echo_rq(3), (1,), maximum), due), maximum)
+    def test_how_many_are_remembered_is_bounded(self):
+        remembered = {}
+        for message_id in range(100):
+            self.assertEqual(self.result(echo_rq(message_id), (1,), 0, remembered)[0][0][2], message_id)
+            self.assertLessEqual(len(remembered), 16)
+            self.assertIn(echo_rq(message_id), remembered)
 
-    def test_it_is_not_used_where_command_sets_are_shown(self):
-        service = self.dul.EchoService((1,), 0, True)
-        echo, = service.receive(echo_rq(3))
-        self.assertEqual((echo.context_id, echo.command, echo.response), (1, echo_command(3), echo_rsp(3)[12:]))
+    def test_the_response_is_cut_for_the_peer_where_it_must_be(self):
+        for maximum in (0, 8, 83, 84, 85, 0xFFFFFFFF):
+            remembered = {}
+            first, second = [self.result(echo_rq(3), (1,), maximum, remembered)[0] for _ in range(2)]
+            self.assertEqual(first, second)
+            self.assertTrue(all(not maximum or len(each) - 6 <= maximum for each in first[0][6]), maximum)
+            self.assertEqual(len(first[0][6]) > 1, 0 < maximum < 84)
 
 
 class IndependentWitness(Case):
@@ -357,7 +363,7 @@ class IndependentWitness(Case):
             self.assertEqual((echo.message_id, echo.sop_class), (4711, VERIFICATION))
 
 
-for each in (CommandSets, Maximum, Service, Common, IndependentWitness):
+for each in (CommandSets, Maximum, Service, Remembered, IndependentWitness):
     both_forms(each)
 
 if __name__ == "__main__":

@@ -50,15 +50,13 @@ class StateMachine(object):
         class Probe(self.dul.Machine):
             """Each action is a note of its name."""
 
-            METHODS = dict((name, lambda machine, value, name=name: machine.did.append((name, value)))
-                           for name in self.dul.ACTIONS)
-
             def moved(self, state, event, action):
                 self.did.append(("moved", state.name, event.name, action, self.state.name))
 
             def artim(self, what):
                 self.did.append(("artim", what))
-        machine = Probe(trace)
+        machine = Probe(dict((name, lambda machine, value, name=name: machine.did.append((name, value)))
+                             for name in self.dul.ACTIONS), trace)
         machine.state, machine.did = self.dul.STATES[state - 1], []
         return machine
 
@@ -153,7 +151,7 @@ class StateMachine(object):
                     self.assertTrue(callable(getattr(self.dul.Association, due[0].lower().replace("-", "_"))), due)
 
     def test_a_machine_begins_in_sta1(self):
-        self.assertEqual(self.dul.Machine(False).state.name, "Sta1")
+        self.assertEqual(self.dul.Machine({}, False).state.name, "Sta1")
 
     def test_what_a_state_means_for_its_owner(self):
         for state in range(1, 14):

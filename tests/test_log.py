@@ -401,11 +401,13 @@ class Embedding(object):
 
     def test_before_logging_is_imported_its_default_level_holds(self):
         LogCapture(self, logging.DEBUG)
+        replace_name(self, "log", "FOUND", [])
         saved = sys.modules.pop("logging")
         try:
             self.assertEqual([self.dul.enabled(level) for level in (10, 20, 30, 40, 50)], [False, False, True, True, True])
         finally:
             sys.modules["logging"] = saved
+        self.assertEqual([self.dul.enabled(level) for level in (10, 20, 30, 40, 50)], [True] * 5)
 
 
 class Writer(object):
