@@ -3081,6 +3081,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     request_queue_size = 8192       # connections that the kernel may hold for us; it has a limit of its own
     # Windows lets two servers share a port that has SO_REUSEADDR; there SO_EXCLUSIVEADDRUSE is right
     allow_reuse_address = not hasattr(socket, "SO_EXCLUSIVEADDRUSE")
+    shutdown_request = socketserver.TCPServer.close_request     # no shutdown(): a Connection has closed its socket
 
     def __init__(self, port=0, host="", max_associations=MOST_ASSOCIATIONS, on_event=None, listener=None, alone=False,
                  **settings):
@@ -3219,10 +3220,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     def process_request(self, request, client_address):
         """Serve a connection in this thread, a handler thread; ThreadingMixIn would start one here (see ``pool``)."""
         self.process_request_thread(request, client_address)
-
-    def shutdown_request(self, request):
-        """The Connection has closed it; where there came to be none, it is closed here."""
-        self.close_request(request)
 
     def handle_error(self, request, client_address):
         """A fault of this program in a handler thread: one line, and the traceback at debug."""

@@ -25,6 +25,8 @@ How it is used
     ``ae_6``). An action that tells the local user may cause the user's own event, which takes the same way. Some
     actions need no more of a PDU than its header: they are carried out before the rest has arrived.
 """
+
+
 class Term(object):
     """A state of PS3.8 Tables 9-1 to 9-5, or an event of Table 9-10: its name and what it means."""
 
