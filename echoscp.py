@@ -871,8 +871,7 @@ class Term(object):
 class Action(object):
     """One of the 28 actions of PS3.8 Tables 9-6 to 9-9.
 
-    :ivar next_states: two, which are the same but for AE-6 (acceptable, not) and AR-8 (requestor, acceptor)
-    :ivar artim: for each of them START, STOP or None: what becomes of the ARTIM timer
+    :ivar next_states: two, the same but for AE-6 (acceptable, not) and AR-8 (requestor, acceptor); ``artim``: of each
     :ivar needs: of the PDU that led to it: HEADER (the rest is skipped), WHOLE, or None where no PDU leads to it
     """
 
@@ -1308,9 +1307,8 @@ class EchoService(object):
     """The DIMSE service of one association: P-DATA-TF in, C-ECHO-RSP out. Fragments are kept in bounded memory.
 
     :param contexts: the IDs of the accepted presentation contexts; ``maximum_length``: as in to_pdus()
-    :param remembered: {P-DATA-TF: its Echo, in a tuple}, for all associations that have the same contexts and length:
-        the same bytes have the same answer. Only the common C-ECHO-RQ is kept, MOST_ECHOES at most: its Message ID and
-        Presentation-context-ID are all that a peer can choose of it.
+    :param remembered: {P-DATA-TF: its Echo, in a tuple} for all associations with the same contexts and length: the same
+        bytes have the same answer. Only the common C-ECHO-RQ is kept, of which a peer chooses two numbers, MOST_ECHOES times.
     """
 
     __slots__ = ("contexts", "maximum_length", "remembered", "context_id", "fragments", "size")
@@ -2686,17 +2684,14 @@ WORDS = {REQUESTED: "Association Received", ACCEPTED: "Association Accepted", RE
 NO_PEER = {"peer": "-", "association": "-", "calling": "-", "called": "-"}
 
 
-FOUND = []      # our logger, once the module logging is there
+FOUND = []      # type: list  # our logger, once the module logging is there
 
 
 def enabled(level):
     """Whether a line of this level would go anywhere. Until logging is imported, its default level holds."""
-    if not FOUND:
-        logging = sys.modules.get("logging")
-        if not hasattr(logging, "getLogger"):   # not imported, or not wholly
-            return level >= WARNING
-        FOUND.append(logging.getLogger(LOGGER))
-    return FOUND[0].isEnabledFor(level)
+    if not FOUND and hasattr(sys.modules.get("logging"), "getLogger"):      # imported, and wholly
+        FOUND.append(sys.modules["logging"].getLogger(LOGGER))
+    return FOUND[0].isEnabledFor(level) if FOUND else level >= WARNING
 
 
 def level_of(kind, value):
@@ -3012,6 +3007,11 @@ class HandlerThreads(object):
     def accept(self):
         """The next (socket, address); None when the server stops."""
         server = self.server
+        if self.idle == self.threads and not server.stopping:   # a peer that comes again at once wakes no other thread
+            try:
+                return server.get_request()
+            except (socket.error, MemoryError):     # the leader finds out why
+                pass
         with self.leader:
             while not server.stopping:
                 try:

@@ -110,9 +110,8 @@ class EchoService(object):
     """The DIMSE service of one association: P-DATA-TF in, C-ECHO-RSP out. Fragments are kept in bounded memory.
 
     :param contexts: the IDs of the accepted presentation contexts; ``maximum_length``: as in to_pdus()
-    :param remembered: {P-DATA-TF: its Echo, in a tuple}, for all associations that have the same contexts and length:
-        the same bytes have the same answer. Only the common C-ECHO-RQ is kept, MOST_ECHOES at most: its Message ID and
-        Presentation-context-ID are all that a peer can choose of it.
+    :param remembered: {P-DATA-TF: its Echo, in a tuple} for all associations with the same contexts and length: the same
+        bytes have the same answer. Only the common C-ECHO-RQ is kept, of which a peer chooses two numbers, MOST_ECHOES times.
     """
 
     __slots__ = ("contexts", "maximum_length", "remembered", "context_id", "fragments", "size")

@@ -42,8 +42,7 @@ class Term(object):
 class Action(object):
     """One of the 28 actions of PS3.8 Tables 9-6 to 9-9.
 
-    :ivar next_states: two, which are the same but for AE-6 (acceptable, not) and AR-8 (requestor, acceptor)
-    :ivar artim: for each of them START, STOP or None: what becomes of the ARTIM timer
+    :ivar next_states: two, the same but for AE-6 (acceptable, not) and AR-8 (requestor, acceptor); ``artim``: of each
     :ivar needs: of the PDU that led to it: HEADER (the rest is skipped), WHOLE, or None where no PDU leads to it
     """
 

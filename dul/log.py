@@ -30,17 +30,14 @@ WORDS = {REQUESTED: "Association Received", ACCEPTED: "Association Accepted", RE
 NO_PEER = {"peer": "-", "association": "-", "calling": "-", "called": "-"}
 
 
-FOUND = []      # our logger, once the module logging is there
+FOUND = []      # type: list  # our logger, once the module logging is there
 
 
 def enabled(level):
     """Whether a line of this level would go anywhere. Until logging is imported, its default level holds."""
-    if not FOUND:
-        logging = sys.modules.get("logging")
-        if not hasattr(logging, "getLogger"):   # not imported, or not wholly
-            return level >= WARNING
-        FOUND.append(logging.getLogger(LOGGER))
-    return FOUND[0].isEnabledFor(level)
+    if not FOUND and hasattr(sys.modules.get("logging"), "getLogger"):      # imported, and wholly
+        FOUND.append(sys.modules["logging"].getLogger(LOGGER))
+    return FOUND[0].isEnabledFor(level) if FOUND else level >= WARNING
 
 
 def level_of(kind, value):

@@ -103,6 +103,11 @@ class HandlerThreads(object):
     def accept(self):
         """The next (socket, address); None when the server stops."""
         server = self.server
+        if self.idle == self.threads and not server.stopping:   # a peer that comes again at once wakes no other thread
+            try:
+                return server.get_request()
+            except (socket.error, MemoryError):     # the leader finds out why
+                pass
         with self.leader:
             while not server.stopping:
                 try:

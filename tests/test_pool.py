@@ -44,6 +44,37 @@ class Threads(object):
         self.assertLessEqual(self.settle(server), 4)
         self.assertLess(len(idents), 6)
 
+    def test_a_thread_looks_for_the_next_connection_before_it_waits_where_none_is_served(self):
+        class Waits(Exception):
+            """It would wait until it is the leader."""
+
+        class Leader(object):
+            """Another thread is, for ever."""
+
+            def __enter__(self):
+                raise Waits()
+
+            def __exit__(self, *_):
+                """Never comes to it."""
+
+        def get_request():
+            if isinstance(found, Exception):
+                raise found
+            return found
+        server = self.dul.EchoServer(0)
+        self.addCleanup(server.stop)
+        pool, server.get_request = server.pool, get_request
+        pool.leader = Leader()
+        for idle, stopping, found, due in ((3, False, "connection", "connection"), (2, False, "connection", Waits),
+                                           (3, True, "connection", Waits), (3, False, MemoryError(), Waits),
+                                           (3, False, socket.error(errno.EAGAIN, "there is none"), Waits)):
+            pool.threads, pool.idle, server.stopping = 3, idle, stopping
+            if due is Waits:
+                self.assertRaises(Waits, pool.accept)
+            else:
+                self.assertEqual(pool.accept(), due)
+        pool.threads = pool.idle = 0
+
     def test_threads_wait_for_a_connection_and_more_are_started_when_needed(self):
         server = serve(self)
         wait_until(lambda: server.pool.idle >= 2, "two wait")
