@@ -70,13 +70,19 @@ def one_file_form():
 FORMS = (package_form(), one_file_form())
 
 
-def both_forms(case):
+def both_forms(case, forms=FORMS):
     """Class decorator: the tests of a TestCase run once for dul/ and once for echoscp.py, as ``self.dul``."""
     module = sys.modules[case.__module__]
-    for form in FORMS:
+    for form in forms:
         name = "%s_%s" % (case.__name__, form.FORM.replace(" ", "_"))
         setattr(module, name, type(name, (case, unittest.TestCase), {"dul": form, "__module__": case.__module__}))
     return case
+
+
+def as_program(case):
+    """Class decorator for tests that start programs: they run for echoscp.py, and with ECHOSCP_BOTH in the environment
+    for dul/ as well. What differs between these two as programs is tested for both in test_cli and test_starts."""
+    return both_forms(case, FORMS if os.environ.get("ECHOSCP_BOTH") else FORMS[-1:])
 
 
 def vectors():

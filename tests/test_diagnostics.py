@@ -7,7 +7,7 @@ import sys
 import unittest
 
 from process import POSIX, Program
-from support import both_forms, skip_in_wine, skip_loudly
+from support import as_program, skip_in_wine, skip_loudly
 from test_real_peers import call, found, need
 from wire import (
     CT_IMAGE, RELEASE_RQ, VERIFICATION, Peer, abort, associate_rq, context, echo_command, echo_rq, p_data, pdu,
@@ -203,7 +203,7 @@ class Explanations(object):
             peer.stdout.close()
 
 
-both_forms(Explanations)
+as_program(Explanations)
 
 if __name__ == "__main__":
     unittest.main()

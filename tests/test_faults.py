@@ -5,7 +5,7 @@ import subprocess
 import unittest
 
 from process import ENDED, POSIX, Program, environment, main_module, need_files, need_linux, need_posix, script
-from support import ROOT, both_forms, good_echo, monotonic, serve, skip_loudly, wait_until
+from support import ROOT, as_program, good_echo, monotonic, serve, skip_loudly, wait_until
 from wire import (
     CT_IMAGE, RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, context, echo_rq, echo_rsp, reject)
 
@@ -86,7 +86,7 @@ class NoRoom(Case):
         need_linux("/proc, which tells the processor time of a process")
         program = Program(self, "-ta 1", before="ulimit -n 64;")
         before, start = processor_seconds(program.process.pid), monotonic()
-        peers = self.connect(program.address, 100)
+        peers = self.connect(program.address, 80)
         program.saw("out of file descriptors")
         for peer in peers:          # each is accepted, when those before it have been closed
             self.assertEqual(peer.rest(), b"")
@@ -168,8 +168,8 @@ class NoRoom(Case):
         self.assertLess(int(process.communicate()[0]), 20 * 1024)   # kB, for a hundred peers that announce some 200 GB
 
 
-both_forms(Peers)
-both_forms(NoRoom)
+as_program(Peers)
+as_program(NoRoom)
 
 if __name__ == "__main__":
     unittest.main()

@@ -5,7 +5,7 @@ import socket
 import unittest
 
 from process import ENDED, POSIX, Program, folder, main_module, need_posix, run, script
-from support import both_forms, good_echo, monotonic, skip_loudly, wait_until
+from support import as_program, good_echo, monotonic, skip_loudly, wait_until
 from wire import (
     RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, context, echo_command, echo_rq, echo_rsp, element, item,
     other_service, p_data, pdv, reject, user_information)
@@ -474,7 +474,7 @@ class Hostile(object):
 
 
 for each in (Levels, Configuration, Handlers, StandardError, Flood, Hostile):
-    both_forms(each)
+    as_program(each)
 
 if __name__ == "__main__":
     unittest.main()

@@ -12,7 +12,7 @@ import threading
 import unittest
 
 from process import Program, folder
-from support import both_forms, skip_loudly, wait_until
+from support import as_program, skip_loudly, wait_until
 
 GOOD = ["I: Association Received", "I: Association Accepted", "I: Received Echo Request", "I: Association Released"]
 PATIENCE = 60       # seconds that a peer may take; Java needs some
@@ -218,8 +218,8 @@ class Dissector(object):
         self.assertEqual(dissect("dicom && _ws.expert.severity >= 0x600000 && !(dicom.pdu.type == 7)"), [])
 
 
-both_forms(Toolkits)
-both_forms(Dissector)
+as_program(Toolkits)
+as_program(Dissector)
 
 if __name__ == "__main__":
     unittest.main()

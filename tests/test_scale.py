@@ -12,7 +12,7 @@ import threading
 import unittest
 
 from process import HAND_OVER, Program, folder, need_files, need_posix
-from support import ROOT, both_forms, monotonic, skip_loudly, wait_until
+from support import ROOT, as_program, monotonic, skip_loudly, wait_until
 from test_real_peers import found, need
 from wire import RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, echo_rq, echo_rsp
 
@@ -359,10 +359,10 @@ class Probe(Quiet):
         self.assertTrue(re.match(r"probe\.py HOST PORT: ", line), line)
 
 
-both_forms(Instances)
-both_forms(Restarted)
-both_forms(Balanced)
-both_forms(Probe)
+as_program(Instances)
+as_program(Restarted)
+as_program(Balanced)
+as_program(Probe)
 
 if __name__ == "__main__":
     unittest.main()

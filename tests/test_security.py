@@ -35,7 +35,7 @@ INSIDE = ("signals.getsignal", "signal.getsignal", "get_ident", "os.getpid", "os
 NOT_THERE = ("eval", "exec", "execfile", "compile", "__import__", "input", "raw_input", "breakpoint", "globals", "vars")
 # Numbers that are no bounds; of dul/codes.py the bounds are those below, the others are the standard's numbers.
 NO_BOUNDS = ("FIRST", "SECOND", "CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", "SERVER_NAME", "SUPPORTED_VERSIONS",
-             "FIRST_FD", "SO_DOMAIN", "COMMON_RSP_LENGTH", "NEVER_ALL", "FAILURE", "REFUSED",
+             "FIRST_FD", "SO_DOMAIN", "NEVER_ALL", "FAILURE", "REFUSED",
              "SILENT")
 # What the C library reads on its own account, when threads begin and end, and for the times of a log format of the site
 C_LIBRARY = ("/sys/devices/system/cpu/online", "/proc/sys/vm/overcommit_memory", "/etc/ld.so.cache", "libgcc_s.so.1",
@@ -321,12 +321,12 @@ class Promises(object):
         self.assertLessEqual(max(len(data) for data in negotiator.remembered), dul.LARGEST_REMEMBERED)
 
     def test_an_unfinished_command_set_takes_the_memory_of_its_bytes(self):
-        service = self.dul.EchoService([1], 0)
+        service = self.dul.EchoService([1], 0, {})
         for fragment in [b"\0\0"] * (self.dul.LARGEST_COMMAND_SET // 2):
             service.add(self.dul.PDV(1, 1, fragment))
         size = sys.getsizeof(service.fragments) if hasattr(sys, "getsizeof") and "PyPy" not in sys.version else 0
         self.assertLessEqual(size, 2 * self.dul.LARGEST_COMMAND_SET)
-        self.assertEqual(self.dul.EchoService([1], 0).add(self.dul.PDV(1, 3, echo_command())), echo_command())
+        self.assertEqual(self.dul.EchoService([1], 0, {}).add(self.dul.PDV(1, 3, echo_command())), echo_command())
 
 
 both_forms(Promises)

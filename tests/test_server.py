@@ -80,6 +80,8 @@ class Life(object):
         self.assertEqual(descriptors(), before)
 
     def test_a_callback_may_stop_the_server(self):
+        replace_name(self, "pool", "STOP_POLITELY", 0.2)    # it waits for all threads, and so for the one that stops it
+        replace_name(self, "pool", "STOP_LIMIT", 0.3)
         for kind in ("connected", "echoed"):
             took = []
 
@@ -221,14 +223,14 @@ class Settings(object):
         for default in (5, 0.05):
             socket.setdefaulttimeout(default)
             try:
-                server = serve(self, acse_timeout=0.5)
+                server = serve(self, acse_timeout=0.2)
                 recorder = Recorder()
                 server.listeners.append(lambda *fact: recorder.notices.append(fact))
                 start = monotonic()
                 with Peer(server.address) as peer, Peer(server.address) as other:
                     self.assertEqual(other.associate()[:1], b"\x02")
                     self.assertEqual(peer.rest(), b"")
-                    self.assertTrue(0.45 < monotonic() - start < 4)
+                    self.assertTrue(0.15 < monotonic() - start < 4)
                     wait_until(lambda: len(server.admission.all()) < 2, "it is over")
                     self.assertEqual(server.admission.established, 1)   # and the other one still there
                 threading.Event().wait(0.1)

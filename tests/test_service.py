@@ -6,7 +6,7 @@ import sys
 import unittest
 
 from process import ENDED, POSIX, Program, Readiness, folder, listening
-from support import both_forms, good_echo, skip_loudly
+from support import as_program, good_echo, skip_loudly
 from wire import Peer, abort, echo_rq, echo_rsp
 
 NOT_LISTENING = "echoscp.py: the socket handed over (LISTEN_FDS) does not listen on TCP\n"
@@ -152,8 +152,8 @@ class Notification(Posix):
             self.dul.notify(environ, "READY=1")
 
 
-both_forms(Activation)
-both_forms(Notification)
+as_program(Activation)
+as_program(Notification)
 
 if __name__ == "__main__":
     unittest.main()

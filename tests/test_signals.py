@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 from process import POSIX, STOP, Program, ended_by, listening, need_files, need_linux, need_posix, script
-from support import both_forms, good_echo, monotonic, skip_loudly
+from support import as_program, good_echo, monotonic, skip_loudly
 from wire import RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, echo_rq, echo_rsp
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if POSIX else (STOP,)
@@ -202,7 +202,7 @@ class Container(object):
 
 
 for each in (Stop, Starting, Container):
-    both_forms(each)
+    as_program(each)
 
 if __name__ == "__main__":
     unittest.main()
