@@ -868,22 +868,11 @@ class Term(object):
         return self.name
 
 
-class Action(object):
-    """One of the 28 actions of PS3.8 Tables 9-6 to 9-9.
-
-    :ivar next_states: two, the same but for AE-6 (acceptable, not) and AR-8 (requestor, acceptor); ``artim``: of each
-    :ivar needs: of the PDU that led to it: HEADER (the rest is skipped), WHOLE, or None where no PDU leads to it
-    """
-
-    __slots__ = ("name", "next_states", "artim", "needs", "meaning")
-
-    def __init__(self, name, next_states, artim, needs, meaning):
-        self.name = name
-        self.next_states = next_states
-        self.artim = artim
-        self.needs = needs
-        self.meaning = meaning
-
+# One of the 28 actions of PS3.8 Tables 9-6 to 9-9: its name; its two next states, which are the same but for AE-6
+# (acceptable, not acceptable) and AR-8 (association requestor, association acceptor); for each of them what becomes of the
+# ARTIM timer (START, STOP, or None); how much it needs of the PDU that led to it (HEADER: the rest is skipped; WHOLE; None
+# where no PDU leads to it); what it does.
+Action = collections.namedtuple("Action", "name next_states artim needs meaning")
 
 Sta1 = Term("Sta1", "idle")
 Sta2 = Term("Sta2", "transport connection open, awaiting A-ASSOCIATE-RQ")
@@ -1293,14 +1282,13 @@ class Echo(object):
             raise MessageError("C-ECHO-RQ with a data set: %s is %04XH, due: %04XH (PS3.7 9.3.5.1)" % (
                 element_name(COMMAND_DATA_SET_TYPE), data_set, NO_DATA_SET))
         self.sop_class = unpadded(elements.get(AFFECTED_SOP_CLASS_UID, VERIFICATION))
+        if len(self.sop_class) > UID_LENGTH:
+            raise MessageError("command set: Affected SOP Class UID is %d bytes long, due: at most %d (PS3.5 9.1)" % (
+                len(self.sop_class), UID_LENGTH))
         self.status = SUCCESS if self.sop_class == VERIFICATION else SOP_CLASS_NOT_SUPPORTED
         self.response = echo_command(C_ECHO_RSP, MESSAGE_ID_BEING_RESPONDED_TO, self.message_id, self.sop_class,
                                      (STATUS, US.pack(self.status)))
         self.pdus = to_pdus(context_id, self.response, maximum_length)
-
-    def common_request(self):
-        """The P-DATA-TF in which nearly every toolkit sends such a C-ECHO-RQ: one PDV, Verification, no further element."""
-        return to_pdus(self.context_id, echo_command(C_ECHO_RQ, MESSAGE_ID, self.message_id, VERIFICATION), 0)[0]
 
 
 class EchoService(object):
@@ -1328,6 +1316,7 @@ class EchoService(object):
         return echoes
 
     def _echoes(self, data, pdvs):
+        whole = self.context_id is None     # no command set has begun before this PDU
         for pdv in pdvs:
             command = self.add(pdv)
             if command is not None:
@@ -1336,7 +1325,8 @@ class EchoService(object):
                 except MessageError as error:
                     error.unanswered = pdv.context_id, command
                     raise
-                if data == echo.common_request():
+                common = echo_command(C_ECHO_RQ, MESSAGE_ID, echo.message_id, VERIFICATION)
+                if whole and data == to_pdus(pdv.context_id, common, 0)[0]:
                     if len(self.remembered) >= MOST_ECHOES:
                         self.remembered.clear()
                     self.remembered[data] = (echo,)
@@ -1966,16 +1956,15 @@ class PDUReader(object):
     def pdu(self):
         """The whole PDU whose header was read last. Raises ConnectionLost where the stream ends before it."""
         buffer, total = self.buffer, HEADER_LENGTH + self.length
-        if len(buffer) == total:
-            self.buffer, self.length = b"", None
-            return buffer
         if len(buffer) < total:
             pieces, self.buffer, self.arrived = [buffer], b"", len(buffer)
-            while self.arrived < total:
-                self.acknowledge()
-                pieces.append(self.more(min(NEXT_READ, total - self.arrived)))
-                self.arrived += len(pieces[-1])
-            buffer = b"".join(pieces)
+            try:
+                while self.arrived < total:
+                    self.acknowledge()
+                    pieces.append(self.more(min(NEXT_READ, total - self.arrived)))
+                    self.arrived += len(pieces[-1])
+            finally:    # where a deadline passes, skip() may follow
+                self.buffer = buffer = b"".join(pieces)
         self.buffer, self.length = buffer[total:], None
         return buffer[:total]
 
@@ -2032,8 +2021,9 @@ class Connection(socketserver.BaseRequestHandler, object):
         self.active = monotonic()   # when the last whole PDU came
         self.admitted = self.evicted = False    # whether its association counts; whether the server needs its room
         self.wish = None            # what on_event asked for: called with the Association
-        self.association = Association(server.negotiator, self.admit, server.log.debugs())
-        self.watched = server.on_event is not None or server.log.informs()     # an echo is more than counted
+        debugs, informs = server.log.levels()
+        self.association = Association(server.negotiator, self.admit, debugs)
+        self.watched = informs or server.on_event is not None   # an echo is more than counted
 
     def handle(self):
         """Serve the association until its socket is closed. Nothing that the peer does raises anything."""
@@ -2054,9 +2044,12 @@ class Connection(socketserver.BaseRequestHandler, object):
 
     def serve(self):
         """Wait for a PDU and do what is due about it, until the association is over."""
-        association, reader = self.association, self.reader
+        association, reader, how = self.association, self.reader, READ
         while not association.over:
             try:
+                if how is not READ:
+                    reader.skip(how)
+                    how = READ
                 if self.server.stopping and association.abort(Stopped(STOPS)):
                     self.apply()
                 pdu_type, length = reader.header()
@@ -2068,13 +2061,12 @@ class Connection(socketserver.BaseRequestHandler, object):
                     self.active = monotonic()
                     association.pdu(data)
                 self.apply()
-                if how is not READ:
-                    reader.skip(how)
             except ConnectionLost as error:
                 self.lost(error)
             except DeadlinePassed:
                 association.expired(reader.progress())
                 self.apply()
+                how = READ if reader.length is None else SKIP   # the rest of a PDU is no PDU
 
     def lost(self, error):
         """The connection is gone, or this server is to close it."""
@@ -2105,7 +2097,7 @@ class Connection(socketserver.BaseRequestHandler, object):
                         lost = error
                 elif kind is CLOCK:
                     self.transport.set_deadline(value[1])
-                elif kind is not ECHOED or self.watched:
+                elif kind is not ECHOED or self.watched or value.status != SUCCESS:
                     if self.admitted and kind in ENDS:
                         self.leave()    # before the peer hears of it, or its next request may find no room
                     self.tell(kind, value)
@@ -2658,9 +2650,10 @@ class Sums(object):
     def summary(self, admission):
         """All of it in one line."""
         count = collections.defaultdict(int, self.counts)
+        echoes = self.echoes + sum([each.association.echoes for each in admission.all() if not each.association.ended])
         return ("%s, at most %d at once; %s, the slowest %.1f ms; %d released, %d rejected, %d aborted here, "
                 "%d aborted by the peer, %d lost, %d timed out, %d without a byte" % (
-                    counted(admission.number, "connection"), admission.peak, counted(self.echoes, "echo"),
+                    counted(admission.number, "connection"), admission.peak, counted(echoes, "echo"),
                     self.slowest * 1000, count[RELEASED], count[REJECTED], count[ABORTING], count[ABORTED],
                     count[LOST], count[EXPIRED], count[BARE]))
 
@@ -2678,6 +2671,7 @@ WARNINGS_OF_ONE = 10        # warnings a minute about one address
 WARNINGS_OF_ALL = 100       # warnings a minute about all
 TOPICS = 1024               # what is told once a minute: as many are remembered at most
 QUEUE_LIMIT = 10000         # records that wait to be written at most
+RETRY_PAUSE = 0.1           # seconds until the writer goes on where memory was short
 
 WORDS = {REQUESTED: "Association Received", ACCEPTED: "Association Accepted", REJECTED: "Association Rejected",
          RELEASED: "Association Released", ABORTING: "Aborting Association", ABORTED: "Association Aborted"}
@@ -2774,20 +2768,23 @@ class LogWriter(object):
     def run(self):
         """Hand over the records, for ever."""
         while True:
-            with self.changed:
-                self.busy = False
-                while not self.records:
-                    self.changed.notify_all()
-                    self.changed.wait()
-                self.busy = True
-                record, dropped = self.records.popleft(), 0
-                if not self.records:
-                    dropped, self.dropped = self.dropped, 0
-            hand_over(record)
-            if dropped and enabled(WARNING):
-                text = "%s dropped here: the log took no more" % (
-                    counted(dropped, "line") + (" was" if dropped == 1 else " were"))
-                hand_over(new_record(WARNING, text, dict(NO_PEER, text=text)))
+            try:
+                with self.changed:
+                    self.busy = False
+                    while not self.records:
+                        self.changed.notify_all()
+                        self.changed.wait()
+                    self.busy = True
+                    record, dropped = self.records.popleft(), 0
+                    if not self.records:
+                        dropped, self.dropped = self.dropped, 0
+                hand_over(record)
+                if dropped and enabled(WARNING):
+                    text = "%s dropped here: the log took no more" % (
+                        counted(dropped, "line") + (" was" if dropped == 1 else " were"))
+                    hand_over(new_record(WARNING, text, dict(NO_PEER, text=text)))
+            except Exception:   # out of memory, or a record factory that is not ours
+                time.sleep(RETRY_PAUSE)
 
     def finish(self, seconds):
         """Wait until all is written, so many seconds at most."""
@@ -2798,7 +2795,7 @@ class LogWriter(object):
 
 
 def new_record(level, text, extra, exc_info=None):
-    """A LogRecord of our logger; ``text`` is never used as a format."""
+    """A LogRecord of our logger; ``text`` is never used as a format. Raises what a record factory raises."""
     import logging
     return logging.getLogger(LOGGER).makeRecord(
         LOGGER, level, LOGGER, 0, "%s", (shortened(text),), exc_info, None, extra)
@@ -2824,14 +2821,9 @@ class Log(object):
         self.wake = lambda: None    # called when warnings begin to be counted, to summarize() when pause() is over
 
     @staticmethod
-    def debugs():
-        """Whether lines of -d are written."""
-        return enabled(DEBUG)
-
-    @staticmethod
-    def informs():
-        """Whether lines of -v are written."""
-        return enabled(INFO)
+    def levels():
+        """Whether lines of -d are written, and whether those of -v."""
+        return enabled(DEBUG), enabled(INFO)
 
     def told(self, connection, kind, value):
         """A fact."""
@@ -2902,7 +2894,10 @@ class Log(object):
                      "called": called or "-", "text": text}
             if enabled(INFO) and self.admission.several(connection):
                 start = "[%d %s] " % (connection.number, connection.peer)
-        self.put(new_record(level, start + text, extra, exc_info))
+        try:
+            self.put(new_record(level, start + text, extra, exc_info))
+        except Exception:   # out of memory, or a record factory that is not ours
+            pass
 
 
 def address_of(connection):
@@ -3039,11 +3034,6 @@ class HandlerThreads(object):
                 while self.threads and monotonic() < begun + limit:
                     self.ended.wait(max(0.001, begun + limit - monotonic()))
 
-    def close(self):
-        """Close what this holds."""
-        self.halt.close()
-        self.halted.close()
-
 
 # ---- dul/server.py --------------------------------------------------------------------------------------------------
 # ``EchoServer``: the ``ThreadingTCPServer``, listening, accepting, stopping; for the command line and for embedding.
@@ -3094,7 +3084,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         self.listeners = [self.sums.told, self.log.told] + ([self.notify] if on_event else [])
         self.handed_over = listener
         self.stopping = False
-        self.thread = None                  # that start() started
+        self.thread = self.serving = None   # the one that start() started; the identifier of the one in serve_forever()
         self.finished = threading.Event()   # serve_forever() does not run
         self.finished.set()
         self.bell = self.ringer = self.pool = None
@@ -3178,9 +3168,8 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         if self.handed_over is None:
             self.socket.close()
         if self.pool is not None:
-            self.pool.close()
-            self.bell.close()
-            self.ringer.close()
+            for each in (self.bell, self.ringer, self.pool.halt, self.pool.halted):
+                each.close()
 
     def serve_forever(self, poll_interval=None):
         """Serve until shutdown() or request_stop() is called, by another thread or a signal handler.
@@ -3188,6 +3177,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         :param poll_interval: seconds until it looks for that where nothing wakes a thread that waits; else None
         """
         self.finished.clear()
+        self.serving = get_ident()
         timeout = None if self.handed_over is None else timeout_of(self.handed_over)
         try:
             if not self.stopping:
@@ -3208,9 +3198,10 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     def shutdown(self):
         """Make serve_forever() end, and wait until it has."""
         self.request_stop()
-        self.finished.wait()
-        if self.thread is not None:
-            self.thread.join()
+        if self.serving != get_ident():     # a log handler may call it in that thread, which goes on to its end then
+            self.finished.wait()
+            if self.thread is not None:
+                self.thread.join()
 
     def request_stop(self):
         """Make serve_forever() end; does not wait, takes no lock, and may be called by a signal handler."""
@@ -3239,8 +3230,11 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     def fault(self, words, connection=None):
         """A fault of this program, from within its ``except``."""
         self.sums.add(FAULTS)
-        self.log.line(ERROR, "%s: %r; please report it" % (words, sys.exc_info()[1]), connection,
-                      exc_info=sys.exc_info() if enabled(DEBUG) else None)
+        if isinstance(sys.exc_info()[1], MemoryError):
+            self.log.pressure("memory", "out of memory: a connection is closed")
+        elif self.log.limit.permits(FAULTS):
+            self.log.line(ERROR, "%s: %r; please report it" % (words, sys.exc_info()[1]), connection,
+                          exc_info=sys.exc_info() if enabled(DEBUG) else None)
 
     def wake(self):
         """Wake serve_forever(). Takes no lock."""

@@ -1,5 +1,6 @@
 """One connection, in its handler thread: read, tell the association, carry out its effects, pass the facts on."""
-from dul.association import CLOCK, ECHOED, ENDS, READ, REQUESTED, SEND, Association
+from dul.association import CLOCK, ECHOED, ENDS, READ, REQUESTED, SEND, SKIP, Association
+from dul.codes import SUCCESS
 from dul.compat import monotonic, socketserver
 from dul.errors import ClosedHere, ConnectionLost, Stopped
 from dul.fsm import Undefined
@@ -26,8 +27,9 @@ class Connection(socketserver.BaseRequestHandler, object):
         self.active = monotonic()   # when the last whole PDU came
         self.admitted = self.evicted = False    # whether its association counts; whether the server needs its room
         self.wish = None            # what on_event asked for: called with the Association
-        self.association = Association(server.negotiator, self.admit, server.log.debugs())
-        self.watched = server.on_event is not None or server.log.informs()     # an echo is more than counted
+        debugs, informs = server.log.levels()
+        self.association = Association(server.negotiator, self.admit, debugs)
+        self.watched = informs or server.on_event is not None   # an echo is more than counted
 
     def handle(self):
         """Serve the association until its socket is closed. Nothing that the peer does raises anything."""
@@ -48,9 +50,12 @@ class Connection(socketserver.BaseRequestHandler, object):
 
     def serve(self):
         """Wait for a PDU and do what is due about it, until the association is over."""
-        association, reader = self.association, self.reader
+        association, reader, how = self.association, self.reader, READ
         while not association.over:
             try:
+                if how is not READ:
+                    reader.skip(how)
+                    how = READ
                 if self.server.stopping and association.abort(Stopped(STOPS)):
                     self.apply()
                 pdu_type, length = reader.header()
@@ -62,13 +67,12 @@ class Connection(socketserver.BaseRequestHandler, object):
                     self.active = monotonic()
                     association.pdu(data)
                 self.apply()
-                if how is not READ:
-                    reader.skip(how)
             except ConnectionLost as error:
                 self.lost(error)
             except DeadlinePassed:
                 association.expired(reader.progress())
                 self.apply()
+                how = READ if reader.length is None else SKIP   # the rest of a PDU is no PDU
 
     def lost(self, error):
         """The connection is gone, or this server is to close it."""
@@ -99,7 +103,7 @@ class Connection(socketserver.BaseRequestHandler, object):
                         lost = error
                 elif kind is CLOCK:
                     self.transport.set_deadline(value[1])
-                elif kind is not ECHOED or self.watched:
+                elif kind is not ECHOED or self.watched or value.status != SUCCESS:
                     if self.admitted and kind in ENDS:
                         self.leave()    # before the peer hears of it, or its next request may find no room
                     self.tell(kind, value)

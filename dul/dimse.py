@@ -4,7 +4,8 @@ import struct
 from dul.codes import (
     AFFECTED_SOP_CLASS_UID, C_ECHO_RQ, C_ECHO_RSP, COMMAND_DATA_SET_TYPE, COMMAND_FIELD, COMMAND_FRAGMENT,
     COMMAND_GROUP_LENGTH, LARGEST_COMMAND_SET, LAST_FRAGMENT, MESSAGE_ID, MESSAGE_ID_BEING_RESPONDED_TO,
-    MINIMUM_MAXIMUM_LENGTH, NO_DATA_SET, PDV_OVERHEAD, SOP_CLASS_NOT_SUPPORTED, STATUS, SUCCESS, VERIFICATION)
+    MINIMUM_MAXIMUM_LENGTH, NO_DATA_SET, PDV_OVERHEAD, SOP_CLASS_NOT_SUPPORTED, STATUS, SUCCESS, UID_LENGTH,
+    VERIFICATION)
 from dul.errors import MessageError
 from dul.items import unpadded
 from dul.pdu import decode_p_data, encode_p_data
@@ -96,14 +97,13 @@ class Echo(object):
             raise MessageError("C-ECHO-RQ with a data set: %s is %04XH, due: %04XH (PS3.7 9.3.5.1)" % (
                 element_name(COMMAND_DATA_SET_TYPE), data_set, NO_DATA_SET))
         self.sop_class = unpadded(elements.get(AFFECTED_SOP_CLASS_UID, VERIFICATION))
+        if len(self.sop_class) > UID_LENGTH:
+            raise MessageError("command set: Affected SOP Class UID is %d bytes long, due: at most %d (PS3.5 9.1)" % (
+                len(self.sop_class), UID_LENGTH))
         self.status = SUCCESS if self.sop_class == VERIFICATION else SOP_CLASS_NOT_SUPPORTED
         self.response = echo_command(C_ECHO_RSP, MESSAGE_ID_BEING_RESPONDED_TO, self.message_id, self.sop_class,
                                      (STATUS, US.pack(self.status)))
         self.pdus = to_pdus(context_id, self.response, maximum_length)
-
-    def common_request(self):
-        """The P-DATA-TF in which nearly every toolkit sends such a C-ECHO-RQ: one PDV, Verification, no further element."""
-        return to_pdus(self.context_id, echo_command(C_ECHO_RQ, MESSAGE_ID, self.message_id, VERIFICATION), 0)[0]
 
 
 class EchoService(object):
@@ -131,6 +131,7 @@ class EchoService(object):
         return echoes
 
     def _echoes(self, data, pdvs):
+        whole = self.context_id is None     # no command set has begun before this PDU
         for pdv in pdvs:
             command = self.add(pdv)
             if command is not None:
@@ -139,7 +140,8 @@ class EchoService(object):
                 except MessageError as error:
                     error.unanswered = pdv.context_id, command
                     raise
-                if data == echo.common_request():
+                common = echo_command(C_ECHO_RQ, MESSAGE_ID, echo.message_id, VERIFICATION)
+                if whole and data == to_pdus(pdv.context_id, common, 0)[0]:
                     if len(self.remembered) >= MOST_ECHOES:
                         self.remembered.clear()
                     self.remembered[data] = (echo,)

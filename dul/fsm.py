@@ -25,6 +25,7 @@ How it is used
     ``ae_6``). An action that tells the local user may cause the user's own event, which takes the same way. Some
     actions need no more of a PDU than its header: they are carried out before the rest has arrived.
 """
+import collections
 
 
 class Term(object):
@@ -39,22 +40,11 @@ class Term(object):
         return self.name
 
 
-class Action(object):
-    """One of the 28 actions of PS3.8 Tables 9-6 to 9-9.
-
-    :ivar next_states: two, the same but for AE-6 (acceptable, not) and AR-8 (requestor, acceptor); ``artim``: of each
-    :ivar needs: of the PDU that led to it: HEADER (the rest is skipped), WHOLE, or None where no PDU leads to it
-    """
-
-    __slots__ = ("name", "next_states", "artim", "needs", "meaning")
-
-    def __init__(self, name, next_states, artim, needs, meaning):
-        self.name = name
-        self.next_states = next_states
-        self.artim = artim
-        self.needs = needs
-        self.meaning = meaning
-
+# One of the 28 actions of PS3.8 Tables 9-6 to 9-9: its name; its two next states, which are the same but for AE-6
+# (acceptable, not acceptable) and AR-8 (association requestor, association acceptor); for each of them what becomes of the
+# ARTIM timer (START, STOP, or None); how much it needs of the PDU that led to it (HEADER: the rest is skipped; WHOLE; None
+# where no PDU leads to it); what it does.
+Action = collections.namedtuple("Action", "name next_states artim needs meaning")
 
 Sta1 = Term("Sta1", "idle")
 Sta2 = Term("Sta2", "transport connection open, awaiting A-ASSOCIATE-RQ")

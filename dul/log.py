@@ -6,6 +6,7 @@ of the time of the start, and before it serves, because later no file may be lef
 import collections
 import sys
 import threading
+import time
 
 from dul.association import ABORTED, ABORTING, ACCEPTED, BARE, ECHOED, LOST, REJECTED, RELEASED, REQUESTED
 from dul.codes import SUCCESS
@@ -24,6 +25,7 @@ WARNINGS_OF_ONE = 10        # warnings a minute about one address
 WARNINGS_OF_ALL = 100       # warnings a minute about all
 TOPICS = 1024               # what is told once a minute: as many are remembered at most
 QUEUE_LIMIT = 10000         # records that wait to be written at most
+RETRY_PAUSE = 0.1           # seconds until the writer goes on where memory was short
 
 WORDS = {REQUESTED: "Association Received", ACCEPTED: "Association Accepted", REJECTED: "Association Rejected",
          RELEASED: "Association Released", ABORTING: "Aborting Association", ABORTED: "Association Aborted"}
@@ -120,20 +122,23 @@ class LogWriter(object):
     def run(self):
         """Hand over the records, for ever."""
         while True:
-            with self.changed:
-                self.busy = False
-                while not self.records:
-                    self.changed.notify_all()
-                    self.changed.wait()
-                self.busy = True
-                record, dropped = self.records.popleft(), 0
-                if not self.records:
-                    dropped, self.dropped = self.dropped, 0
-            hand_over(record)
-            if dropped and enabled(WARNING):
-                text = "%s dropped here: the log took no more" % (
-                    counted(dropped, "line") + (" was" if dropped == 1 else " were"))
-                hand_over(new_record(WARNING, text, dict(NO_PEER, text=text)))
+            try:
+                with self.changed:
+                    self.busy = False
+                    while not self.records:
+                        self.changed.notify_all()
+                        self.changed.wait()
+                    self.busy = True
+                    record, dropped = self.records.popleft(), 0
+                    if not self.records:
+                        dropped, self.dropped = self.dropped, 0
+                hand_over(record)
+                if dropped and enabled(WARNING):
+                    text = "%s dropped here: the log took no more" % (
+                        counted(dropped, "line") + (" was" if dropped == 1 else " were"))
+                    hand_over(new_record(WARNING, text, dict(NO_PEER, text=text)))
+            except Exception:   # out of memory, or a record factory that is not ours
+                time.sleep(RETRY_PAUSE)
 
     def finish(self, seconds):
         """Wait until all is written, so many seconds at most."""
@@ -144,7 +149,7 @@ class LogWriter(object):
 
 
 def new_record(level, text, extra, exc_info=None):
-    """A LogRecord of our logger; ``text`` is never used as a format."""
+    """A LogRecord of our logger; ``text`` is never used as a format. Raises what a record factory raises."""
     import logging
     return logging.getLogger(LOGGER).makeRecord(
         LOGGER, level, LOGGER, 0, "%s", (shortened(text),), exc_info, None, extra)
@@ -170,14 +175,9 @@ class Log(object):
         self.wake = lambda: None    # called when warnings begin to be counted, to summarize() when pause() is over
 
     @staticmethod
-    def debugs():
-        """Whether lines of -d are written."""
-        return enabled(DEBUG)
-
-    @staticmethod
-    def informs():
-        """Whether lines of -v are written."""
-        return enabled(INFO)
+    def levels():
+        """Whether lines of -d are written, and whether those of -v."""
+        return enabled(DEBUG), enabled(INFO)
 
     def told(self, connection, kind, value):
         """A fact."""
@@ -248,7 +248,10 @@ class Log(object):
                      "called": called or "-", "text": text}
             if enabled(INFO) and self.admission.several(connection):
                 start = "[%d %s] " % (connection.number, connection.peer)
-        self.put(new_record(level, start + text, extra, exc_info))
+        try:
+            self.put(new_record(level, start + text, extra, exc_info))
+        except Exception:   # out of memory, or a record factory that is not ours
+            pass
 
 
 def address_of(connection):

@@ -134,8 +134,3 @@ class HandlerThreads(object):
             with self.lock:
                 while self.threads and monotonic() < begun + limit:
                     self.ended.wait(max(0.001, begun + limit - monotonic()))
-
-    def close(self):
-        """Close what this holds."""
-        self.halt.close()
-        self.halted.close()

@@ -50,16 +50,15 @@ class PDUReader(object):
     def pdu(self):
         """The whole PDU whose header was read last. Raises ConnectionLost where the stream ends before it."""
         buffer, total = self.buffer, HEADER_LENGTH + self.length
-        if len(buffer) == total:
-            self.buffer, self.length = b"", None
-            return buffer
         if len(buffer) < total:
             pieces, self.buffer, self.arrived = [buffer], b"", len(buffer)
-            while self.arrived < total:
-                self.acknowledge()
-                pieces.append(self.more(min(NEXT_READ, total - self.arrived)))
-                self.arrived += len(pieces[-1])
-            buffer = b"".join(pieces)
+            try:
+                while self.arrived < total:
+                    self.acknowledge()
+                    pieces.append(self.more(min(NEXT_READ, total - self.arrived)))
+                    self.arrived += len(pieces[-1])
+            finally:    # where a deadline passes, skip() may follow
+                self.buffer = buffer = b"".join(pieces)
         self.buffer, self.length = buffer[total:], None
         return buffer[:total]
 

@@ -14,7 +14,7 @@ import threading
 
 from dul.acse import Negotiator
 from dul.admission import Admission
-from dul.compat import INTERRUPTED, PREFER_LOCAL, socket_pair, socketserver, timeout_of
+from dul.compat import INTERRUPTED, PREFER_LOCAL, get_ident, socket_pair, socketserver, timeout_of
 from dul.connection import Connection, peer_name
 from dul.events import FAULTS, NOTICES, Notice, Sums
 from dul.log import DEBUG, ERROR, Log, enabled
@@ -60,7 +60,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         self.listeners = [self.sums.told, self.log.told] + ([self.notify] if on_event else [])
         self.handed_over = listener
         self.stopping = False
-        self.thread = None                  # that start() started
+        self.thread = self.serving = None   # the one that start() started; the identifier of the one in serve_forever()
         self.finished = threading.Event()   # serve_forever() does not run
         self.finished.set()
         self.bell = self.ringer = self.pool = None
@@ -144,9 +144,8 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         if self.handed_over is None:
             self.socket.close()
         if self.pool is not None:
-            self.pool.close()
-            self.bell.close()
-            self.ringer.close()
+            for each in (self.bell, self.ringer, self.pool.halt, self.pool.halted):
+                each.close()
 
     def serve_forever(self, poll_interval=None):
         """Serve until shutdown() or request_stop() is called, by another thread or a signal handler.
@@ -154,6 +153,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         :param poll_interval: seconds until it looks for that where nothing wakes a thread that waits; else None
         """
         self.finished.clear()
+        self.serving = get_ident()
         timeout = None if self.handed_over is None else timeout_of(self.handed_over)
         try:
             if not self.stopping:
@@ -174,9 +174,10 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     def shutdown(self):
         """Make serve_forever() end, and wait until it has."""
         self.request_stop()
-        self.finished.wait()
-        if self.thread is not None:
-            self.thread.join()
+        if self.serving != get_ident():     # a log handler may call it in that thread, which goes on to its end then
+            self.finished.wait()
+            if self.thread is not None:
+                self.thread.join()
 
     def request_stop(self):
         """Make serve_forever() end; does not wait, takes no lock, and may be called by a signal handler."""
@@ -205,8 +206,11 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     def fault(self, words, connection=None):
         """A fault of this program, from within its ``except``."""
         self.sums.add(FAULTS)
-        self.log.line(ERROR, "%s: %r; please report it" % (words, sys.exc_info()[1]), connection,
-                      exc_info=sys.exc_info() if enabled(DEBUG) else None)
+        if isinstance(sys.exc_info()[1], MemoryError):
+            self.log.pressure("memory", "out of memory: a connection is closed")
+        elif self.log.limit.permits(FAULTS):
+            self.log.line(ERROR, "%s: %r; please report it" % (words, sys.exc_info()[1]), connection,
+                          exc_info=sys.exc_info() if enabled(DEBUG) else None)
 
     def wake(self):
         """Wake serve_forever(). Takes no lock."""

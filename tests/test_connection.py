@@ -7,7 +7,8 @@ import unittest
 from support import (
     LogCapture, Recorder, both_forms, good_echo, listening_socket, monotonic, replace, serve, skip_in_wine, wait_until)
 from wire import (
-    CT_IMAGE, RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, context, echo_rq, echo_rsp, pdu, reject)
+    CT_IMAGE, RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, context, echo_command, echo_rq, echo_rsp, p_data, pdu, pdv,
+    reject)
 
 NOISE = b"\x04\0\0\0\x40\0" + b"x" * 16384      # what a peer that stores images goes on sending
 
@@ -306,6 +307,29 @@ class Ends(object):
             "A-ASSOCIATE-RQ)", "timeout: nothing in 1 s (-td) in Sta6 (association established, ready for data transfer)"])
         self.assertEqual([notice.kind for notice in notices if notice.sentence].count("expired"), 1)
 
+    def test_another_sop_class_is_told_without_verbose(self):
+        log = LogCapture(self, logging.WARNING)
+        server = serve(self)
+        with Peer(server.address) as peer:
+            peer.associate()
+            self.assertEqual(peer.send(p_data(pdv(echo_command(5, CT_IMAGE)))).pdu()[-2:], b"\x22\x01")
+            log.saw("C-ECHO-RQ for ")
+
+    def test_the_rest_of_a_pdu_whose_deadline_passed_is_no_pdu(self):
+        log = LogCapture(self, logging.DEBUG)
+        server = serve(self, on_event=self.recorder, dimse_timeout=0.2)
+        with Peer(server.address) as peer:
+            peer.associate()
+            peer.send(echo_rq()[:20])
+            self.assertEqual(peer.read(10), abort(0, 0))
+            self.assertEqual(peer.send(echo_rq()[20:] + echo_rq()).finish(), b"")
+        self.assertEqual([notice.kind for notice in self.recorder.ends()],
+                         ["connected", "received", "accepted", "aborting", "closed"])
+        received = [line for line in log.lines() if line.startswith("D: [1 ") and "Received" in line] or [
+            line for line in log.lines() if "D: Received" in line]
+        self.assertEqual([line.rsplit("Received ", 1)[1] for line in received],
+                         ["A-ASSOCIATE-RQ (PDU-length 166)"] + ["P-DATA-TF (PDU-length %d)" % (len(echo_rq()) - 6)] * 2)
+
     def test_a_peer_that_does_not_read_its_answers_is_given_up(self):
         server = serve(self, on_event=self.recorder, acse_timeout=1, listener=listening_socket(self, 4096))
         peer = Peer(server.address, receive_buffer=2048)
@@ -367,6 +391,29 @@ class Faults(object):
         words = "internal error in the connection from PEER: %r; please report it" % (error,)
         self.assertIsNone(self.fault(logging.INFO, error, words).exc_info)
         self.assertIs(self.fault(logging.DEBUG, error, words).exc_info[1], error)
+
+    def test_a_lack_of_memory_is_told_once_a_minute_and_not_as_a_fault(self):
+        log = LogCapture(self, logging.DEBUG)
+        server = serve(self)
+        server.admission.admit = lambda: raise_(MemoryError())
+        for _ in range(3):
+            with Peer(server.address) as peer:
+                self.assertEqual(peer.associate(), b"")
+        wait_until(lambda: not server.admission.all(), "nothing is left")
+        self.assertEqual([line for line in log.lines() if line[:2] in ("W:", "E:")],
+                         ["W: out of memory: a connection is closed"])
+        self.assertEqual(server.sums.counts["faults"], 3)
+
+    def test_faults_are_limited_as_warnings_are(self):
+        log = LogCapture(self, logging.INFO)
+        server = serve(self)
+        server.admission.admit = lambda: raise_(KeyError())
+        for _ in range(12):
+            with Peer(server.address) as peer:
+                self.assertEqual(peer.associate(), b"")
+        wait_until(lambda: server.sums.counts.get("faults") == 12, "all are counted")
+        self.assertEqual(len([line for line in log.lines() if "internal error" in line]), 10)
+        self.assertEqual(server.log.limit.held, 2)
 
     def test_a_blank_cell_of_the_table(self):
         error = self.dul.Undefined(self.dul.Sta6, self.dul.Evt1)

@@ -55,7 +55,7 @@ class CommandSets(Case):
                          split(golden["c_echo_rsp_fragmented_for_max_length_64"]["data"]))
 
     def test_a_wrong_sop_class_is_answered_with_0122h_and_its_own_name(self):
-        for sop_class in (CT_IMAGE, b"1.2", b"", VERIFICATION + b".1", b"x" * 5001):
+        for sop_class in (CT_IMAGE, b"1.2", b"", VERIFICATION + b".1", b"x" * 63):
             echo = self.echo(echo_command(4, sop_class))
             self.assertEqual((echo.status, echo.sop_class, echo.message_id), (0x0122, sop_class, 4))
             self.assertEqual(read_elements(echo.response)[1:], [
@@ -155,6 +155,16 @@ class Maximum(Case):
                              "A-ASSOCIATE-RQ: Maximum-length-received is %d, due: 0 or at least 8, or nothing can be "
                              "answered (PS3.8 D.1)" % maximum)
         self.assertEqual(self.dul.to_pdus(1, b"xx", 8), [p_data(pdv(b"xx"))])
+
+
+class LongUID(Case):
+    """An Affected SOP Class UID."""
+
+    def test_it_has_at_most_64_bytes(self):
+        longest = b"1." + b"2" * 62
+        self.assertEqual(self.echo(echo_command(sop_class=longest)).sop_class, longest)
+        self.assertEqual(self.message_error(self.echo, echo_command(sop_class=longest + b"3")),
+                         "command set: Affected SOP Class UID is 65 bytes long, due: at most 64 (PS3.5 9.1)")
 
 
 class Service(Case):
@@ -315,6 +325,16 @@ class Remembered(Case):
                 self.result(data, (1, 3), 0, remembered)
             self.assertEqual(remembered, {}, data)
 
+    def test_nothing_of_a_command_set_that_had_begun_is_remembered(self):
+        remembered = {}
+        service = self.dul.EchoService((1,), 0, remembered)
+        self.assertEqual(list(service.receive(p_data(pdv(element(0x0999, b"secret"), 1, 1)))), [])
+        echo, = service.receive(echo_rq(3))         # the rest of that command set
+        self.assertIn(b"secret", echo.command)
+        self.assertEqual(remembered, {})
+        echo, = service.receive(echo_rq(3))
+        self.assertEqual((echo.command, list(remembered)), (echo_command(3), [echo_rq(3)]))
+
     def test_how_many_are_remembered_is_bounded(self):
         remembered = {}
         for message_id in range(100):
@@ -363,7 +383,7 @@ class IndependentWitness(Case):
             self.assertEqual((echo.message_id, echo.sop_class), (4711, VERIFICATION))
 
 
-for each in (CommandSets, Maximum, Service, Remembered, IndependentWitness):
+for each in (CommandSets, Maximum, LongUID, Service, Remembered, IndependentWitness):
     both_forms(each)
 
 if __name__ == "__main__":

@@ -356,6 +356,8 @@ LIMITS = (
     ("command set (PS3.7 6.3.1), reassembled", "65536 bytes", "-pdu 0",
      conversation(None, p_data(pdv(command(element(0x9999, b"x" * (65536 - len(ECHO) - 8)), ECHO[12:], length=0)))), GOOD,
      conversation(None, p_data(pdv(command(element(0x9999, b"x" * (65537 - len(ECHO) - 8)), ECHO[12:], length=0)))), (2, 7)),
+    ("Affected SOP Class UID (PS3.5 9.1)", "64 bytes", "", conversation(None, p_data(pdv(echo_command(1, b"1." + b"2" * 62)))),
+     GOOD, conversation(None, p_data(pdv(echo_command(1, b"1." + b"2" * 63)))), (2, 7)),
     ("P-DATA-TF (PS3.8 9.3.5) with ``-pdu 0``, PDU-length", "1048576 bytes", "-pdu 0",
      b"", (), conversation(None, b"\4\0\0\x10\0\1"), (2, 7)),
     ("maximum length that the peer announces (PS3.8 D.1)", "at least 8", "",
@@ -424,7 +426,8 @@ class Statement(object):
                 self.assertEqual(self.answers(servers[option], bad), refusals, name)
         for value, limit in ((self.dul.LARGEST_RQ, "1048576 bytes"), (self.dul.MOST_ITEMS, "10000"),
                              (self.dul.LARGEST_COMMAND_SET, "65536 bytes"), (self.dul.MOST_CONTEXTS, "128"),
-                             (self.dul.MOST_ASSOCIATIONS, "4096"), (self.dul.MINIMUM_MAXIMUM_LENGTH, "8")):
+                             (self.dul.MOST_ASSOCIATIONS, "4096"), (self.dul.MINIMUM_MAXIMUM_LENGTH, "8"),
+                             (self.dul.UID_LENGTH, "64 bytes")):
             self.assertEqual(str(value), limit.split()[0])
 
     def test_the_rejects_are_all_that_the_program_has(self):

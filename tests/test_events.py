@@ -4,7 +4,8 @@ import threading
 import unittest
 
 from support import LogCapture, Recorder, both_forms, good_echo, serve, wait_until
-from wire import CT_IMAGE, Peer, abort, associate_rq, context, echo_rq, pdu, reject
+from wire import (
+    CT_IMAGE, RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, context, echo_rq, echo_rsp, pdu, reject)
 
 
 class Notices(object):
@@ -122,6 +123,19 @@ class SumsOfAll(object):
             self.assertEqual(peer.read(10), abort(0, 0))
         recorder.saw("connected", "received", "accepted", "aborting", "closed")
         self.assertIn("0 aborted here, 0 aborted by the peer, 0 lost, 1 timed out", server.summary())
+
+    def test_the_echoes_of_open_associations_count(self):
+        server = serve(self)
+        with Peer(server.address) as peer:
+            peer.associate()
+            for _ in range(3):
+                self.assertEqual(peer.send(echo_rq()).pdu(), echo_rsp())
+            self.assertIn("; 3 echoes, ", server.summary())
+            self.assertEqual(peer.send(RELEASE_RQ).pdu(), RELEASE_RP)
+            self.assertIn("; 3 echoes, ", server.summary())
+        good_echo(server.address)
+        wait_until(lambda: not server.admission.all(), "it is over")
+        self.assertIn("; 4 echoes, ", server.summary())
 
     def test_the_slowest_answer_is_measured_at_debug_alone(self):
         server = serve(self)

@@ -384,6 +384,16 @@ class Embedding(object):
         self.addCleanup(log.logger.removeFilter, mistake)
         good_echo(serve(self).address)
 
+    def test_a_record_factory_that_raises_harms_no_association(self):
+        LogCapture(self, logging.INFO)
+        logger = logging.getLogger("echoscp")
+
+        def make_record(*_, **__):
+            raise KeyError("Attempt to overwrite 'peer' in LogRecord")
+        logger.makeRecord = make_record
+        self.addCleanup(delattr, logger, "makeRecord")
+        good_echo(serve(self).address)
+
     def test_peers_of_one_address_are_one(self):
         class Connection(object):
             """Of a peer."""
@@ -397,7 +407,7 @@ class Embedding(object):
             log.logger.setLevel(level)
             for other in (10, 20, 30, 40, 50):
                 self.assertEqual(self.dul.enabled(other), other >= level)
-            self.assertEqual((self.dul.Log.debugs(), self.dul.Log.informs()), (level <= 10, level <= 20))
+            self.assertEqual(self.dul.Log.levels(), (level <= 10, level <= 20))
 
     def test_before_logging_is_imported_its_default_level_holds(self):
         LogCapture(self, logging.DEBUG)
@@ -476,6 +486,21 @@ class Writer(object):
         writer.put(self.record("first"))
         self.assertTrue(entered.wait(20))
         return writer
+
+    def test_a_lack_of_memory_for_a_moment_ends_nothing(self):
+        replace_name(self, "log", "RETRY_PAUSE", 0.001)
+        writer, failures = self.writer(), [MemoryError(), RuntimeError("can't allocate lock")]
+        real = self.dul.hand_over
+
+        def fail(record):
+            if failures:
+                raise failures.pop()
+            real(record)
+        replace_name(self, "log", "hand_over", fail)
+        for number in range(3):
+            writer.put(self.record("line %d" % number))
+        writer.finish(20)
+        self.assertEqual([record.text for record in self.log.records], ["line 2"])
 
     def test_a_handler_that_blocks_holds_up_neither_an_association_nor_the_end(self):
         writer = self.blocked()

@@ -97,6 +97,20 @@ class Life(object):
             self.assertLess(took[0], 2)
             self.assertRaises(socket.error, Peer, server.address)
 
+    def test_a_log_handler_may_stop_the_server_from_the_thread_that_serves(self):
+        server = serve(self)
+        thread, stopped = server.thread, []
+
+        def summarize():
+            server.stop()
+            stopped.append(threading.current_thread())
+        server.log.summarize = summarize
+        server.log.limit.pause = lambda: 0
+        server.wake()
+        thread.join(20)
+        self.assertEqual((thread.is_alive(), stopped[0]), (False, thread))
+        server.stop()           # and again, from outside
+
     def test_it_serves_in_the_callers_thread_too(self):
         server = self.dul.EchoServer(port=0)
         thread = threading.Thread(target=server.serve_forever)

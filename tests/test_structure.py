@@ -157,7 +157,8 @@ class Modules(unittest.TestCase):
     def test_there_is_no_assert_and_no_sleep(self):
         for name, tree in trees().items():
             self.assertEqual([node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)], [], name)
-            self.assertEqual(re.findall(r"\btime\.sleep|import sleep", sources()[name]), [], name)
+            found = re.findall(r"\btime\.sleep|import sleep", sources()[name])
+            self.assertEqual(found, ["time.sleep"] if name == "log" else [], name)    # the writer's, out of memory
         for name in os.listdir(os.path.join(ROOT, "tests")):
             if name.startswith("test_"):
                 self.assertEqual(re.findall(r"time\.sleep[(]", project.read("tests", name)), [], name)
