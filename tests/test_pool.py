@@ -223,6 +223,9 @@ class NoRoom(object):
         """A server whose accept() raises each of these four times, and is not called too often."""
         server = serve(self)
         wait_until(lambda: server.pool.idle >= 2, "two wait")
+        first = Peer(server.address)        # while it is served, no thread that comes to wait looks before its turn
+        self.addCleanup(first.close)
+        first.associate()
         calls, real = [], server.get_request
         for error in errors:
             del calls[:]
