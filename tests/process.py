@@ -4,6 +4,7 @@ On POSIX the test listens and hands its socket over, as systemd does: no port ha
 can connect at once. A program that is to listen by itself (``own=True``; on Windows every one) gets a port that was
 free, and another one where it was taken meanwhile. When a program is ready it says so (NOTIFY_SOCKET).
 """
+import atexit
 import errno
 import itertools
 import os
@@ -31,12 +32,16 @@ PLAIN_START = '%s exec "$@" %s'
 # No socket can be handed over, and no UNIX socket says when it is ready: the -d line does, or a connection, which the
 # program tells of. Of the signals that a program can handle it has Ctrl-C, which goes to a whole console: so each
 # program has one of its own. Who sends it gives up its console, takes the program's, and ignores the Ctrl-C itself.
+# One process does so for all tests: it reads process IDs, and answers each with the error of Windows, or 0.
 CTRL_C = ("import ctypes, sys\n"
           "api = ctypes.WinDLL('kernel32', use_last_error=True)\n"
           "api.FreeConsole()\n"
-          "done = api.AttachConsole(int(sys.argv[1])) and api.SetConsoleCtrlHandler(None, 1) "
+          "for line in iter(sys.stdin.readline, ''):\n"
+          "    done = api.AttachConsole(int(line)) and api.SetConsoleCtrlHandler(None, 1) "
           "and api.GenerateConsoleCtrlEvent(0, 0)\n"
-          "sys.exit(0 if done else 'Windows error %d' % ctypes.get_last_error())\n")
+          "    print(0 if done else ctypes.get_last_error())\n"
+          "    sys.stdout.flush()\n"
+          "    api.FreeConsole()\n")
 if POSIX:
     STOP = signal.SIGTERM                               # what ends a program as its user does
     POPEN_OPTIONS = {"close_fds": True}                 # Python 2.7 would pass every socket of the test on
@@ -53,12 +58,31 @@ def ended_by(number):
 ENDED = ended_by(STOP)
 
 
+class CtrlC(object):
+    """The process that sends Ctrl-C. It starts with the first, and ends with the tests: its input does."""
+
+    lock, process = threading.Lock(), None
+
+    @classmethod
+    def send(cls, pid):
+        """Send it to the program with this process ID."""
+        with cls.lock:
+            if cls.process is None:
+                cls.process = subprocess.Popen([sys.executable, "-S", "-c", CTRL_C], stdin=PIPE, stdout=PIPE)
+                atexit.register(cls.process.communicate)
+            cls.process.stdin.write(("%d\n" % pid).encode("ascii"))
+            cls.process.stdin.flush()
+            error = cls.process.stdout.readline().strip()
+        if error != b"0":
+            raise AssertionError("Ctrl-C cannot be sent: Windows error %s" % error.decode())
+
+
 def send_signal(process, number):
     """Send a signal; in Windows, Ctrl-C."""
     if POSIX:
         process.send_signal(number)
     elif number == STOP:
-        subprocess.check_call([sys.executable, "-S", "-c", CTRL_C, str(process.pid)])
+        CtrlC.send(process.pid)
     else:
         raise ValueError("Windows cannot send signal %d" % number)
 
