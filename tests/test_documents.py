@@ -255,7 +255,7 @@ class Diagnoses(unittest.TestCase):
         self.assertEqual(len(self.printed(line)), 1)
 
     def test_a_port_that_cannot_be_had(self):
-        need_posix("the words of README for a port that is taken")
+        need_posix("\"Address already in use\", which README shows")
         taken = socket.socket()
         self.addCleanup(taken.close)
         taken.bind(("", 0))
