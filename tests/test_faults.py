@@ -12,6 +12,7 @@ from wire import (
 SILENT = 1000
 HELD = 1500
 MOST = 20           # associations at once, where 4096 would take long
+PATIENT = 120.0     # seconds until one peer of many gives up, or until all are served; never waited for in full
 
 
 def processor_seconds(pid):
@@ -28,7 +29,7 @@ class Case(object):
         """So many peers that have sent ``data``, closed after the test."""
         peers = []
         for _ in range(count):
-            peers.append(Peer(address))
+            peers.append(Peer(address, PATIENT))
             self.addCleanup(peers[-1].close)
             peers[-1].send(data)
         return peers
@@ -41,7 +42,7 @@ class Peers(Case):
         need_files(2 * SILENT + 200)
         server = serve(self)
         self.connect(server.address, SILENT)
-        wait_until(lambda: len(server.admission.connections) == SILENT, "all are accepted")
+        wait_until(lambda: len(server.admission.connections) == SILENT, "all are accepted", PATIENT)
         for _ in range(5):
             good_echo(server.address)
         self.assertGreaterEqual(len(server.admission.connections), SILENT)
@@ -51,7 +52,7 @@ class Peers(Case):
         server = serve(self, max_associations=HELD)
         peers = self.connect(server.address, HELD, associate_rq())
         self.assertEqual(set(peer.pdu()[:1] for peer in peers), set([b"\x02"]))
-        with Peer(server.address) as peer:
+        with Peer(server.address, PATIENT) as peer:
             self.assertEqual(peer.associate(), reject(2, 3, 2))
             self.assertEqual(peer.finish(), b"")
         for peer in peers:
@@ -59,10 +60,10 @@ class Peers(Case):
         self.assertEqual(set(peer.pdu() for peer in peers), set([echo_rsp()]))
         for peer in peers:
             peer.close()
-        wait_until(lambda: not server.admission.established, "all are over")
+        wait_until(lambda: not server.admission.established, "all are over", PATIENT)
         good_echo(server.address)
         wait_until(lambda: server.pool.threads <= self.dul.IDLE_THREADS + self.dul.SPARE_THREADS,
-                   "the threads that are not needed have ended")
+                   "the threads that are not needed have ended", PATIENT)
 
     def test_released_and_rejected_peers_that_keep_tcp_open_use_no_place(self):
         server = serve(self, max_associations=MOST)

@@ -106,7 +106,7 @@ class Stop(object):
     def test_a_thousand_open_ones_are_aborted_too(self):
         need_files(MANY + 200)
         program = Program(self)
-        peers = self.associated(program, MANY)
+        peers = self.associated(program, MANY, timeout=120.0)
         self.end(program)
         self.assertEqual(set(peer.rest() for peer in peers), set([abort(0, 0)]))
         self.assertEqual(program.err, "")
