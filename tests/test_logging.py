@@ -406,7 +406,7 @@ class Hostile(object):
         with Peer(program.address) as peer:
             peer.send(associate_rq([context(1, long, (long,)), context(3)],
                                    user=user_information(item(0x52, long), item(0x55, long)))).pdu()
-            peer.send(p_data(pdv(echo_command(sop_class=long[:9000]), 3)) + abort(0, 0)).finish()
+            peer.send(p_data(pdv(echo_command(sop_class=long[:64]), 3)) + abort(0, 0)).finish()
         program.saw("Association Aborted", 2)
         self.assertEqual(program.end(), ENDED)
         lines = program.err.splitlines()

@@ -3,6 +3,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import unittest
 
 from process import POSIX, STOP, Program, ended_by, listening, need_files, need_linux, need_posix, script
@@ -130,6 +131,8 @@ class Stop(object):
     def test_a_signal_that_was_ignored_stays_ignored(self):
         need_posix("signals that can be ignored")
         for word, number in (("HUP", signal.SIGHUP), ("INT", signal.SIGINT)):
+            if number == signal.SIGINT and "PyPy" in sys.version:
+                skip_loudly("PyPy does not tell whether SIGINT was ignored when it began")
             program = Program(self, before="trap '' %s;" % word)
             program.signal(number)
             good_echo(program.address)
