@@ -25,7 +25,7 @@ MODULES = ("codes", "text", "words", "errors", "settings", "items", "pdu", "fsm"
 
 # The Pythons that all tests were run with: for the classifiers. README says more.
 PYTHONS = ("2", "2.7", "3", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13",
-           "Implementation :: CPython", "Implementation :: PyPy")
+           "3.14", "3.15", "Implementation :: CPython")
 
 HEADER = '''\
 """echoscp {version}: a DICOM Verification (C-ECHO) SCP in one file, for any Python from 2.6 on, nothing installed.
