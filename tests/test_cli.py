@@ -59,8 +59,8 @@ class CommandLine(object):
         if not os.path.exists(PRIVILEGED) or int(text_of(PRIVILEGED)) <= 1:
             skip_loudly("this system has no privileged ports")
         # An ordinary user may not be able to read this interpreter's files: root goes after the imports.
-        command = script("import %s as program\nimport logging, signal\nif os.getuid() == 0:\n    os.setgid(65534)\n"
-                         "    os.setuid(65534)\nprogram.main(['1'])\n" % main_module(self))
+        command = script("import %s as program\nimport logging, signal, encodings.idna\nif os.getuid() == 0:\n"
+                         "    os.setgid(65534)\n    os.setuid(65534)\nprogram.main(['1'])\n" % main_module(self))
         self.assertEqual(run(self, [], command=command), (
             1, "", "C: cannot listen on port 1: Permission denied; ports below 1024 need privileges\n"))
 
