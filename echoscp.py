@@ -1847,8 +1847,9 @@ class Transport(object):
             except (socket.error, select.error, ValueError) as error:   # ValueError: closed meanwhile, on Python 2.7
                 if self.interrupted:
                     return b""
-                early = getattr(error, "errno", None) in NOT_NOW
-                if not early and getattr(error, "errno", None) not in INTERRUPTED:
+                code = getattr(error, "errno", None)
+                early = code in NOT_NOW
+                if not early and code not in INTERRUPTED:
                     raise _lost(error)
 
     def acknowledge(self):
@@ -2676,8 +2677,6 @@ RETRY_PAUSE = 0.1           # seconds until the writer goes on where memory was 
 WORDS = {REQUESTED: "Association Received", ACCEPTED: "Association Accepted", REJECTED: "Association Rejected",
          RELEASED: "Association Released", ABORTING: "Aborting Association", ABORTED: "Association Aborted"}
 NO_PEER = {"peer": "-", "association": "-", "calling": "-", "called": "-"}
-
-
 FOUND = []      # type: list  # our logger, once the module logging is there
 
 
@@ -2855,11 +2854,15 @@ class Log(object):
 
     def warn(self, connection, level, sentence):
         """The one line that says why."""
-        if level == WARNING and enabled(WARNING) and not self.limit.permits(address_of(connection)):
-            if self.limit.held == 1:
-                self.wake()
-            return
-        self.line(level, sentence, connection, "%s: " % connection.peer)
+        if level != WARNING or not enabled(WARNING) or self.permits(address_of(connection)):
+            self.line(level, sentence, connection, "%s: " % connection.peer)
+
+    def permits(self, address):
+        """Whether one more warning about this address is written; else it is counted, and summarize() is due."""
+        permitted = self.limit.permits(address)
+        if not permitted and self.limit.held == 1:
+            self.wake()
+        return permitted
 
     def bare(self, connection, error):
         """The connection ended without a byte: a port check, or a load balancer."""
@@ -3232,7 +3235,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         self.sums.add(FAULTS)
         if isinstance(sys.exc_info()[1], MemoryError):
             self.log.pressure("memory", "out of memory: a connection is closed")
-        elif self.log.limit.permits(FAULTS):
+        elif self.log.permits(FAULTS):
             self.log.line(ERROR, "%s: %r; please report it" % (words, sys.exc_info()[1]), connection,
                           exc_info=sys.exc_info() if enabled(DEBUG) else None)
 

@@ -30,8 +30,6 @@ RETRY_PAUSE = 0.1           # seconds until the writer goes on where memory was 
 WORDS = {REQUESTED: "Association Received", ACCEPTED: "Association Accepted", REJECTED: "Association Rejected",
          RELEASED: "Association Released", ABORTING: "Aborting Association", ABORTED: "Association Aborted"}
 NO_PEER = {"peer": "-", "association": "-", "calling": "-", "called": "-"}
-
-
 FOUND = []      # type: list  # our logger, once the module logging is there
 
 
@@ -209,11 +207,15 @@ class Log(object):
 
     def warn(self, connection, level, sentence):
         """The one line that says why."""
-        if level == WARNING and enabled(WARNING) and not self.limit.permits(address_of(connection)):
-            if self.limit.held == 1:
-                self.wake()
-            return
-        self.line(level, sentence, connection, "%s: " % connection.peer)
+        if level != WARNING or not enabled(WARNING) or self.permits(address_of(connection)):
+            self.line(level, sentence, connection, "%s: " % connection.peer)
+
+    def permits(self, address):
+        """Whether one more warning about this address is written; else it is counted, and summarize() is due."""
+        permitted = self.limit.permits(address)
+        if not permitted and self.limit.held == 1:
+            self.wake()
+        return permitted
 
     def bare(self, connection, error):
         """The connection ended without a byte: a port check, or a load balancer."""

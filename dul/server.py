@@ -208,7 +208,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         self.sums.add(FAULTS)
         if isinstance(sys.exc_info()[1], MemoryError):
             self.log.pressure("memory", "out of memory: a connection is closed")
-        elif self.log.limit.permits(FAULTS):
+        elif self.log.permits(FAULTS):
             self.log.line(ERROR, "%s: %r; please report it" % (words, sys.exc_info()[1]), connection,
                           exc_info=sys.exc_info() if enabled(DEBUG) else None)
 

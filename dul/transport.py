@@ -66,8 +66,9 @@ class Transport(object):
             except (socket.error, select.error, ValueError) as error:   # ValueError: closed meanwhile, on Python 2.7
                 if self.interrupted:
                     return b""
-                early = getattr(error, "errno", None) in NOT_NOW
-                if not early and getattr(error, "errno", None) not in INTERRUPTED:
+                code = getattr(error, "errno", None)
+                early = code in NOT_NOW
+                if not early and code not in INTERRUPTED:
                     raise _lost(error)
 
     def acknowledge(self):

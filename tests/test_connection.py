@@ -392,28 +392,28 @@ class Faults(object):
         self.assertIsNone(self.fault(logging.INFO, error, words).exc_info)
         self.assertIs(self.fault(logging.DEBUG, error, words).exc_info[1], error)
 
-    def test_a_lack_of_memory_is_told_once_a_minute_and_not_as_a_fault(self):
-        log = LogCapture(self, logging.DEBUG)
+    def failing(self, error, count):
+        """A server at which so many associations ended by this error of the program."""
         server = serve(self)
-        server.admission.admit = lambda: raise_(MemoryError())
-        for _ in range(3):
+        server.admission.admit = lambda: raise_(error)
+        for _ in range(count):
             with Peer(server.address) as peer:
                 self.assertEqual(peer.associate(), b"")
         wait_until(lambda: not server.admission.all(), "nothing is left")
+        wait_until(lambda: server.pool.idle == server.pool.threads, "all is told")
+        self.assertEqual(server.sums.counts["faults"], count)
+        return server
+
+    def test_a_lack_of_memory_is_told_once_a_minute_and_not_as_a_fault(self):
+        log = LogCapture(self, logging.DEBUG)
+        self.failing(MemoryError(), 3)
         self.assertEqual([line for line in log.lines() if line[:2] in ("W:", "E:")],
                          ["W: out of memory: a connection is closed"])
-        self.assertEqual(server.sums.counts["faults"], 3)
 
     def test_faults_are_limited_as_warnings_are(self):
         log = LogCapture(self, logging.INFO)
-        server = serve(self)
-        server.admission.admit = lambda: raise_(KeyError())
-        for _ in range(12):
-            with Peer(server.address) as peer:
-                self.assertEqual(peer.associate(), b"")
-        wait_until(lambda: server.log.limit.held == 2, "two are only counted")
-        self.assertEqual(server.sums.counts["faults"], 12)
-        wait_until(lambda: len([line for line in log.lines() if "internal error" in line]) >= 10, "the others are told")
+        server = self.failing(KeyError(), 12)
+        self.assertEqual(server.log.limit.held, 2)
         self.assertEqual(len([line for line in log.lines() if "internal error" in line]), 10)
 
     def test_a_blank_cell_of_the_table(self):
