@@ -203,16 +203,14 @@ PDU_NAMES = {A_ASSOCIATE_RQ: "A-ASSOCIATE-RQ", A_ASSOCIATE_AC: "A-ASSOCIATE-AC",
 PDU_SECTIONS = {A_ASSOCIATE_RQ: "9.3.2", A_ASSOCIATE_AC: "9.3.3", A_ASSOCIATE_RJ: "9.3.4", P_DATA_TF: "9.3.5",
                 A_RELEASE_RQ: "9.3.6", A_RELEASE_RP: "9.3.7", A_ABORT: "9.3.8"}
 
-# Result/Reason of a presentation context (PS3.8 9.3.3.2)
+# Result/Reason of a presentation context (PS3.8 9.3.3.2), those that an acceptor sends
 CONTEXT_RESULTS = {
     ACCEPTANCE: "acceptance",
-    1: "user-rejection",
-    2: "no-reason",
     ABSTRACT_SYNTAX_NOT_SUPPORTED: "abstract-syntax-not-supported",
     TRANSFER_SYNTAXES_NOT_SUPPORTED: "transfer-syntaxes-not-supported",
 }
 
-# A-ASSOCIATE-RJ (PS3.8 9.3.4)
+# A-ASSOCIATE-RJ (PS3.8 9.3.4), likewise
 REJECT_RESULTS = {1: "rejected-permanent", 2: "rejected-transient"}
 REJECT_SOURCES = {
     1: "DICOM UL service-user",
@@ -220,13 +218,8 @@ REJECT_SOURCES = {
     3: "DICOM UL service-provider (presentation related function)",
 }
 REJECT_REASONS = {  # (source, reason)
-    (1, 1): "no-reason-given",
     (1, 2): "application-context-name-not-supported",
-    (1, 3): "calling-AE-title-not-recognized",
-    (1, 7): "called-AE-title-not-recognized",
-    (2, 1): "no-reason-given",
     (2, 2): "protocol-version-not-supported",
-    (3, 1): "temporary-congestion",
     (3, 2): "local-limit-exceeded",
 }
 
@@ -241,7 +234,7 @@ ABORT_REASONS = {  # of source 2; with source 0 the reason is not significant
     6: "invalid-PDU-parameter value",
 }
 
-# Elements of a command set (PS3.7 E.1), commands, and the Status of a response (PS3.7 9.1.5.1.4, Annex C)
+# Elements of a command set, those of requests and Status (PS3.7 E.1); commands; Status (PS3.7 9.1.5.1.4, Annex C)
 ELEMENT_NAMES = {
     0x0000: "Command Group Length",
     0x0002: "Affected SOP Class UID",
@@ -253,18 +246,11 @@ ELEMENT_NAMES = {
     0x0700: "Priority",
     0x0800: "Command Data Set Type",
     0x0900: "Status",
-    0x0901: "Offending Element",
-    0x0902: "Error Comment",
-    0x0903: "Error ID",
     0x1000: "Affected SOP Instance UID",
     0x1001: "Requested SOP Instance UID",
     0x1002: "Event Type ID",
     0x1005: "Attribute Identifier List",
     0x1008: "Action Type ID",
-    0x1020: "Number of Remaining Sub-operations",
-    0x1021: "Number of Completed Sub-operations",
-    0x1022: "Number of Failed Sub-operations",
-    0x1023: "Number of Warning Sub-operations",
     0x1030: "Move Originator Application Entity Title",
     0x1031: "Move Originator Message ID",
 }
@@ -332,8 +318,7 @@ def reject_words(reject):
     """(result, source, reason) of an A-ASSOCIATE-RJ in the standard's words."""
     result, source, reason = reject
     return "result %d: %s, source %d: %s, reason %d: %s" % (
-        result, REJECT_RESULTS.get(result, "reserved"), source, REJECT_SOURCES.get(source, "reserved"),
-        reason, REJECT_REASONS.get((source, reason), "reserved"))
+        result, REJECT_RESULTS[result], source, REJECT_SOURCES[source], reason, REJECT_REASONS[source, reason])
 
 
 def abort_words(source, reason):
@@ -488,11 +473,6 @@ LONGEST_TIMEOUT = 4294967295        # seconds
 PREFER_LITTLE = (EXPLICIT_LITTLE, EXPLICIT_BIG, IMPLICIT_LITTLE)
 PREFER_BIG = (EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE)
 IMPLICIT_ONLY = (IMPLICIT_LITTLE,)
-
-
-def prefer_local(byte_order):
-    """The order that prefers explicit VR in the byte order of the host. ``byte_order``: ``little`` or ``big``."""
-    return PREFER_BIG if byte_order == "big" else PREFER_LITTLE
 
 
 def check_title(title):
@@ -786,20 +766,8 @@ def decode_abort(data):
     return _SHORT.unpack(data)[4:]
 
 
-class PDV(collections.namedtuple("PDV", "context_id control fragment")):
-    """A presentation data value item (PS3.8 9.3.5.1). ``control``: message control header, which has two bits."""
-
-    __slots__ = ()
-
-    @property
-    def is_command(self):
-        """Whether the fragment belongs to a command set, else to a data set."""
-        return bool(self.control & COMMAND_FRAGMENT)
-
-    @property
-    def is_last(self):
-        """Whether it is the last fragment of its command set or data set."""
-        return bool(self.control & LAST_FRAGMENT)
+# A presentation data value item (PS3.8 9.3.5.1). ``control``: message control header, bits COMMAND_FRAGMENT, LAST_FRAGMENT.
+PDV = collections.namedtuple("PDV", "context_id control fragment")
 
 
 def encode_p_data(context_id, control, fragment):
@@ -1337,7 +1305,7 @@ class EchoService(object):
         if pdv.context_id not in self.contexts:
             raise MessageError("P-DATA-TF: Presentation-context-ID is %d, due: one that was accepted (%s) "
                                "(PS3.8 9.3.5.1)" % (pdv.context_id, ", ".join(["%d" % each for each in self.contexts])))
-        if not pdv.is_command:
+        if not pdv.control & COMMAND_FRAGMENT:
             raise MessageError("P-DATA-TF: fragment of a data set, due: of a command set (PS3.8 E.2)")
         if self.context_id not in (None, pdv.context_id):
             raise MessageError("P-DATA-TF: Presentation-context-ID is %d in the middle of a command set, due: %d "
@@ -1347,7 +1315,7 @@ class EchoService(object):
         self.size += max(2, len(pdv.fragment))      # at least 2, or empty fragments could go on for ever
         if self.size > LARGEST_COMMAND_SET:
             raise MessageError("command set: longer than %d bytes, the most that is taken here" % LARGEST_COMMAND_SET)
-        if not pdv.is_last:
+        if not pdv.control & LAST_FRAGMENT:
             return None
         command = bytes(self.fragments)
         self.context_id, self.fragments, self.size = None, bytearray(), 0
@@ -1647,7 +1615,7 @@ class Association(Acceptor):
 
 PY2 = sys.version_info[0] == 2
 WINDOWS = os.name == "nt"
-PREFER_LOCAL = prefer_local(sys.byteorder)
+PREFER_LOCAL = PREFER_BIG if sys.byteorder == "big" else PREFER_LITTLE
 
 NO_SOCKETSERVER = "this Python has no module socketserver: install Debian's package libpython3-stdlib or its like"
 try:
@@ -1798,7 +1766,7 @@ class DeadlinePassed(Exception):
 class Transport(object):
     """A connected socket with a deadline for receiving, and a limit, in seconds, for the sending of each PDU."""
 
-    __slots__ = ("sock", "send_limit", "halted", "deadline", "armed", "interrupted")
+    __slots__ = ("sock", "send_limit", "halted", "deadline", "armed")
 
     def __init__(self, sock, send_limit, halted=None):
         self.sock = sock
@@ -1806,7 +1774,6 @@ class Transport(object):
         self.halted = halted    # a socket that can be read when the server stops: Windows needs it
         self.deadline = None    # on the monotonic clock
         self.armed = None       # seconds that the next recv() waits at most, as the socket knows it
-        self.interrupted = False
         try:
             if not KERNEL_TIMEOUTS or sock.gettimeout() is not None:    # as the listener, or by setdefaulttimeout()
                 sock.setblocking(True)
@@ -1823,34 +1790,35 @@ class Transport(object):
 
     def receive(self, most):
         """Bytes that have arrived, ``most`` at most; ``b""`` at the end. Raises DeadlinePassed, ConnectionLost."""
-        early = False
+        early = False       # whether the last recv() ended, and the deadline had not passed
         while True:
-            left = None
-            if self.deadline is not None:
-                left = self.deadline - monotonic()
-                if left <= 0:
-                    raise DeadlinePassed()
-                left = min(max(left, SHORTEST_WAIT), LONGEST_WAIT)
             try:
-                if not SHUTDOWN_WAKES:
-                    ready = select.select([self.sock, self.halted], [], [], left)[0]
-                    if self.sock not in ready:
-                        if ready:
-                            return b""
-                        continue
-                elif early or left is not None and (self.armed is None or self.armed > left + SHORTEST_WAIT):
-                    set_timeout(self.sock, left)    # no system call where the limit is right; one too short is mended
-                    self.armed = left               # when it has passed
+                if self.deadline is not None or early or not SHUTDOWN_WAKES:
+                    self.arm(early)
                 return self.sock.recv(most)
             except socket.timeout:
                 early = True
             except (socket.error, select.error, ValueError) as error:   # ValueError: closed meanwhile, on Python 2.7
-                if self.interrupted:
-                    return b""
                 code = getattr(error, "errno", None)
                 early = code in NOT_NOW
                 if not early and code not in INTERRUPTED:
                     raise _lost(error)
+
+    def arm(self, early):
+        """See to it that the next recv() ends with the deadline. Raises DeadlinePassed."""
+        left = None
+        if self.deadline is not None:
+            left = self.deadline - monotonic()
+            if left <= 0:
+                raise DeadlinePassed()
+            left = min(max(left, SHORTEST_WAIT), LONGEST_WAIT)
+        if not SHUTDOWN_WAKES:
+            ready = select.select([self.sock, self.halted], [], [], left)[0]
+            if self.sock not in ready:
+                raise ConnectionLost("closed here") if ready else socket.timeout()
+        elif early or self.armed is None or self.armed > left + SHORTEST_WAIT:
+            set_timeout(self.sock, left)    # no system call where the limit is right; one too short is mended when it
+            self.armed = left               # has passed
 
     def acknowledge(self):
         """Acknowledge what has arrived at once, not some 40 ms later: a peer that writes a PDU in two pieces with
@@ -1867,27 +1835,32 @@ class Transport(object):
         while True:
             try:
                 if cut:
-                    left = deadline - monotonic()
-                    if left <= 0:
-                        raise socket.timeout()
-                    set_timeout(self.sock, left, sending=True)
-                    self.armed = self.armed if KERNEL_TIMEOUTS else left
+                    self.arm_sending(deadline - monotonic())
                 sent = self.sock.send(data)
                 if sent == len(data):
                     break
                 data, cut = data[sent:], True
             except (socket.error, ValueError) as error:
-                code = getattr(error, "errno", None)
-                if isinstance(error, socket.timeout) or code in NOT_NOW:
-                    raise ConnectionLost("the peer has not read what was sent to it for %g s" % self.send_limit)
-                if code not in INTERRUPTED:
-                    raise _lost(error)
+                if getattr(error, "errno", None) not in INTERRUPTED:
+                    raise self.unsent(error)
         if cut and KERNEL_TIMEOUTS:
             set_timeout(self.sock, self.send_limit, sending=True)
 
+    def arm_sending(self, left):
+        """See to it that the next send() ends within so many seconds. Raises socket.timeout where none are left."""
+        if left <= 0:
+            raise socket.timeout()
+        set_timeout(self.sock, left, sending=True)
+        self.armed = self.armed if KERNEL_TIMEOUTS else left
+
+    def unsent(self, error):
+        """The ConnectionLost for what send() of the socket raised."""
+        if isinstance(error, socket.timeout) or getattr(error, "errno", None) in NOT_NOW:
+            return ConnectionLost("the peer has not read what was sent to it for %g s" % self.send_limit)
+        return _lost(error)
+
     def interrupt(self, sending=False):
         """Wake, from any thread, one that is receiving as if the stream had ended; also one that is ``sending``."""
-        self.interrupted = True
         try:
             self.sock.shutdown(socket.SHUT_RDWR if sending else socket.SHUT_RD)
             if not SHUTDOWN_WAKES and (sending or not select.select([self.halted], [], [], 0)[0]):
@@ -1956,18 +1929,23 @@ class PDUReader(object):
 
     def pdu(self):
         """The whole PDU whose header was read last. Raises ConnectionLost where the stream ends before it."""
-        buffer, total = self.buffer, HEADER_LENGTH + self.length
-        if len(buffer) < total:
-            pieces, self.buffer, self.arrived = [buffer], b"", len(buffer)
-            try:
-                while self.arrived < total:
-                    self.acknowledge()
-                    pieces.append(self.more(min(NEXT_READ, total - self.arrived)))
-                    self.arrived += len(pieces[-1])
-            finally:    # where a deadline passes, skip() may follow
-                self.buffer = buffer = b"".join(pieces)
-        self.buffer, self.length = buffer[total:], None
-        return buffer[:total]
+        total = HEADER_LENGTH + self.length
+        if len(self.buffer) < total:
+            self.complete(total)
+        data = self.buffer[:total]
+        self.buffer, self.length = self.buffer[total:], None
+        return data
+
+    def complete(self, total):
+        """Wait until so many bytes of the PDU are there. Where ``receive`` raises, those that came are kept, for skip()."""
+        pieces, self.buffer, self.arrived = [self.buffer], b"", len(self.buffer)
+        try:
+            while self.arrived < total:
+                self.acknowledge()
+                pieces.append(self.more(min(NEXT_READ, total - self.arrived)))
+                self.arrived += len(pieces[-1])
+        finally:
+            self.buffer = b"".join(pieces)
 
     def skip(self, how):
         """Throw away the PDU whose header was read last, as it arrives. Raises ConnectionLost where the stream ends.
@@ -2028,8 +2006,7 @@ class Connection(socketserver.BaseRequestHandler, object):
 
     def handle(self):
         """Serve the association until its socket is closed. Nothing that the peer does raises anything."""
-        admission = self.server.admission
-        admission.enter(self)
+        self.server.admission.enter(self)
         try:
             self.tell(CONNECTED, None)
             self.association.open()
@@ -2037,37 +2014,44 @@ class Connection(socketserver.BaseRequestHandler, object):
             self.serve()
         except Undefined:
             self.server.fault("internal error, the connection is closed", self)
-        finally:
-            self.leave()
-            self.transport.close()
-            admission.depart(self)
-            self.tell(CLOSED, None)
+
+    def finish(self):
+        """After handle(), whatever that raised."""
+        self.leave()
+        self.transport.close()
+        self.server.admission.depart(self)
+        self.tell(CLOSED, None)
 
     def serve(self):
-        """Wait for a PDU and do what is due about it, until the association is over."""
+        """Receive, and see to a lost connection and to a deadline that passed, until the association is over."""
         association, reader, how = self.association, self.reader, READ
         while not association.over:
             try:
-                if how is not READ:
-                    reader.skip(how)
-                    how = READ
-                if self.server.stopping and association.abort(Stopped(STOPS)):
-                    self.apply()
-                pdu_type, length = reader.header()
-                if association.trace:
-                    self.tell(RECEIVING, (pdu_type, length))
-                how = association.header(pdu_type, length, reader.buffer)
-                if how is READ:
-                    data = reader.pdu()
-                    self.active = monotonic()
-                    association.pdu(data)
-                self.apply()
+                self.receive(how)
             except ConnectionLost as error:
                 self.lost(error)
             except DeadlinePassed:
                 association.expired(reader.progress())
                 self.apply()
-                how = READ if reader.length is None else SKIP   # the rest of a PDU is no PDU
+            how = READ if reader.length is None else SKIP   # the rest of a PDU is no PDU
+
+    def receive(self, how):
+        """Wait for PDU after PDU, and do what is due about it. What the transport raises passes through."""
+        association, reader = self.association, self.reader
+        while not association.over:
+            if how is not READ:
+                reader.skip(how)
+            if self.server.stopping and association.abort(Stopped(STOPS)):
+                self.apply()
+            pdu_type, length = reader.header()
+            if association.trace:
+                self.tell(RECEIVING, (pdu_type, length))
+            how = association.header(pdu_type, length, reader.buffer)
+            if how is READ:
+                data = reader.pdu()
+                self.active = monotonic()
+                association.pdu(data)
+            self.apply()
 
     def lost(self, error):
         """The connection is gone, or this server is to close it."""
@@ -2089,13 +2073,9 @@ class Connection(socketserver.BaseRequestHandler, object):
             effects, association.effects = association.effects, []
             for kind, value in effects:
                 if kind is SEND:
-                    try:
-                        if association.trace:
-                            self.tell(SENDING, value)
-                        if lost is None:
-                            self.transport.send(value)
-                    except ConnectionLost as error:
-                        lost = error
+                    if association.trace:
+                        self.tell(SENDING, value)
+                    lost = lost or self.send(value)
                 elif kind is CLOCK:
                     self.transport.set_deadline(value[1])
                 elif kind is not ECHOED or self.watched or value.status != SUCCESS:
@@ -2108,6 +2088,13 @@ class Connection(socketserver.BaseRequestHandler, object):
                 association.respond()
         if lost:
             self.lost(lost)
+
+    def send(self, data):
+        """Send a PDU. Returns the ConnectionLost where that failed."""
+        try:
+            return self.transport.send(data)
+        except ConnectionLost as error:
+            return error
 
     def tell(self, kind, value):
         """Pass a fact on to all that listen. They keep what they make of it; nothing comes back."""
@@ -2160,6 +2147,9 @@ def peer_name(address):
 
 # ---- dul/admission.py -----------------------------------------------------------------------------------------------
 # How many connections and associations at once, and who has to go when it is too many.
+
+GRACE = 0.5     # seconds in which a new connection is expected to begin its A-ASSOCIATE-RQ
+
 
 class Admission(object):
     """The open connections, and the associations, ``most`` at once: each counts to its release, rejection or abort."""
@@ -2215,10 +2205,12 @@ class Admission(object):
     def evict(self):
         """Close the connection that is missed least, so that peers without an association cannot keep others out.
 
-        First those whose association is over, then those that have sent nothing, then those in the middle of their
-        A-ASSOCIATE-RQ; of these the oldest. An association is never closed. Returns whether one was found.
+        First those whose association is over, then those that have sent nothing for GRACE, then those in the middle of
+        their A-ASSOCIATE-RQ; of these the oldest. An association is never closed. Returns whether one was found.
         """
-        candidates = [(not each.association.closing, each.reader.progress() != "", each.number, each)
+        now = monotonic()
+        candidates = [(not each.association.closing, each.reader.progress() != "" or now - each.active < GRACE,
+                       each.number, each)
                       for each in self.all() if not each.evicted and not each.association.associated]
         if candidates:
             connection = min(candidates)[3]
@@ -2266,12 +2258,6 @@ def begin(title):
 def end(title):
     """The line below it."""
     return "======================= END %s ==============================" % title
-
-
-def fact_lines(connection, kind, value):
-    """The lines of -d for a fact; most have none."""
-    make = LINES.get(kind)
-    return make(connection, value) if make else []
 
 
 def receiving_lines(_, header):
@@ -2364,6 +2350,7 @@ def message_lines(direction, context_id, data):
     return lines + [end("%s DIMSE MESSAGE" % direction)]
 
 
+# The lines of -d for a fact: {kind: function of its connection and its value}; the others have none.
 LINES = {CONNECTED: lambda connection, _: ["Connection %d from %s" % (connection.number, connection.peer)],
          MOVED: lambda _, step: ["%s + %s -> %s -> %s" % step], RECEIVING: receiving_lines, SENDING: sending_lines,
          REQUESTED: request_lines, ACCEPTED: acceptance_lines,
@@ -2652,10 +2639,11 @@ class Sums(object):
         """All of it in one line."""
         count = collections.defaultdict(int, self.counts)
         echoes = self.echoes + sum([each.association.echoes for each in admission.all() if not each.association.ended])
-        return ("%s, at most %d at once; %s, the slowest %.1f ms; %d released, %d rejected, %d aborted here, "
+        slowest = ", the slowest %.1f ms" % (self.slowest * 1000) if self.slowest else ""
+        return ("%s, at most %d at once; %s%s; %d released, %d rejected, %d aborted here, "
                 "%d aborted by the peer, %d lost, %d timed out, %d without a byte" % (
                     counted(admission.number, "connection"), admission.peak, counted(echoes, "echo"),
-                    self.slowest * 1000, count[RELEASED], count[REJECTED], count[ABORTING], count[ABORTED],
+                    slowest, count[RELEASED], count[REJECTED], count[ABORTING], count[ABORTED],
                     count[LOST], count[EXPIRED], count[BARE]))
 
 
@@ -2768,15 +2756,7 @@ class LogWriter(object):
         """Hand over the records, for ever."""
         while True:
             try:
-                with self.changed:
-                    self.busy = False
-                    while not self.records:
-                        self.changed.notify_all()
-                        self.changed.wait()
-                    self.busy = True
-                    record, dropped = self.records.popleft(), 0
-                    if not self.records:
-                        dropped, self.dropped = self.dropped, 0
+                record, dropped = self.next()
                 hand_over(record)
                 if dropped and enabled(WARNING):
                     text = "%s dropped here: the log took no more" % (
@@ -2785,10 +2765,25 @@ class LogWriter(object):
             except Exception:   # out of memory, or a record factory that is not ours
                 time.sleep(RETRY_PAUSE)
 
+    def next(self):
+        """The next record, and how many are missing after it. Waits for it."""
+        with self.changed:
+            self.busy = False
+            while not self.records:
+                self.changed.notify_all()
+                self.changed.wait()
+            self.busy = True
+            record, dropped = self.records.popleft(), 0
+            if not self.records:
+                dropped, self.dropped = self.dropped, 0
+            return record, dropped
+
     def finish(self, seconds):
-        """Wait until all is written, so many seconds at most."""
+        """Wait until all is written, what handlers keep as well, so many seconds at most."""
         deadline = monotonic() + seconds
         with self.changed:
+            self.records.append(None)
+            self.changed.notify_all()
             while (self.records or self.busy) and monotonic() < deadline:
                 self.changed.wait(max(0.001, deadline - monotonic()))
 
@@ -2801,10 +2796,10 @@ def new_record(level, text, extra, exc_info=None):
 
 
 def hand_over(record):
-    """Give a record to the logger's handlers; what they raise goes no further."""
+    """Give a record to the logger's handlers; None: have all handlers write what they keep. What they raise goes no further."""
     try:
         import logging
-        logging.getLogger(LOGGER).handle(record)
+        logging.shutdown() if record is None else logging.getLogger(LOGGER).handle(record)
     except BaseException:   # a handler is not ours: even its SystemExit must not end an association
         pass
 
@@ -2830,8 +2825,8 @@ class Log(object):
             self.line(INFO, WORDS[kind], connection)
         elif kind is ECHOED:
             self.line(INFO, "Received Echo Request (MsgID %d)" % value.message_id, connection)
-        if connection.association.trace:
-            for text in fact_lines(connection, kind, value):
+        if kind in LINES and connection.association.trace:
+            for text in LINES[kind](connection, value):
                 self.line(DEBUG, text, connection)
         if kind is ACCEPTED:
             self.line(INFO, WORDS[kind], connection)
@@ -2945,62 +2940,53 @@ class HandlerThreads(object):
 
     def grow(self):
         """Start a thread where one is missing; called again when it runs, and after the seconds that this returns."""
-        with self.lock:
-            threads, idle = self.threads, self.idle
+        idle = self.idle
         if self.alone and hasattr(sys, "setswitchinterval"):
-            sys.setswitchinterval(min(max(LEAST_INTERVAL, threads * SWITCH_INTERVAL), LONGEST_INTERVAL))
-        if threads >= self.most:
+            sys.setswitchinterval(min(max(LEAST_INTERVAL, self.threads * SWITCH_INTERVAL), LONGEST_INTERVAL))
+        if self.threads >= self.most:
             if not idle and self.server.admission.evict():
                 self.server.log.pressure("connections", "too many connections without an association: the oldest are closed")
             return None if idle else PRESSURE_PAUSE
         if idle >= SPARE_THREADS:
             return None
-        try:
-            if mmap:
-                mmap.mmap(-1, ROOM).close()
-            before = threading.stack_size(STACK_SIZE)
-            try:    # not Thread.start(): it waits for a sign of the new thread, for ever where memory runs out
-                start_new_thread(self.run, ())
-            finally:
-                threading.stack_size(before)
-        except (ThreadError, RuntimeError, MemoryError, ValueError, EnvironmentError):
+        if not begin_thread(self.run):
             self.server.log.pressure("threads", "out of threads or memory: " + SLOWER)
         return PRESSURE_PAUSE
 
+    def count(self, threads, idle):
+        """Add to the numbers of threads and of idle ones."""
+        with self.lock:
+            self.threads += threads
+            self.idle += idle
+            if threads < 0:
+                self.ended.notify_all()
+
     def run(self):
         """What a handler thread does: connection after connection."""
-        with self.lock:
-            self.threads += 1
-            self.idle += 1
-        idle = True
+        self.count(1, 1)
         try:
             self.server.wake()
-            while True:
-                connection = self.accept()
-                if connection is None:
-                    return
-                with self.lock:
-                    self.idle -= 1
-                    last = not self.idle
-                idle = False
-                if last:
-                    self.server.wake()
-                self.server.process_request(*connection)
-                del connection
-                with self.lock:
-                    if self.idle >= IDLE_THREADS:
-                        return
-                    self.idle += 1
-                idle = True
-        except Exception:  # no memory for the least thing: one thread less, and serve_forever() starts another
+            while self.serve_one() and self.idle <= IDLE_THREADS:
+                pass
+        except BaseException:   # no memory for the least thing: one thread less, and serve_forever() starts another
             pass
+        # what threading keeps of a thread that it did not start; Python 3.13 and later drop that by themselves
+        getattr(threading, "_active", {}).pop(get_ident(), None)
+        self.count(-1, -1)
+
+    def serve_one(self):
+        """Accept a connection and serve it. Returns whether there was one."""
+        connection = self.accept()
+        if connection is None:
+            return False
+        self.count(0, -1)
+        if not self.idle:
+            self.server.wake()
+        try:
+            self.server.process_request(*connection)
         finally:
-            # what threading keeps of a thread that it did not start; Python 3.13 and later drop that by themselves
-            getattr(threading, "_active", {}).pop(get_ident(), None)
-            with self.lock:
-                self.idle -= idle
-                self.threads -= 1
-                self.ended.notify_all()
+            self.count(0, 1)
+        return True
 
     def accept(self):
         """The next (socket, address); None when the server stops."""
@@ -3014,28 +3000,47 @@ class HandlerThreads(object):
             while not server.stopping:
                 try:
                     return server.get_request()
-                except (socket.error, select.error, MemoryError) as error:
-                    code = error.args[0] if error.args else None
-                    if code in NOT_NOW:
-                        self.wait()
-                    elif not server.stopping and code not in INTERRUPTED + CLOSED_BY_PEER:
-                        full = code in OUT_OF_RESOURCES or isinstance(error, MemoryError)
-                        server.log.pressure("accept", "%s (%s): %s" % (
-                            "out of file descriptors or memory" if full else "cannot accept connections",
-                            getattr(error, "strerror", "MemoryError"), SLOWER))
-                        server.admission.wait(PRESSURE_PAUSE)
+                except (socket.error, MemoryError) as error:
+                    self.refused(error)
         return None
+
+    def refused(self, error):
+        """accept() has none: wait for one, or, where the system has no room for more, until it may have."""
+        code = error.args[0] if error.args else None
+        if code in NOT_NOW:
+            self.wait()
+        elif not self.server.stopping and code not in INTERRUPTED + CLOSED_BY_PEER:
+            full = code in OUT_OF_RESOURCES or isinstance(error, MemoryError)
+            self.server.log.pressure("accept", "%s (%s): %s" % (
+                "out of file descriptors or memory" if full else "cannot accept connections",
+                getattr(error, "strerror", "MemoryError"), SLOWER))
+            self.server.admission.wait(PRESSURE_PAUSE)
 
     def stop(self):
         """Abort what is open, and wait for it within STOP_LIMIT. Nothing is accepted any more."""
         self.halt.close()
-        begun = monotonic()
-        for sending, limit in ((False, STOP_POLITELY), (True, STOP_LIMIT)):
+        now = monotonic()
+        for sending, end in ((False, now + STOP_POLITELY), (True, now + STOP_LIMIT)):
             for connection in self.server.admission.all():
                 connection.transport.interrupt(sending)
             with self.lock:
-                while self.threads and monotonic() < begun + limit:
-                    self.ended.wait(max(0.001, begun + limit - monotonic()))
+                while self.threads and monotonic() < end:
+                    self.ended.wait(max(0.001, end - monotonic()))
+
+
+def begin_thread(function):
+    """Have a new thread call ``function``. Returns whether the system had room for it."""
+    try:
+        if mmap:
+            mmap.mmap(-1, ROOM).close()
+        before = threading.stack_size(STACK_SIZE)
+        try:    # not Thread.start(): it waits for a sign of the new thread, for ever where memory runs out
+            start_new_thread(function, ())
+        finally:
+            threading.stack_size(before)
+        return True
+    except (ThreadError, RuntimeError, MemoryError, ValueError, EnvironmentError):
+        return False
 
 
 # ---- dul/server.py --------------------------------------------------------------------------------------------------
@@ -3072,9 +3077,11 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
 
     daemon_threads = True
     request_queue_size = 8192       # connections that the kernel may hold for us; it has a limit of its own
+    settings = property(lambda self: self.negotiator.settings, doc="What every association is held to: Settings.")
     # Windows lets two servers share a port that has SO_REUSEADDR; there SO_EXCLUSIVEADDRUSE is right
     allow_reuse_address = not hasattr(socket, "SO_EXCLUSIVEADDRUSE")
     shutdown_request = socketserver.TCPServer.close_request     # no shutdown(): a Connection has closed its socket
+    process_request = socketserver.ThreadingMixIn.process_request_thread    # this is a handler thread (see ``pool``)
 
     def __init__(self, port=0, host="", max_associations=MOST_ASSOCIATIONS, on_event=None, listener=None, alone=False,
                  **settings):
@@ -3112,11 +3119,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
             except socket.error as error:
                 if error.errno not in UNSUPPORTED or address is addresses[-1][1]:
                     raise
-
-    @property
-    def settings(self):
-        """What every association is held to: Settings."""
-        return self.negotiator.settings
 
     @property
     def address(self):
@@ -3186,17 +3188,25 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
             if not self.stopping:
                 self.socket.setblocking(False)  # who waits for a connection must be able to wait for the end as well
             while not self.stopping:
-                pauses = [self.pool.grow(), self.log.limit.pause(), poll_interval]
-                self.sleep(min([pause for pause in pauses if pause is not None] or [None]))
-                if self.log.limit.pause() == 0:
-                    self.log.summarize()
+                self.service_actions(poll_interval)
         finally:
-            self.stopping = True
-            self.pool.stop()
+            self.end(timeout)
+
+    def service_actions(self, poll_interval=None):
+        """What is due now; then wait for more."""
+        pauses = [self.pool.grow(), self.log.limit.pause(), poll_interval]
+        self.sleep(min([pause for pause in pauses if pause is not None] or [None]))
+        if self.log.limit.pause() == 0:
             self.log.summarize()
-            if self.handed_over is not None:
-                self.socket.settimeout(timeout)
-            self.finished.set()
+
+    def end(self, timeout):
+        """The end of serve_forever()."""
+        self.stopping = True
+        self.pool.stop()
+        self.log.summarize()
+        if self.handed_over is not None:
+            self.socket.settimeout(timeout)
+        self.finished.set()
 
     def shutdown(self):
         """Make serve_forever() end, and wait until it has."""
@@ -3210,10 +3220,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         """Make serve_forever() end; does not wait, takes no lock, and may be called by a signal handler."""
         self.stopping = True
         self.wake()
-
-    def process_request(self, request, client_address):
-        """Serve a connection in this thread, a handler thread; ThreadingMixIn would start one here (see ``pool``)."""
-        self.process_request_thread(request, client_address)
 
     def handle_error(self, request, client_address):
         """A fault of this program in a handler thread: one line, and the traceback at debug."""
@@ -3535,14 +3541,6 @@ def help_text():
         USAGE, OPTION_LINES)
 
 
-def transfer_syntaxes(chosen):
-    """The acceptor's order of transfer syntaxes."""
-    for option, order in SYNTAX_OPTIONS.items():
-        if option in chosen:
-            return order
-    return PREFER_LOCAL
-
-
 # ---- dul/cli.py -----------------------------------------------------------------------------------------------------
 # ``echoscp [options] port``: logging set-up, and ``main()``.
 
@@ -3595,9 +3593,9 @@ def serve(chosen, listener):
     if hasattr(signal, "SIGTTOU"):
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)   # a line to a terminal with tostop must not stop the process
     settings = dict((KEYWORDS[option], chosen[option]) for option in KEYWORDS if option in chosen)
+    settings.update(("transfer_syntaxes", SYNTAX_OPTIONS[option]) for option in SYNTAX_OPTIONS if option in chosen)
     try:
-        server = EchoServer(chosen["port"], listener=listener, alone=True, transfer_syntaxes=transfer_syntaxes(chosen),
-                            **settings)
+        server = EchoServer(chosen["port"], listener=listener, alone=True, **settings)
     except (socket.error, OSError) as error:
         set_up_log(chosen, Log(None))
         advice = "".join([words for numbers, words in ADVICE if error.errno in numbers])
@@ -3668,6 +3666,9 @@ def log_by_file(name, level):
         with open(name):
             pass
         fileConfig(name, disable_existing_loggers=False)
+        logger = logging.getLogger(LOGGER)
+        for handler in logger.handlers + logging.getLogger().handlers:      # a format may name what no record has
+            handler.format(new_record(DEBUG, "", dict(NO_PEER, text="")))
     except Exception as error:  # whatever is wrong in it: ConfigParser, import, attribute and file errors
         reason = escaped(" ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split()))
         other = isinstance(error, EnvironmentError) and error.filename      # a file that it names
@@ -3675,7 +3676,7 @@ def log_by_file(name, level):
             reason = "%s: %s" % (quoted(other), reason)
         raise UsageError("option -lc: %s cannot be used: %s" % (quoted(name), reason))
     if level is not None:
-        logging.getLogger(LOGGER).setLevel(level)
+        logger.setLevel(level)
 
 
 def learn_uid_names():

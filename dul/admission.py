@@ -4,6 +4,8 @@ import threading
 from dul.compat import monotonic
 from dul.text import counted
 
+GRACE = 0.5     # seconds in which a new connection is expected to begin its A-ASSOCIATE-RQ
+
 
 class Admission(object):
     """The open connections, and the associations, ``most`` at once: each counts to its release, rejection or abort."""
@@ -59,10 +61,12 @@ class Admission(object):
     def evict(self):
         """Close the connection that is missed least, so that peers without an association cannot keep others out.
 
-        First those whose association is over, then those that have sent nothing, then those in the middle of their
-        A-ASSOCIATE-RQ; of these the oldest. An association is never closed. Returns whether one was found.
+        First those whose association is over, then those that have sent nothing for GRACE, then those in the middle of
+        their A-ASSOCIATE-RQ; of these the oldest. An association is never closed. Returns whether one was found.
         """
-        candidates = [(not each.association.closing, each.reader.progress() != "", each.number, each)
+        now = monotonic()
+        candidates = [(not each.association.closing, each.reader.progress() != "" or now - each.active < GRACE,
+                       each.number, each)
                       for each in self.all() if not each.evicted and not each.association.associated]
         if candidates:
             connection = min(candidates)[3]

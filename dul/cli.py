@@ -8,8 +8,8 @@ from dul.codes import VERSION
 from dul.compat import (
     IN_USE, NOT_PERMITTED, SIGNAL_PAUSE, ThreadError, ending_signals, raise_file_limit, start_new_thread,
     wake_on_signal)
-from dul.log import CRITICAL, DEBUG, ERROR, INFO, LOGGER, WARNING, Log, LogWriter
-from dul.options import UsageError, help_text, parse, quoted, transfer_syntaxes
+from dul.log import CRITICAL, DEBUG, ERROR, INFO, LOGGER, NO_PEER, WARNING, Log, LogWriter, new_record
+from dul.options import SYNTAX_OPTIONS, UsageError, help_text, parse, quoted
 from dul.server import EchoServer
 from dul.service import end_by, fill_standard_files, handed_over, notify, write
 from dul.text import escaped
@@ -64,9 +64,9 @@ def serve(chosen, listener):
     if hasattr(signal, "SIGTTOU"):
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)   # a line to a terminal with tostop must not stop the process
     settings = dict((KEYWORDS[option], chosen[option]) for option in KEYWORDS if option in chosen)
+    settings.update(("transfer_syntaxes", SYNTAX_OPTIONS[option]) for option in SYNTAX_OPTIONS if option in chosen)
     try:
-        server = EchoServer(chosen["port"], listener=listener, alone=True, transfer_syntaxes=transfer_syntaxes(chosen),
-                            **settings)
+        server = EchoServer(chosen["port"], listener=listener, alone=True, **settings)
     except (socket.error, OSError) as error:
         set_up_log(chosen, Log(None))
         advice = "".join([words for numbers, words in ADVICE if error.errno in numbers])
@@ -137,6 +137,9 @@ def log_by_file(name, level):
         with open(name):
             pass
         fileConfig(name, disable_existing_loggers=False)
+        logger = logging.getLogger(LOGGER)
+        for handler in logger.handlers + logging.getLogger().handlers:      # a format may name what no record has
+            handler.format(new_record(DEBUG, "", dict(NO_PEER, text="")))
     except Exception as error:  # whatever is wrong in it: ConfigParser, import, attribute and file errors
         reason = escaped(" ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split()))
         other = isinstance(error, EnvironmentError) and error.filename      # a file that it names
@@ -144,7 +147,7 @@ def log_by_file(name, level):
             reason = "%s: %s" % (quoted(other), reason)
         raise UsageError("option -lc: %s cannot be used: %s" % (quoted(name), reason))
     if level is not None:
-        logging.getLogger(LOGGER).setLevel(level)
+        logger.setLevel(level)
 
 
 def learn_uid_names():

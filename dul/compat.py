@@ -8,11 +8,11 @@ import struct
 import sys
 import time
 
-from dul.settings import prefer_local
+from dul.settings import PREFER_BIG, PREFER_LITTLE
 
 PY2 = sys.version_info[0] == 2
 WINDOWS = os.name == "nt"
-PREFER_LOCAL = prefer_local(sys.byteorder)
+PREFER_LOCAL = PREFER_BIG if sys.byteorder == "big" else PREFER_LITTLE
 
 NO_SOCKETSERVER = "this Python has no module socketserver: install Debian's package libpython3-stdlib or its like"
 try:

@@ -33,8 +33,7 @@ class Connection(socketserver.BaseRequestHandler, object):
 
     def handle(self):
         """Serve the association until its socket is closed. Nothing that the peer does raises anything."""
-        admission = self.server.admission
-        admission.enter(self)
+        self.server.admission.enter(self)
         try:
             self.tell(CONNECTED, None)
             self.association.open()
@@ -42,37 +41,44 @@ class Connection(socketserver.BaseRequestHandler, object):
             self.serve()
         except Undefined:
             self.server.fault("internal error, the connection is closed", self)
-        finally:
-            self.leave()
-            self.transport.close()
-            admission.depart(self)
-            self.tell(CLOSED, None)
+
+    def finish(self):
+        """After handle(), whatever that raised."""
+        self.leave()
+        self.transport.close()
+        self.server.admission.depart(self)
+        self.tell(CLOSED, None)
 
     def serve(self):
-        """Wait for a PDU and do what is due about it, until the association is over."""
+        """Receive, and see to a lost connection and to a deadline that passed, until the association is over."""
         association, reader, how = self.association, self.reader, READ
         while not association.over:
             try:
-                if how is not READ:
-                    reader.skip(how)
-                    how = READ
-                if self.server.stopping and association.abort(Stopped(STOPS)):
-                    self.apply()
-                pdu_type, length = reader.header()
-                if association.trace:
-                    self.tell(RECEIVING, (pdu_type, length))
-                how = association.header(pdu_type, length, reader.buffer)
-                if how is READ:
-                    data = reader.pdu()
-                    self.active = monotonic()
-                    association.pdu(data)
-                self.apply()
+                self.receive(how)
             except ConnectionLost as error:
                 self.lost(error)
             except DeadlinePassed:
                 association.expired(reader.progress())
                 self.apply()
-                how = READ if reader.length is None else SKIP   # the rest of a PDU is no PDU
+            how = READ if reader.length is None else SKIP   # the rest of a PDU is no PDU
+
+    def receive(self, how):
+        """Wait for PDU after PDU, and do what is due about it. What the transport raises passes through."""
+        association, reader = self.association, self.reader
+        while not association.over:
+            if how is not READ:
+                reader.skip(how)
+            if self.server.stopping and association.abort(Stopped(STOPS)):
+                self.apply()
+            pdu_type, length = reader.header()
+            if association.trace:
+                self.tell(RECEIVING, (pdu_type, length))
+            how = association.header(pdu_type, length, reader.buffer)
+            if how is READ:
+                data = reader.pdu()
+                self.active = monotonic()
+                association.pdu(data)
+            self.apply()
 
     def lost(self, error):
         """The connection is gone, or this server is to close it."""
@@ -94,13 +100,9 @@ class Connection(socketserver.BaseRequestHandler, object):
             effects, association.effects = association.effects, []
             for kind, value in effects:
                 if kind is SEND:
-                    try:
-                        if association.trace:
-                            self.tell(SENDING, value)
-                        if lost is None:
-                            self.transport.send(value)
-                    except ConnectionLost as error:
-                        lost = error
+                    if association.trace:
+                        self.tell(SENDING, value)
+                    lost = lost or self.send(value)
                 elif kind is CLOCK:
                     self.transport.set_deadline(value[1])
                 elif kind is not ECHOED or self.watched or value.status != SUCCESS:
@@ -113,6 +115,13 @@ class Connection(socketserver.BaseRequestHandler, object):
                 association.respond()
         if lost:
             self.lost(lost)
+
+    def send(self, data):
+        """Send a PDU. Returns the ConnectionLost where that failed."""
+        try:
+            return self.transport.send(data)
+        except ConnectionLost as error:
+            return error
 
     def tell(self, kind, value):
         """Pass a fact on to all that listen. They keep what they make of it; nothing comes back."""

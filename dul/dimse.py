@@ -152,7 +152,7 @@ class EchoService(object):
         if pdv.context_id not in self.contexts:
             raise MessageError("P-DATA-TF: Presentation-context-ID is %d, due: one that was accepted (%s) "
                                "(PS3.8 9.3.5.1)" % (pdv.context_id, ", ".join(["%d" % each for each in self.contexts])))
-        if not pdv.is_command:
+        if not pdv.control & COMMAND_FRAGMENT:
             raise MessageError("P-DATA-TF: fragment of a data set, due: of a command set (PS3.8 E.2)")
         if self.context_id not in (None, pdv.context_id):
             raise MessageError("P-DATA-TF: Presentation-context-ID is %d in the middle of a command set, due: %d "
@@ -162,7 +162,7 @@ class EchoService(object):
         self.size += max(2, len(pdv.fragment))      # at least 2, or empty fragments could go on for ever
         if self.size > LARGEST_COMMAND_SET:
             raise MessageError("command set: longer than %d bytes, the most that is taken here" % LARGEST_COMMAND_SET)
-        if not pdv.is_last:
+        if not pdv.control & LAST_FRAGMENT:
             return None
         command = bytes(self.fragments)
         self.context_id, self.fragments, self.size = None, bytearray(), 0

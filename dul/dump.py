@@ -40,12 +40,6 @@ def end(title):
     return "======================= END %s ==============================" % title
 
 
-def fact_lines(connection, kind, value):
-    """The lines of -d for a fact; most have none."""
-    make = LINES.get(kind)
-    return make(connection, value) if make else []
-
-
 def receiving_lines(_, header):
     """The header of a PDU arrived."""
     pdu_type, length = header
@@ -136,6 +130,7 @@ def message_lines(direction, context_id, data):
     return lines + [end("%s DIMSE MESSAGE" % direction)]
 
 
+# The lines of -d for a fact: {kind: function of its connection and its value}; the others have none.
 LINES = {CONNECTED: lambda connection, _: ["Connection %d from %s" % (connection.number, connection.peer)],
          MOVED: lambda _, step: ["%s + %s -> %s -> %s" % step], RECEIVING: receiving_lines, SENDING: sending_lines,
          REQUESTED: request_lines, ACCEPTED: acceptance_lines,

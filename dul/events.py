@@ -73,8 +73,9 @@ class Sums(object):
         """All of it in one line."""
         count = collections.defaultdict(int, self.counts)
         echoes = self.echoes + sum([each.association.echoes for each in admission.all() if not each.association.ended])
-        return ("%s, at most %d at once; %s, the slowest %.1f ms; %d released, %d rejected, %d aborted here, "
+        slowest = ", the slowest %.1f ms" % (self.slowest * 1000) if self.slowest else ""
+        return ("%s, at most %d at once; %s%s; %d released, %d rejected, %d aborted here, "
                 "%d aborted by the peer, %d lost, %d timed out, %d without a byte" % (
                     counted(admission.number, "connection"), admission.peak, counted(echoes, "echo"),
-                    self.slowest * 1000, count[RELEASED], count[REJECTED], count[ABORTING], count[ABORTED],
+                    slowest, count[RELEASED], count[REJECTED], count[ABORTING], count[ABORTED],
                     count[LOST], count[EXPIRED], count[BARE]))

@@ -12,7 +12,7 @@ from dul.association import ABORTED, ABORTING, ACCEPTED, BARE, ECHOED, LOST, REJ
 from dul.codes import SUCCESS
 from dul.compat import monotonic, start_new_thread
 from dul.connection import CLOSED
-from dul.dump import fact_lines, invalid_lines
+from dul.dump import LINES, invalid_lines
 from dul.errors import ClosedHere, InvalidPDU, PeerError, Stopped
 from dul.foreign import explanation, is_proxy_header
 from dul.text import counted, shortened
@@ -121,15 +121,7 @@ class LogWriter(object):
         """Hand over the records, for ever."""
         while True:
             try:
-                with self.changed:
-                    self.busy = False
-                    while not self.records:
-                        self.changed.notify_all()
-                        self.changed.wait()
-                    self.busy = True
-                    record, dropped = self.records.popleft(), 0
-                    if not self.records:
-                        dropped, self.dropped = self.dropped, 0
+                record, dropped = self.next()
                 hand_over(record)
                 if dropped and enabled(WARNING):
                     text = "%s dropped here: the log took no more" % (
@@ -138,10 +130,25 @@ class LogWriter(object):
             except Exception:   # out of memory, or a record factory that is not ours
                 time.sleep(RETRY_PAUSE)
 
+    def next(self):
+        """The next record, and how many are missing after it. Waits for it."""
+        with self.changed:
+            self.busy = False
+            while not self.records:
+                self.changed.notify_all()
+                self.changed.wait()
+            self.busy = True
+            record, dropped = self.records.popleft(), 0
+            if not self.records:
+                dropped, self.dropped = self.dropped, 0
+            return record, dropped
+
     def finish(self, seconds):
-        """Wait until all is written, so many seconds at most."""
+        """Wait until all is written, what handlers keep as well, so many seconds at most."""
         deadline = monotonic() + seconds
         with self.changed:
+            self.records.append(None)
+            self.changed.notify_all()
             while (self.records or self.busy) and monotonic() < deadline:
                 self.changed.wait(max(0.001, deadline - monotonic()))
 
@@ -154,10 +161,10 @@ def new_record(level, text, extra, exc_info=None):
 
 
 def hand_over(record):
-    """Give a record to the logger's handlers; what they raise goes no further."""
+    """Give a record to the logger's handlers; None: have all handlers write what they keep. What they raise goes no further."""
     try:
         import logging
-        logging.getLogger(LOGGER).handle(record)
+        logging.shutdown() if record is None else logging.getLogger(LOGGER).handle(record)
     except BaseException:   # a handler is not ours: even its SystemExit must not end an association
         pass
 
@@ -183,8 +190,8 @@ class Log(object):
             self.line(INFO, WORDS[kind], connection)
         elif kind is ECHOED:
             self.line(INFO, "Received Echo Request (MsgID %d)" % value.message_id, connection)
-        if connection.association.trace:
-            for text in fact_lines(connection, kind, value):
+        if kind in LINES and connection.association.trace:
+            for text in LINES[kind](connection, value):
                 self.line(DEBUG, text, connection)
         if kind is ACCEPTED:
             self.line(INFO, WORDS[kind], connection)

@@ -195,11 +195,3 @@ def help_text():
     """The help: the table itself."""
     return "usage: %s\n\nA DICOM Verification (C-ECHO) SCP: answers C-ECHO requests on a TCP port.\n%s" % (
         USAGE, OPTION_LINES)
-
-
-def transfer_syntaxes(chosen):
-    """The acceptor's order of transfer syntaxes."""
-    for option, order in SYNTAX_OPTIONS.items():
-        if option in chosen:
-            return order
-    return PREFER_LOCAL

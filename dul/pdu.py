@@ -9,8 +9,8 @@ import struct
 
 from dul.codes import (
     A_ABORT, A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ, A_RELEASE_RP, A_RELEASE_RQ, ABORT_UNRECOGNIZED_PDU,
-    APPLICATION_CONTEXT, COMMAND_FRAGMENT, FIXED_LENGTH, HEADER_LENGTH, LARGEST_PDU, LARGEST_RQ, LAST_FRAGMENT,
-    MOST_CONTEXTS, MOST_ITEMS, P_DATA_TF, PDV_OVERHEAD, PRESENTATION_CONTEXT_RQ, PROTOCOL_VERSION, SHORT_LENGTH, USER_INFORMATION)
+    APPLICATION_CONTEXT, FIXED_LENGTH, HEADER_LENGTH, LARGEST_PDU, LARGEST_RQ, MOST_CONTEXTS, MOST_ITEMS, P_DATA_TF,
+    PDV_OVERHEAD, PRESENTATION_CONTEXT_RQ, PROTOCOL_VERSION, SHORT_LENGTH, USER_INFORMATION)
 from dul.errors import InvalidPDU
 from dul.items import ItemReader, unpadded
 from dul.words import PDU_NAMES, PDU_SECTIONS
@@ -105,20 +105,8 @@ def decode_abort(data):
     return _SHORT.unpack(data)[4:]
 
 
-class PDV(collections.namedtuple("PDV", "context_id control fragment")):
-    """A presentation data value item (PS3.8 9.3.5.1). ``control``: message control header, which has two bits."""
-
-    __slots__ = ()
-
-    @property
-    def is_command(self):
-        """Whether the fragment belongs to a command set, else to a data set."""
-        return bool(self.control & COMMAND_FRAGMENT)
-
-    @property
-    def is_last(self):
-        """Whether it is the last fragment of its command set or data set."""
-        return bool(self.control & LAST_FRAGMENT)
+# A presentation data value item (PS3.8 9.3.5.1). ``control``: message control header, bits COMMAND_FRAGMENT, LAST_FRAGMENT.
+PDV = collections.namedtuple("PDV", "context_id control fragment")
 
 
 def encode_p_data(context_id, control, fragment):

@@ -5,7 +5,6 @@ handler thread that has finished a connection goes on to accept the next one. On
 connection; when it has one, the next becomes the leader. The thread in serve_forever() starts new ones when none is
 idle, and sleeps otherwise.
 """
-import select
 import socket
 import sys
 import threading
@@ -43,62 +42,53 @@ class HandlerThreads(object):
 
     def grow(self):
         """Start a thread where one is missing; called again when it runs, and after the seconds that this returns."""
-        with self.lock:
-            threads, idle = self.threads, self.idle
+        idle = self.idle
         if self.alone and hasattr(sys, "setswitchinterval"):
-            sys.setswitchinterval(min(max(LEAST_INTERVAL, threads * SWITCH_INTERVAL), LONGEST_INTERVAL))
-        if threads >= self.most:
+            sys.setswitchinterval(min(max(LEAST_INTERVAL, self.threads * SWITCH_INTERVAL), LONGEST_INTERVAL))
+        if self.threads >= self.most:
             if not idle and self.server.admission.evict():
                 self.server.log.pressure("connections", "too many connections without an association: the oldest are closed")
             return None if idle else PRESSURE_PAUSE
         if idle >= SPARE_THREADS:
             return None
-        try:
-            if mmap:
-                mmap.mmap(-1, ROOM).close()
-            before = threading.stack_size(STACK_SIZE)
-            try:    # not Thread.start(): it waits for a sign of the new thread, for ever where memory runs out
-                start_new_thread(self.run, ())
-            finally:
-                threading.stack_size(before)
-        except (ThreadError, RuntimeError, MemoryError, ValueError, EnvironmentError):
+        if not begin_thread(self.run):
             self.server.log.pressure("threads", "out of threads or memory: " + SLOWER)
         return PRESSURE_PAUSE
 
+    def count(self, threads, idle):
+        """Add to the numbers of threads and of idle ones."""
+        with self.lock:
+            self.threads += threads
+            self.idle += idle
+            if threads < 0:
+                self.ended.notify_all()
+
     def run(self):
         """What a handler thread does: connection after connection."""
-        with self.lock:
-            self.threads += 1
-            self.idle += 1
-        idle = True
+        self.count(1, 1)
         try:
             self.server.wake()
-            while True:
-                connection = self.accept()
-                if connection is None:
-                    return
-                with self.lock:
-                    self.idle -= 1
-                    last = not self.idle
-                idle = False
-                if last:
-                    self.server.wake()
-                self.server.process_request(*connection)
-                del connection
-                with self.lock:
-                    if self.idle >= IDLE_THREADS:
-                        return
-                    self.idle += 1
-                idle = True
-        except Exception:  # no memory for the least thing: one thread less, and serve_forever() starts another
+            while self.serve_one() and self.idle <= IDLE_THREADS:
+                pass
+        except BaseException:   # no memory for the least thing: one thread less, and serve_forever() starts another
             pass
+        # what threading keeps of a thread that it did not start; Python 3.13 and later drop that by themselves
+        getattr(threading, "_active", {}).pop(get_ident(), None)
+        self.count(-1, -1)
+
+    def serve_one(self):
+        """Accept a connection and serve it. Returns whether there was one."""
+        connection = self.accept()
+        if connection is None:
+            return False
+        self.count(0, -1)
+        if not self.idle:
+            self.server.wake()
+        try:
+            self.server.process_request(*connection)
         finally:
-            # what threading keeps of a thread that it did not start; Python 3.13 and later drop that by themselves
-            getattr(threading, "_active", {}).pop(get_ident(), None)
-            with self.lock:
-                self.idle -= idle
-                self.threads -= 1
-                self.ended.notify_all()
+            self.count(0, 1)
+        return True
 
     def accept(self):
         """The next (socket, address); None when the server stops."""
@@ -112,25 +102,44 @@ class HandlerThreads(object):
             while not server.stopping:
                 try:
                     return server.get_request()
-                except (socket.error, select.error, MemoryError) as error:
-                    code = error.args[0] if error.args else None
-                    if code in NOT_NOW:
-                        self.wait()
-                    elif not server.stopping and code not in INTERRUPTED + CLOSED_BY_PEER:
-                        full = code in OUT_OF_RESOURCES or isinstance(error, MemoryError)
-                        server.log.pressure("accept", "%s (%s): %s" % (
-                            "out of file descriptors or memory" if full else "cannot accept connections",
-                            getattr(error, "strerror", "MemoryError"), SLOWER))
-                        server.admission.wait(PRESSURE_PAUSE)
+                except (socket.error, MemoryError) as error:
+                    self.refused(error)
         return None
+
+    def refused(self, error):
+        """accept() has none: wait for one, or, where the system has no room for more, until it may have."""
+        code = error.args[0] if error.args else None
+        if code in NOT_NOW:
+            self.wait()
+        elif not self.server.stopping and code not in INTERRUPTED + CLOSED_BY_PEER:
+            full = code in OUT_OF_RESOURCES or isinstance(error, MemoryError)
+            self.server.log.pressure("accept", "%s (%s): %s" % (
+                "out of file descriptors or memory" if full else "cannot accept connections",
+                getattr(error, "strerror", "MemoryError"), SLOWER))
+            self.server.admission.wait(PRESSURE_PAUSE)
 
     def stop(self):
         """Abort what is open, and wait for it within STOP_LIMIT. Nothing is accepted any more."""
         self.halt.close()
-        begun = monotonic()
-        for sending, limit in ((False, STOP_POLITELY), (True, STOP_LIMIT)):
+        now = monotonic()
+        for sending, end in ((False, now + STOP_POLITELY), (True, now + STOP_LIMIT)):
             for connection in self.server.admission.all():
                 connection.transport.interrupt(sending)
             with self.lock:
-                while self.threads and monotonic() < begun + limit:
-                    self.ended.wait(max(0.001, begun + limit - monotonic()))
+                while self.threads and monotonic() < end:
+                    self.ended.wait(max(0.001, end - monotonic()))
+
+
+def begin_thread(function):
+    """Have a new thread call ``function``. Returns whether the system had room for it."""
+    try:
+        if mmap:
+            mmap.mmap(-1, ROOM).close()
+        before = threading.stack_size(STACK_SIZE)
+        try:    # not Thread.start(): it waits for a sign of the new thread, for ever where memory runs out
+            start_new_thread(function, ())
+        finally:
+            threading.stack_size(before)
+        return True
+    except (ThreadError, RuntimeError, MemoryError, ValueError, EnvironmentError):
+        return False

@@ -49,18 +49,23 @@ class PDUReader(object):
 
     def pdu(self):
         """The whole PDU whose header was read last. Raises ConnectionLost where the stream ends before it."""
-        buffer, total = self.buffer, HEADER_LENGTH + self.length
-        if len(buffer) < total:
-            pieces, self.buffer, self.arrived = [buffer], b"", len(buffer)
-            try:
-                while self.arrived < total:
-                    self.acknowledge()
-                    pieces.append(self.more(min(NEXT_READ, total - self.arrived)))
-                    self.arrived += len(pieces[-1])
-            finally:    # where a deadline passes, skip() may follow
-                self.buffer = buffer = b"".join(pieces)
-        self.buffer, self.length = buffer[total:], None
-        return buffer[:total]
+        total = HEADER_LENGTH + self.length
+        if len(self.buffer) < total:
+            self.complete(total)
+        data = self.buffer[:total]
+        self.buffer, self.length = self.buffer[total:], None
+        return data
+
+    def complete(self, total):
+        """Wait until so many bytes of the PDU are there. Where ``receive`` raises, those that came are kept, for skip()."""
+        pieces, self.buffer, self.arrived = [self.buffer], b"", len(self.buffer)
+        try:
+            while self.arrived < total:
+                self.acknowledge()
+                pieces.append(self.more(min(NEXT_READ, total - self.arrived)))
+                self.arrived += len(pieces[-1])
+        finally:
+            self.buffer = b"".join(pieces)
 
     def skip(self, how):
         """Throw away the PDU whose header was read last, as it arrives. Raises ConnectionLost where the stream ends.

@@ -45,9 +45,11 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
 
     daemon_threads = True
     request_queue_size = 8192       # connections that the kernel may hold for us; it has a limit of its own
+    settings = property(lambda self: self.negotiator.settings, doc="What every association is held to: Settings.")
     # Windows lets two servers share a port that has SO_REUSEADDR; there SO_EXCLUSIVEADDRUSE is right
     allow_reuse_address = not hasattr(socket, "SO_EXCLUSIVEADDRUSE")
     shutdown_request = socketserver.TCPServer.close_request     # no shutdown(): a Connection has closed its socket
+    process_request = socketserver.ThreadingMixIn.process_request_thread    # this is a handler thread (see ``pool``)
 
     def __init__(self, port=0, host="", max_associations=MOST_ASSOCIATIONS, on_event=None, listener=None, alone=False,
                  **settings):
@@ -85,11 +87,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
             except socket.error as error:
                 if error.errno not in UNSUPPORTED or address is addresses[-1][1]:
                     raise
-
-    @property
-    def settings(self):
-        """What every association is held to: Settings."""
-        return self.negotiator.settings
 
     @property
     def address(self):
@@ -159,17 +156,25 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
             if not self.stopping:
                 self.socket.setblocking(False)  # who waits for a connection must be able to wait for the end as well
             while not self.stopping:
-                pauses = [self.pool.grow(), self.log.limit.pause(), poll_interval]
-                self.sleep(min([pause for pause in pauses if pause is not None] or [None]))
-                if self.log.limit.pause() == 0:
-                    self.log.summarize()
+                self.service_actions(poll_interval)
         finally:
-            self.stopping = True
-            self.pool.stop()
+            self.end(timeout)
+
+    def service_actions(self, poll_interval=None):
+        """What is due now; then wait for more."""
+        pauses = [self.pool.grow(), self.log.limit.pause(), poll_interval]
+        self.sleep(min([pause for pause in pauses if pause is not None] or [None]))
+        if self.log.limit.pause() == 0:
             self.log.summarize()
-            if self.handed_over is not None:
-                self.socket.settimeout(timeout)
-            self.finished.set()
+
+    def end(self, timeout):
+        """The end of serve_forever()."""
+        self.stopping = True
+        self.pool.stop()
+        self.log.summarize()
+        if self.handed_over is not None:
+            self.socket.settimeout(timeout)
+        self.finished.set()
 
     def shutdown(self):
         """Make serve_forever() end, and wait until it has."""
@@ -183,10 +188,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         """Make serve_forever() end; does not wait, takes no lock, and may be called by a signal handler."""
         self.stopping = True
         self.wake()
-
-    def process_request(self, request, client_address):
-        """Serve a connection in this thread, a handler thread; ThreadingMixIn would start one here (see ``pool``)."""
-        self.process_request_thread(request, client_address)
 
     def handle_error(self, request, client_address):
         """A fault of this program in a handler thread: one line, and the traceback at debug."""

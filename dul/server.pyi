@@ -6,6 +6,8 @@ from dul.settings import Settings
 
 class EchoServer:
     sums: Sums
+    @property
+    def settings(self) -> Settings: ...
     def __init__(
         self,
         port: int = ...,
@@ -22,8 +24,6 @@ class EchoServer:
         maximum_length: int = ...,
         transfer_syntaxes: Iterable[bytes] = ...,
     ) -> None: ...
-    @property
-    def settings(self) -> Settings: ...
     @property
     def address(self) -> Tuple[str, int]: ...
     def summary(self) -> str: ...

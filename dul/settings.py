@@ -11,11 +11,6 @@ PREFER_BIG = (EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE)
 IMPLICIT_ONLY = (IMPLICIT_LITTLE,)
 
 
-def prefer_local(byte_order):
-    """The order that prefers explicit VR in the byte order of the host. ``byte_order``: ``little`` or ``big``."""
-    return PREFER_BIG if byte_order == "big" else PREFER_LITTLE
-
-
 def check_title(title):
     """An AE title (PS3.5 6.2): 1 to 16 characters of the default repertoire; else a ValueError says so."""
     text = title if isinstance(title, str) else as_native(title)

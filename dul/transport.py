@@ -17,7 +17,7 @@ class DeadlinePassed(Exception):
 class Transport(object):
     """A connected socket with a deadline for receiving, and a limit, in seconds, for the sending of each PDU."""
 
-    __slots__ = ("sock", "send_limit", "halted", "deadline", "armed", "interrupted")
+    __slots__ = ("sock", "send_limit", "halted", "deadline", "armed")
 
     def __init__(self, sock, send_limit, halted=None):
         self.sock = sock
@@ -25,7 +25,6 @@ class Transport(object):
         self.halted = halted    # a socket that can be read when the server stops: Windows needs it
         self.deadline = None    # on the monotonic clock
         self.armed = None       # seconds that the next recv() waits at most, as the socket knows it
-        self.interrupted = False
         try:
             if not KERNEL_TIMEOUTS or sock.gettimeout() is not None:    # as the listener, or by setdefaulttimeout()
                 sock.setblocking(True)
@@ -42,34 +41,35 @@ class Transport(object):
 
     def receive(self, most):
         """Bytes that have arrived, ``most`` at most; ``b""`` at the end. Raises DeadlinePassed, ConnectionLost."""
-        early = False
+        early = False       # whether the last recv() ended, and the deadline had not passed
         while True:
-            left = None
-            if self.deadline is not None:
-                left = self.deadline - monotonic()
-                if left <= 0:
-                    raise DeadlinePassed()
-                left = min(max(left, SHORTEST_WAIT), LONGEST_WAIT)
             try:
-                if not SHUTDOWN_WAKES:
-                    ready = select.select([self.sock, self.halted], [], [], left)[0]
-                    if self.sock not in ready:
-                        if ready:
-                            return b""
-                        continue
-                elif early or left is not None and (self.armed is None or self.armed > left + SHORTEST_WAIT):
-                    set_timeout(self.sock, left)    # no system call where the limit is right; one too short is mended
-                    self.armed = left               # when it has passed
+                if self.deadline is not None or early or not SHUTDOWN_WAKES:
+                    self.arm(early)
                 return self.sock.recv(most)
             except socket.timeout:
                 early = True
             except (socket.error, select.error, ValueError) as error:   # ValueError: closed meanwhile, on Python 2.7
-                if self.interrupted:
-                    return b""
                 code = getattr(error, "errno", None)
                 early = code in NOT_NOW
                 if not early and code not in INTERRUPTED:
                     raise _lost(error)
+
+    def arm(self, early):
+        """See to it that the next recv() ends with the deadline. Raises DeadlinePassed."""
+        left = None
+        if self.deadline is not None:
+            left = self.deadline - monotonic()
+            if left <= 0:
+                raise DeadlinePassed()
+            left = min(max(left, SHORTEST_WAIT), LONGEST_WAIT)
+        if not SHUTDOWN_WAKES:
+            ready = select.select([self.sock, self.halted], [], [], left)[0]
+            if self.sock not in ready:
+                raise ConnectionLost("closed here") if ready else socket.timeout()
+        elif early or self.armed is None or self.armed > left + SHORTEST_WAIT:
+            set_timeout(self.sock, left)    # no system call where the limit is right; one too short is mended when it
+            self.armed = left               # has passed
 
     def acknowledge(self):
         """Acknowledge what has arrived at once, not some 40 ms later: a peer that writes a PDU in two pieces with
@@ -86,27 +86,32 @@ class Transport(object):
         while True:
             try:
                 if cut:
-                    left = deadline - monotonic()
-                    if left <= 0:
-                        raise socket.timeout()
-                    set_timeout(self.sock, left, sending=True)
-                    self.armed = self.armed if KERNEL_TIMEOUTS else left
+                    self.arm_sending(deadline - monotonic())
                 sent = self.sock.send(data)
                 if sent == len(data):
                     break
                 data, cut = data[sent:], True
             except (socket.error, ValueError) as error:
-                code = getattr(error, "errno", None)
-                if isinstance(error, socket.timeout) or code in NOT_NOW:
-                    raise ConnectionLost("the peer has not read what was sent to it for %g s" % self.send_limit)
-                if code not in INTERRUPTED:
-                    raise _lost(error)
+                if getattr(error, "errno", None) not in INTERRUPTED:
+                    raise self.unsent(error)
         if cut and KERNEL_TIMEOUTS:
             set_timeout(self.sock, self.send_limit, sending=True)
 
+    def arm_sending(self, left):
+        """See to it that the next send() ends within so many seconds. Raises socket.timeout where none are left."""
+        if left <= 0:
+            raise socket.timeout()
+        set_timeout(self.sock, left, sending=True)
+        self.armed = self.armed if KERNEL_TIMEOUTS else left
+
+    def unsent(self, error):
+        """The ConnectionLost for what send() of the socket raised."""
+        if isinstance(error, socket.timeout) or getattr(error, "errno", None) in NOT_NOW:
+            return ConnectionLost("the peer has not read what was sent to it for %g s" % self.send_limit)
+        return _lost(error)
+
     def interrupt(self, sending=False):
         """Wake, from any thread, one that is receiving as if the stream had ended; also one that is ``sending``."""
-        self.interrupted = True
         try:
             self.sock.shutdown(socket.SHUT_RDWR if sending else socket.SHUT_RD)
             if not SHUTDOWN_WAKES and (sending or not select.select([self.halted], [], [], 0)[0]):

@@ -11,16 +11,14 @@ PDU_NAMES = {A_ASSOCIATE_RQ: "A-ASSOCIATE-RQ", A_ASSOCIATE_AC: "A-ASSOCIATE-AC",
 PDU_SECTIONS = {A_ASSOCIATE_RQ: "9.3.2", A_ASSOCIATE_AC: "9.3.3", A_ASSOCIATE_RJ: "9.3.4", P_DATA_TF: "9.3.5",
                 A_RELEASE_RQ: "9.3.6", A_RELEASE_RP: "9.3.7", A_ABORT: "9.3.8"}
 
-# Result/Reason of a presentation context (PS3.8 9.3.3.2)
+# Result/Reason of a presentation context (PS3.8 9.3.3.2), those that an acceptor sends
 CONTEXT_RESULTS = {
     ACCEPTANCE: "acceptance",
-    1: "user-rejection",
-    2: "no-reason",
     ABSTRACT_SYNTAX_NOT_SUPPORTED: "abstract-syntax-not-supported",
     TRANSFER_SYNTAXES_NOT_SUPPORTED: "transfer-syntaxes-not-supported",
 }
 
-# A-ASSOCIATE-RJ (PS3.8 9.3.4)
+# A-ASSOCIATE-RJ (PS3.8 9.3.4), likewise
 REJECT_RESULTS = {1: "rejected-permanent", 2: "rejected-transient"}
 REJECT_SOURCES = {
     1: "DICOM UL service-user",
@@ -28,13 +26,8 @@ REJECT_SOURCES = {
     3: "DICOM UL service-provider (presentation related function)",
 }
 REJECT_REASONS = {  # (source, reason)
-    (1, 1): "no-reason-given",
     (1, 2): "application-context-name-not-supported",
-    (1, 3): "calling-AE-title-not-recognized",
-    (1, 7): "called-AE-title-not-recognized",
-    (2, 1): "no-reason-given",
     (2, 2): "protocol-version-not-supported",
-    (3, 1): "temporary-congestion",
     (3, 2): "local-limit-exceeded",
 }
 
@@ -49,7 +42,7 @@ ABORT_REASONS = {  # of source 2; with source 0 the reason is not significant
     6: "invalid-PDU-parameter value",
 }
 
-# Elements of a command set (PS3.7 E.1), commands, and the Status of a response (PS3.7 9.1.5.1.4, Annex C)
+# Elements of a command set, those of requests and Status (PS3.7 E.1); commands; Status (PS3.7 9.1.5.1.4, Annex C)
 ELEMENT_NAMES = {
     0x0000: "Command Group Length",
     0x0002: "Affected SOP Class UID",
@@ -61,18 +54,11 @@ ELEMENT_NAMES = {
     0x0700: "Priority",
     0x0800: "Command Data Set Type",
     0x0900: "Status",
-    0x0901: "Offending Element",
-    0x0902: "Error Comment",
-    0x0903: "Error ID",
     0x1000: "Affected SOP Instance UID",
     0x1001: "Requested SOP Instance UID",
     0x1002: "Event Type ID",
     0x1005: "Attribute Identifier List",
     0x1008: "Action Type ID",
-    0x1020: "Number of Remaining Sub-operations",
-    0x1021: "Number of Completed Sub-operations",
-    0x1022: "Number of Failed Sub-operations",
-    0x1023: "Number of Warning Sub-operations",
     0x1030: "Move Originator Application Entity Title",
     0x1031: "Move Originator Message ID",
 }
@@ -140,8 +126,7 @@ def reject_words(reject):
     """(result, source, reason) of an A-ASSOCIATE-RJ in the standard's words."""
     result, source, reason = reject
     return "result %d: %s, source %d: %s, reason %d: %s" % (
-        result, REJECT_RESULTS.get(result, "reserved"), source, REJECT_SOURCES.get(source, "reserved"),
-        reason, REJECT_REASONS.get((source, reason), "reserved"))
+        result, REJECT_RESULTS[result], source, REJECT_SOURCES[source], reason, REJECT_REASONS[source, reason])
 
 
 def abort_words(source, reason):

@@ -96,7 +96,7 @@ def decode_whole(form, data):
     if kind == 1:
         decision = form.Negotiator(form.Settings()).decide(data)
         connection = Driver(form)
-        form.fact_lines(connection, form.REQUESTED, decision), form.fact_lines(connection, form.ACCEPTED, decision)
+        form.LINES[form.REQUESTED](connection, decision), form.LINES[form.ACCEPTED](connection, decision)
         decision.problem()
         if decode_ac(decision.ac)["echoed"] != data[10:74]:
             raise AssertionError("an answer that is none")
@@ -105,7 +105,7 @@ def decode_whole(form, data):
         service = form.EchoService((1,), 0, {})
         try:
             for echo in service.receive(data):
-                form.fact_lines(None, form.ECHOED, echo)
+                form.LINES[form.ECHOED](None, echo)
         except form.MessageError as error:
             str(error)
         return "message"

@@ -399,8 +399,8 @@ class Work(Case):
             else:
                 decided += 1
                 decision.problem()
-                self.dul.fact_lines(None, self.dul.REQUESTED, decision)
-                self.dul.fact_lines(Owner(self.dul.Settings()), self.dul.ACCEPTED, decision)
+                self.dul.LINES[self.dul.REQUESTED](None, decision)
+                self.dul.LINES[self.dul.ACCEPTED](Owner(self.dul.Settings()), decision)
             self.assertLess(processor_seconds() - start, SECONDS, name)
         self.assertGreater(decided, 15)
 
@@ -425,7 +425,7 @@ class Work(Case):
                 self.assertLess(len(str(error)), 300, name)
             else:
                 self.assertLess(len(decision.problem()), 600, name)
-                lines = self.dul.fact_lines(None, self.dul.REQUESTED, decision)
+                lines = self.dul.LINES[self.dul.REQUESTED](None, decision)
                 self.assertLess(max(len(line) for line in lines), 300, name)
 
 

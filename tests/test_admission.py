@@ -120,6 +120,17 @@ class Eviction(object):
         self.assertEqual([stub.number for stub in stubs if stub.evicted != stub.interrupted], [])
         self.assertFalse(admission.evict())
 
+    def test_a_new_connection_has_time_to_begin(self):
+        replace_name(self, "admission", "monotonic", lambda: 10000.0)
+        admission = self.dul.Admission(9)
+        stubs = [Stub("arriving", 9000.0), Stub("silent", 9999.51), Stub("silent", 9999.49), Stub("closing", 9999.9)]
+        for stub in stubs:
+            admission.enter(stub)
+        order = []
+        while admission.evict():
+            order += [stub.number for stub in stubs if stub.interrupted and stub.number not in order]
+        self.assertEqual(order, [4, 3, 1, 2])
+
 
 class OverSockets(object):
     """The same, with peers."""

@@ -138,8 +138,8 @@ class Levels(object):
                     "D: Sta8 + Evt14 -> AR-4 -> Sta13", "D: Sta6 + Evt15 -> AA-1 -> Sta13"):
             self.assertIn(due, lines)
         self.assertEqual([line for line in lines if line.startswith("I: ")][:4], GOOD)
-        self.assertRegex(lines[-1], r"^D: 2 connections, at most \d at once; 1 echo, the slowest "
-                                    r"\d+\.\d ms; 1 released, 0 rejected, 1 aborted here, ")
+        self.assertRegex(lines[-1], r"^D: 2 connections, at most \d at once; 1 echo(, the slowest "
+                                    r"\d+\.\d ms)?; 1 released, 0 rejected, 1 aborted here, ")
         self.assertEqual(set(line[:3] for line in lines), set(["D: ", "I: ", "W: "]))
 
 
@@ -202,6 +202,24 @@ class Configuration(object):
                 target.write(text)
             self.assertTrue(self.refusal(name))
         self.assertIn("NoSuchHandler", self.refusal(configuration(self, "NoSuchHandler", "()")))
+
+    def test_a_format_of_an_attribute_that_no_record_has_is_refused(self):
+        name = configuration(self, "StreamHandler", "()")
+        text = text_of(name)
+        with open(name, "w") as target:
+            target.write(text.replace("%(peer)s", "%(pear)s"))
+        self.assertIn("pear", self.refusal(name))
+
+    def test_what_a_handler_keeps_is_written_at_the_end(self):
+        path = folder(self)
+        target = os.path.join(path, "echoscp.log")
+        with open(os.path.join(path, "keeping_of_this_test.py"), "w") as source:
+            source.write("from logging.handlers import MemoryHandler as Keeping\n")
+        name = configuration(self, "keeping_of_this_test.Keeping", "(10000, 60, FileHandler(%r))" % target, "INFO")
+        program = Program(self, ["-lc", name], env=dict(os.environ, PYTHONPATH=path, PYTHONDONTWRITEBYTECODE="1"))
+        good_echo(program.address)
+        self.assertEqual((program.end(), program.err), (ENDED, ""))
+        self.assertIn("Received Echo Request", text_of(target))
 
     def test_a_log_file_that_cannot_be_opened_is_named(self):
         target = os.path.join(folder(self), "no", "such.log")

@@ -222,7 +222,7 @@ class Data(Case):
     def test_only_bits_0_and_1_of_the_control_header_count(self):
         for control in range(256):
             each, = self.dul.decode_p_data(p_data(pdv(b"ab", 1, control)))
-            self.assertEqual((each.is_command, each.is_last), (control % 2 == 1, control % 4 >= 2))
+            self.assertEqual(each.control, control)
 
     def test_each_length_that_lies_is_told_with_its_place(self):
         one = pdv(b"abc")                   # 9 bytes

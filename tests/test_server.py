@@ -393,7 +393,7 @@ class Listening(object):
         replace_name(self, "transport", "SHUTDOWN_WAKES", False)
 
         def interrupt(transport, sending=False):
-            transport.interrupted = True
+            """Wakes nobody."""
         replace(self, self.dul.Transport, "interrupt", interrupt)
         replace_name(self, "compat", "KERNEL_TIMEOUTS", False)      # as on Windows
         if self.dul.FORM != "one file":

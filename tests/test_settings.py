@@ -34,8 +34,6 @@ class Values(object):
         self.assertEqual(self.dul.PREFER_LITTLE, (LITTLE, BIG, IMPLICIT))
         self.assertEqual(self.dul.PREFER_BIG, (BIG, LITTLE, IMPLICIT))
         self.assertEqual(self.dul.IMPLICIT_ONLY, (IMPLICIT,))
-        self.assertEqual(self.dul.prefer_local("little"), (LITTLE, BIG, IMPLICIT))
-        self.assertEqual(self.dul.prefer_local("big"), (BIG, LITTLE, IMPLICIT))
 
     def test_a_title_is_1_to_16_characters_of_the_default_repertoire(self):
         for title in ["A", "X" * 16, " A", "A ", "a b"] + ["x" + each for each in ALLOWED]:

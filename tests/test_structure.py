@@ -1,5 +1,6 @@
 """The structure: two halves, the direction of the imports, the rules of the one file, sizes, one version number."""
 import ast
+import dis
 import io
 import os
 import re
@@ -11,6 +12,7 @@ import unittest
 from support import ROOT, project
 
 LONGEST_LINE = 130          # of dul/ and the tests; most have 120 at most
+CACHED_NUMBER = 256         # the largest number that CPython does not allocate
 LARGEST_FILE = 3700         # lines of echoscp.py
 LARGEST_CLASS, MOST_ATTRIBUTES = 200, 15    # lines; both "about"
 LARGEST_FUNCTION = 40       # lines
@@ -202,6 +204,22 @@ class Sizes(unittest.TestCase):
             for node in ast.walk(tree):
                 if isinstance(node, ast.FunctionDef):
                     self.assertLessEqual(last_line(node) - node.lineno, LARGEST_FUNCTION * ABOUT, "%s.%s" % (name, node.name))
+
+    @unittest.skipUnless(hasattr(dis, "_parse_exception_table"), "before Python 3.11 an exception has another way")
+    def test_an_exception_in_a_thread_that_serves_needs_no_memory(self):
+        """Far down in a function, CPython allocates a number to enter a handler; without memory it tries for ever."""
+        code = compile(project.read("echoscp.py"), "echoscp.py", "exec")
+        seen = []
+        for each in code.co_consts:
+            if getattr(each, "co_name", "") in ("Transport", "PDUReader", "Connection", "LogWriter", "HandlerThreads"):
+                for function in each.co_consts:
+                    if hasattr(function, "co_code"):
+                        seen.append(function.co_name)
+                        for entry in dis._parse_exception_table(function):
+                            if entry.lasti and function.co_name != "stop":      # of the main thread
+                                self.assertLessEqual(entry.end // 2, CACHED_NUMBER, "%s.%s" % (
+                                    each.co_name, function.co_name))
+        self.assertTrue(set(["receive", "pdu", "serve", "run", "accept"]) <= set(seen))
 
 
 class Words(unittest.TestCase):
