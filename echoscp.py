@@ -3644,6 +3644,7 @@ def log_level(chosen):
 def set_up_log(chosen, log):
     """Set up the logger as the manual shows its lines, unless a configuration file has; the first lines of -d."""
     import logging
+    write(2, "")    # PyPy reads the file of this codec: now, because later no descriptor may be left for it
     logging.raiseExceptions = False     # what cannot be logged is lost, and nothing else
     logger = logging.getLogger(LOGGER)
     if "--log-config" not in chosen:
