@@ -28,6 +28,8 @@ import setup as project  # noqa: E402  (the list of modules, and the command tha
 logging.getLogger("echoscp").addHandler(logging.NullHandler())
 logging.getLogger("echoscp").propagate = False
 
+PYPY = "PyPy" in sys.version
+
 try:
     import ctypes
     IN_WINE = hasattr(ctypes.windll.ntdll, "wine_get_version")
@@ -113,6 +115,12 @@ def skip_loudly(reason):
     """Skip a test so that nobody can overlook it."""
     print("SKIPPED: " + reason, file=sys.stderr)
     raise unittest.SkipTest(reason)
+
+
+def skip_with_pypy(what):
+    """Skip for something that PyPy does in another way."""
+    if PYPY:
+        skip_loudly("PyPy " + what)
 
 
 def skip_in_wine(what):

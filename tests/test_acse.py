@@ -6,7 +6,7 @@ import sys
 import unittest
 import uuid
 
-from support import both_forms, processor_seconds, skip_loudly, vectors
+from support import both_forms, processor_seconds, skip_with_pypy, vectors
 from wire import (
     APPLICATION_CONTEXT, BIG, CT_IMAGE, IMPLICIT, LITTLE, VERIFICATION, associate_rq, context, decode_ac, item,
     user_information)
@@ -405,8 +405,7 @@ class Work(Case):
         self.assertGreater(decided, 15)
 
     def test_what_is_kept_of_a_request_is_at_most_five_times_its_bytes_or_five_mib(self):
-        if "PyPy" in sys.version:
-            skip_loudly("PyPy does not tell the size of an object")
+        skip_with_pypy("does not tell the size of an object")
         for name, data in sorted(shapes().items()):
             try:
                 decision = self.decide(data)

@@ -17,7 +17,7 @@ import sysconfig
 import unittest
 
 from process import Program, alone, folder, need_posix, run
-from support import FORMS, ROOT, both_forms, project, skip_loudly
+from support import FORMS, PYPY, ROOT, both_forms, project, skip_loudly
 from wire import (
     CT_IMAGE, RELEASE_RQ, Peer, associate_rq, context, echo_command, echo_rq, item, p_data, pdv, user_information)
 
@@ -324,7 +324,7 @@ class Promises(object):
         service = self.dul.EchoService([1], 0, {})
         for fragment in [b"\0\0"] * (self.dul.LARGEST_COMMAND_SET // 2):
             service.add(self.dul.PDV(1, 1, fragment))
-        size = sys.getsizeof(service.fragments) if hasattr(sys, "getsizeof") and "PyPy" not in sys.version else 0
+        size = sys.getsizeof(service.fragments) if hasattr(sys, "getsizeof") and not PYPY else 0
         self.assertLessEqual(size, 2 * self.dul.LARGEST_COMMAND_SET)
         self.assertEqual(self.dul.EchoService([1], 0, {}).add(self.dul.PDV(1, 3, echo_command())), echo_command())
 

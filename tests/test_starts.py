@@ -6,7 +6,7 @@ import unittest
 import zipfile
 
 from process import ENDED, POSIX, Program, alone, environment, folder, need_posix, run, without
-from support import FORMS, ONE_FILE, ROOT, both_forms, good_echo
+from support import FORMS, ONE_FILE, PYPY, ROOT, both_forms, good_echo, skip_loudly
 from wire import Peer, abort, associate_rq, context, echo_command, p_data, pdv
 
 PY3 = sys.version_info[0] > 2
@@ -92,8 +92,12 @@ class Place(unittest.TestCase):
         os.mkdir(path)
         shutil.copy(ONE_FILE, path)
         more = {"env": environment(LC_ALL="C")}
-        self.serves(dict(more, command=[sys.executable, "echoscp.py"], cwd=path),
-                    dict(more, command=[sys.executable, os.path.join(path, "echoscp.py")], cwd=outer))
+        self.serves(dict(more, command=[sys.executable, "echoscp.py"], cwd=path))
+        empty = path + ".py"
+        open(empty, "w").close()
+        if PYPY and run(self, [], command=[sys.executable, empty], **more)[0]:
+            skip_loudly("this PyPy runs no file at all at a path with an umlaut where the locale is C")
+        self.serves(dict(more, command=[sys.executable, os.path.join(path, "echoscp.py")], cwd=outer))
         self.assertEqual(os.listdir(path), ["echoscp.py"])
 
     def test_by_another_name_and_by_a_link(self):
