@@ -3,7 +3,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import unittest
 
 from process import POSIX, STOP, Program, ended_by, listening, need_files, need_linux, need_posix, script
