@@ -2926,6 +2926,7 @@ SLOWER = "accepting connections slows down until there is room again"
 
 class HandlerThreads(object):
     """The threads that serve the connections of an EchoServer. ``alone``: the GIL switch interval may be set."""
+    stacks = threading.Lock()   # of all: the size of the stacks is one of the process
 
     def __init__(self, server, alone):
         self.server = server
@@ -3275,8 +3276,7 @@ def handed_over(environ):
 
     Raises ValueError where what is handed over is not one listening TCP socket.
     """
-    pid, count = environ.pop("LISTEN_PID", ""), environ.pop("LISTEN_FDS", "")
-    environ.pop("LISTEN_FDNAMES", "")
+    pid, count, _ = [environ.pop(name, "") for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")]
     if pid != str(os.getpid()) or not count:
         return None
     if count != "1":

@@ -28,6 +28,7 @@ SLOWER = "accepting connections slows down until there is room again"
 
 class HandlerThreads(object):
     """The threads that serve the connections of an EchoServer. ``alone``: the GIL switch interval may be set."""
+    stacks = threading.Lock()   # of all: the size of the stacks is one of the process
 
     def __init__(self, server, alone):
         self.server = server

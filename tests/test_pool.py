@@ -10,6 +10,8 @@ from support import (
     LogCapture, Recorder, both_forms, descriptors, good_echo, monotonic, replace, replace_name, serve, wait_until)
 from wire import Peer, abort, associate_rq, echo_rq
 
+SIZE = 1024 * 1024      # bytes of a stack
+SHORT = 0.2             # seconds for something that is not to happen
 SLOWER = "accepting connections slows down until there is room again"
 
 
@@ -129,10 +131,39 @@ class Threads(object):
         self.assertAlmostEqual(sys.getswitchinterval(), 0.004, 4)
 
     def test_the_stacks_of_other_threads_keep_their_size(self):
-        before = threading.stack_size()
+        self.addCleanup(threading.stack_size, threading.stack_size(SIZE))
         server = serve(self)
         good_echo(server.address)
-        self.assertEqual(threading.stack_size(), before)
+        server.stop()       # it starts no thread any more
+        self.assertEqual(threading.stack_size(SIZE), SIZE)
+
+    def test_the_stacks_of_other_threads_keep_their_size_when_two_servers_start_threads_at_the_same_time(self):
+        calls, both, ended = [], threading.Event(), threading.Event()
+        self.addCleanup(threading.stack_size, threading.stack_size(SIZE))
+
+        def start(*_):
+            """Starts none; the other server may do what it likes meanwhile, and has to wait."""
+            calls.append(self.dul.get_ident())
+            if len(calls) == 1:
+                both.wait(SHORT)
+            else:
+                both.set()
+                ended.wait(SHORT)
+
+        def grow(server):
+            """Start one, as it believes."""
+            server.pool.grow()
+            ended.set()
+        replace_name(self, "pool", "start_new_thread", start)
+        servers = [self.dul.EchoServer(port=0) for _ in range(2)]
+        threads = [threading.Thread(target=grow, args=(server,)) for server in servers]
+        for server, thread in zip(servers, threads):
+            self.addCleanup(server.stop)
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(len(set(calls)), 2)
+        self.assertEqual(threading.stack_size(SIZE), SIZE)
 
     def test_a_system_that_refuses_the_size_of_a_stack_is_told_as_out_of_memory(self):
         server = self.dul.EchoServer(port=0)
