@@ -1,9 +1,10 @@
 """Measures this server against its floor and against others, in comparable columns of one run.
 
 Columns: the floor, first and last; echoscp; both bound to one processor; two instances of echoscp with a listening
-socket and a processor each, on one port; echoscp on a Python without a global lock; and of dcmjs-dimse, DCMTK's
-storescp and pynetdicom those that are installed. In brackets stands the ratio to the mean of the floors of the same
-kind: to the bound floor where a name ends in "pinned". Machines are noisy: only ratios within one run mean anything.
+socket and a processor each, on one port; echoscp on a Python without a global lock, and on the same Python with it
+("-X gil=1"); and of dcmjs-dimse, DCMTK's storescp and pynetdicom those that are installed. In brackets stands the ratio
+to the mean of the floors of the same kind: to the bound floor where a name ends in "pinned". Machines are noisy: only
+ratios within one run mean anything.
 The load comes from bench_load.c where a C compiler is there, else from threads of this process, which are slower than a
 fast server.
 """
@@ -248,6 +249,7 @@ def known_columns(python, other):
             Column("floor pinned", floor, numbers[:1]), Column("echoscp pinned", ours, numbers[:1]),
             Column("two instances", ours, numbers[:2], None if len(numbers) > 1 else ["false"]),
             Column("echoscp free-threaded", [python, ONE_FILE, "{}"], test=[python or "false", "--version"]),
+            Column("the same, locked", [python, "-X", "gil=1", ONE_FILE, "{}"], test=[python or "false", "--version"]),
             Column("dcmjs-dimse", ["node", "-e", DCMJS, "{}"], test=["node", "-e", "require('dcmjs-dimse')"]),
             Column("DCMTK storescp", ["storescp", "{}"], test=["storescp", "--version"]),
             Column("pynetdicom echoscp", [other, "-m", "pynetdicom", "echoscp", "{}"],

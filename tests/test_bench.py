@@ -66,6 +66,20 @@ class Ports(unittest.TestCase):
                     self.assertEqual(server.port, last)
 
 
+class Lock(unittest.TestCase):
+    """The columns of a Python that can do without a global lock."""
+
+    def test_it_is_measured_without_and_with_it(self):
+        python = bench.free_threaded(None)
+        if python is None:
+            skip_loudly("there is no python3.13t")
+        columns = dict((column.name, column) for column in bench.known_columns(python, sys.executable))
+        for name, locked in (("echoscp free-threaded", b"False"), ("the same, locked", b"True")):
+            command = columns[name].at(0, None)
+            command[command.index(ONE_FILE):] = ["-c", "import sys; print(sys._is_gil_enabled())"]
+            self.assertEqual(subprocess.check_output(command).strip(), locked)
+
+
 class Table(unittest.TestCase):
     """The ratios."""
 
