@@ -3276,7 +3276,7 @@ def handed_over(environ):
 
     Raises ValueError where what is handed over is not one listening TCP socket.
     """
-    pid, count, _ = [environ.pop(name, "") for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")]
+    pid, count, _ = environ.pop("LISTEN_PID", ""), environ.pop("LISTEN_FDS", ""), environ.pop("LISTEN_FDNAMES", "")
     if pid != str(os.getpid()) or not count:
         return None
     if count != "1":
