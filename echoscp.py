@@ -2921,12 +2921,12 @@ STOP_LIMIT = 1.4            # seconds after which stop() waits no longer
 SWITCH_INTERVAL = 0.0002    # seconds of GIL switch interval for each thread: with many threads it must be longer than
 LEAST_INTERVAL = 0.005      # Python's own, because they otherwise spend their time requesting the GIL
 LONGEST_INTERVAL = 0.25
+STACKS = threading.Lock()   # the size of stacks is one of the whole process
 SLOWER = "accepting connections slows down until there is room again"
 
 
 class HandlerThreads(object):
     """The threads that serve the connections of an EchoServer. ``alone``: the GIL switch interval may be set."""
-    stacks = threading.Lock()   # of all: the size of the stacks is one of the process
 
     def __init__(self, server, alone):
         self.server = server
@@ -3034,11 +3034,12 @@ def begin_thread(function):
     try:
         if mmap:
             mmap.mmap(-1, ROOM).close()
-        before = threading.stack_size(STACK_SIZE)
-        try:    # not Thread.start(): it waits for a sign of the new thread, for ever where memory runs out
-            start_new_thread(function, ())
-        finally:
-            threading.stack_size(before)
+        with STACKS:
+            before = threading.stack_size(STACK_SIZE)
+            try:    # not Thread.start(): it waits for a sign of the new thread, for ever where memory runs out
+                start_new_thread(function, ())
+            finally:
+                threading.stack_size(before)
         return True
     except (ThreadError, RuntimeError, MemoryError, ValueError, EnvironmentError):
         return False
