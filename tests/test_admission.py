@@ -80,6 +80,7 @@ class Counting(object):
         start = self.dul.monotonic()
         timer.start()
         admission.wait(60)
+        self.assertEqual(admission.all(), [])       # and not before
         self.assertLess(self.dul.monotonic() - start, 20)
         timer.join()
         admission.wait(0.01)        # and by itself

@@ -77,6 +77,34 @@ class Threads(object):
                 self.assertEqual(pool.accept(), due)
         pool.threads = pool.idle = 0
 
+    def test_the_leader_waits_where_there_is_no_connection_and_does_not_spin(self):
+        server, steps = self.dul.EchoServer(0), []
+        self.addCleanup(server.stop)
+
+        def get_request():
+            steps.append("accept")
+            server.stopping = len(steps) > 6
+            raise socket.error(errno.EAGAIN, "there is none")
+        server.get_request, server.pool.wait = get_request, lambda: steps.append("wait")
+        server.pool.threads = 1
+        self.assertIsNone(server.pool.accept())
+        server.pool.threads = 0
+        self.assertEqual(steps, ["accept", "wait"] * 4)
+
+    def test_who_takes_a_connection_calls_for_another_thread_where_it_was_the_last_that_waited(self):
+        for others, due in ((0, ["begins", "last"]), (1, ["begins"])):
+            server, woken, found = self.dul.EchoServer(0), [], [(None, None), None]
+            self.addCleanup(server.stop)
+            pool = server.pool
+            server.wake = lambda: woken.append("last" if len(found) == 1 else "begins")
+            server.process_request = lambda *_: None
+            pool.accept = lambda: found.pop(0)
+            pool.threads = pool.idle = others
+            self.dul.start_new_thread(pool.run, ())
+            wait_until(lambda: not found and pool.threads == others, "it has ended")
+            self.assertEqual((woken, pool.idle), (due, others))
+            pool.threads = pool.idle = 0
+
     def test_threads_wait_for_a_connection_and_more_are_started_when_needed(self):
         server = serve(self)
         wait_until(lambda: server.pool.idle >= 2, "two wait")
@@ -164,6 +192,15 @@ class Threads(object):
             thread.join()
         self.assertEqual(len(set(calls)), 2)
         self.assertEqual(threading.stack_size(SIZE), SIZE)
+
+    def test_a_thread_has_a_small_stack(self):
+        server, sizes = self.dul.EchoServer(port=0), []
+        self.addCleanup(server.stop)
+        replace_name(self, "pool", "start_new_thread", lambda *_: None)
+        replace(self, threading, "stack_size", lambda size: sizes.append(size) or 0)
+        server.pool.grow()
+        self.assertTrue(256 * 1024 <= sizes[0] <= 1024 * 1024, sizes)       # that of Linux has 8 MB
+        self.assertEqual(sizes[1:], [0])        # and of what comes after it has what it was
 
     def test_a_system_that_refuses_the_size_of_a_stack_is_told_as_out_of_memory(self):
         server = self.dul.EchoServer(port=0)
