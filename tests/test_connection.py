@@ -366,6 +366,32 @@ class Ends(object):
             self.assertEqual(peer.send(echo_rq() * 3).finish(), echo_rsp() + abort(0, 0))
         self.assertEqual(self.recorder.ends()[-2].sentence, "this server stops")
 
+    def test_a_stop_that_is_seen_between_two_pdus_does_not_wait_for_the_next(self):
+        with self.established() as peer:
+            self.recorder.also = lambda notice: setattr(self.server, "stopping", True)
+            self.assertEqual(peer.send(echo_rq()).read(len(echo_rsp()) + 10), echo_rsp() + abort(0, 0))
+        self.recorder.ends()
+
+    def test_a_peer_that_is_gone_when_its_deadline_passes_is_no_fault(self):
+        server = serve(self, on_event=self.recorder, dimse_timeout=0.3)
+        with Peer(server.address) as peer:
+            peer.associate()
+            real = replace(self, self.dul.Transport, "send", lambda transport, data: raise_(
+                self.dul.ConnectionLost("connection lost: gone")))
+            self.assertEqual(peer.rest(), b"")
+            self.dul.Transport.send = real
+        self.assertEqual([notice.kind for notice in self.recorder.ends()],
+                         ["connected", "received", "accepted", "aborting", "closed"])
+        self.assertEqual(self.log.lines(logging.ERROR), [])
+
+    def test_the_socket_is_closed_when_the_end_is_told(self):
+        with self.established() as peer:
+            ends = []
+            self.recorder.also = lambda notice: notice.kind == "closed" and ends.append(peer.rest())
+            peer.send(RELEASE_RQ).sock.shutdown(socket.SHUT_WR)
+            self.recorder.ends()
+            self.assertEqual(ends, [RELEASE_RP])
+
 
 class Faults(object):
     """A fault of this program ends one association and no thread."""

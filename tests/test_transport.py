@@ -1,13 +1,14 @@
 """A socket within one absolute deadline, with and without timeouts of the kernel."""
 import errno
 import os
+import select
 import socket
 import struct
 import threading
 import unittest
 
 from process import need_posix
-from support import both_forms, monotonic, replace_name, skip_in_wine, wait_until
+from support import both_forms, monotonic, replace, replace_name, skip_in_wine, wait_until
 
 SECONDS = 0.1       # of a deadline; the clock of Python 2.7 has steps of 10 ms
 EARLY = 0.02
@@ -374,6 +375,8 @@ class WithKernelTimeouts(object):
             transport.interrupt()
             transport.close()
             transport.acknowledge()
+            transport.sock.methods["setsockopt"] = raises(error)    # a closed socket is a ValueError on Python 2.7
+            transport.acknowledge()
 
     def kernel(self):
         """Whether the kernel keeps the timeouts in this test."""
@@ -453,6 +456,27 @@ class WhereShutdownWakesNobody(WithoutKernelTimeouts):
         thread.join(GENEROUS)
         self.assertTrue(got[0].startswith("connection lost: "), got)
         self.assertRaises(self.dul.ConnectionLost, transport.receive, 1)
+
+    def test_interrupt_closes_the_socket_unless_the_server_stops(self):
+        transport = self.transport(shutdown=lambda how: None, close=lambda: None)
+        transport.interrupt()
+        self.assertIn("close", transport.sock.calls)
+        del transport.sock.calls[:]
+        self.halt.close()
+        transport.interrupt()
+        self.assertNotIn("close", transport.sock.calls)
+        transport.interrupt(sending=True)
+        self.assertIn("close", transport.sock.calls)
+
+    def test_a_socket_that_is_closed_while_it_is_waited_for_is_the_end(self):
+        for error in (select.error(errno.EBADF, "Bad file descriptor"), ValueError("negative"), socket.error(errno.EBADF, "")):
+            transport = self.transport()
+            transport.interrupted = True
+            saved = replace(self, select, "select", raises(error))
+            try:
+                self.assertEqual(transport.receive(1), b"")
+            finally:
+                select.select = saved
 
 
 both_forms(WhereShutdownWakesNobody)
