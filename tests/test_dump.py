@@ -265,6 +265,20 @@ class Broken(object):
             "241 bytes not shown",
             "======================= END INVALID PDU =============================="])
 
+    def test_the_header_of_an_item_that_is_not_known_is_shown_where_it_is_the_fault(self):
+        for extra in (b"\x99\0\x12\x34", b"\x99\0\0\4abcd\x98\0\x12\x34"):
+            lines = self.lines(associate_rq(user=user_information(extra)))
+            fault = lines[-3].split("  ")
+            self.assertEqual(fault[1], " ".join(["%02x" % code for code in bytearray(extra[-4:])]))
+            self.assertEqual([line for line in lines if "99 00 00 04" in line], [])     # no fault, and nobody knows it
+
+    def test_of_a_request_with_a_bad_length_the_header_is_shown_though_titles_came_with_it(self):
+        rq = associate_rq()
+        for length in (0, 67, 2 ** 31):
+            data = rq[:2] + struct.pack(">I", length) + rq[6:]
+            header = " ".join(["%02x" % code for code in bytearray(data[:6])])
+            self.assertEqual(self.lines(data)[1:-1], ["0000  " + header, "%d bytes not shown" % (len(rq) - 6)])
+
     def test_items_before_the_fault_show_their_headers_and_uids_and_no_contents(self):
         rq = associate_rq(user=EVERYTHING)
         self.assertEqual(self.lines(rq[:-2] + b"\x12\x34")[4:], [

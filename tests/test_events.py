@@ -159,6 +159,8 @@ class SumsOfAll(object):
         self.assertGreaterEqual(server.sums.slowest, 99.9)      # the slowest stays
         wait_until(lambda: "1 echo" in server.summary(), "it is over")
         self.assertRegex(server.summary(), r"1 echo, the slowest 1\d{5}\.\d ms; ")
+        server.sums.slowest = 123.4567
+        self.assertIn("the slowest 123456.7 ms; ", server.summary())
 
 
 both_forms(Notices)

@@ -161,6 +161,9 @@ class Foreign(object):
             self.assertEqual(self.dul.protocol_of(b"GET /" + b"a" * length), "HTTP request (GET /%s ...)%s" % ("a" * 75, WEB))
         line = b"GET /" + b"a" * 3000 + b" RTSP/1.0\r\n"
         self.assertIn("HTTP request", self.dul.protocol_of(line))       # only so much of a line is looked at
+        line = b"GET /%s RTSP/"
+        self.assertIn("RTSP: ", self.dul.protocol_of(line.replace(b"%s", b"a" * (2000 - 11)) + b"1.0\r\n"))
+        self.assertIn("HTTP request", self.dul.protocol_of(line.replace(b"%s", b"a" * (2001 - 11)) + b"1.0\r\n"))
 
     def test_a_real_client_hello_is_read(self):
         if not hasattr(ssl, "MemoryBIO"):

@@ -208,6 +208,26 @@ class Lines(object):
         self.assertEqual(self.server.log.proxied, {})
 
 
+class Levels(object):
+    """level_of(): whose end is a warning."""
+
+    def test_what_is_said_to_a_peer_on_purpose_is_for_debug_alone(self):
+        meant, unmeant = self.dul.ClosedHere("closed: this server stops"), self.dul.ClosedHere("closed here to make room")
+        meant.expected = True
+        for kind, value, due in (("aborting", self.dul.Stopped("this server stops"), logging.DEBUG),
+                                 ("lost", meant, logging.DEBUG), ("lost", unmeant, logging.WARNING),
+                                 ("aborting", self.dul.MessageError("no message"), logging.WARNING)):
+            self.assertEqual(self.dul.level_of(kind, value), due)
+
+    def test_a_client_that_has_its_echo_and_just_closes_is_information(self):
+        for closed, echoes, progress, due in ((True, 1, "", logging.INFO), (True, 9, "", logging.INFO),
+                                              (False, 1, "", logging.WARNING), (True, 0, "", logging.WARNING),
+                                              (True, 1, "2 of the 6 bytes of a PDU header", logging.WARNING)):
+            error = self.dul.ConnectionLost("connection lost")
+            error.closed, error.echoes, error.progress = closed, echoes, progress
+            self.assertEqual(self.dul.level_of("lost", error), due)
+
+
 class Limits(object):
     """Warnings that cannot fill a disk."""
 
@@ -560,7 +580,7 @@ class Writer(object):
         self.assertRaises(RuntimeError, self.dul.LogWriter)
 
 
-for each in (Lines, Limits, LimitsOverSockets, Embedding, Writer):
+for each in (Lines, Levels, Limits, LimitsOverSockets, Embedding, Writer):
     both_forms(each)
 
 if __name__ == "__main__":

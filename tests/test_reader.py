@@ -190,6 +190,14 @@ class Skipping(object):
             stream = pdu(0x99, b"xyz" + ABORT[:inside]) + ABORT[inside:] + RELEASE_RQ
             self.check(self.dul.SEEK, stream, (ABORT, RELEASE_RQ))
 
+    def test_of_a_pdu_without_a_body_nothing_more_is_waited_for(self):
+        for how in (self.dul.SKIP, self.dul.SEEK):
+            script = Script(pdu(0x99, b""), RELEASE_RQ)
+            reader = self.dul.PDUReader(script.receive, script.acknowledge)
+            reader.header()
+            reader.skip(how)
+            self.assertEqual((script.asked, reader.progress()), ([448], ""))
+
     def test_seek_takes_the_first_abort_of_several(self):
         self.check(self.dul.SEEK, pdu(0x99, b"x" + abort(0, 1) + abort(0, 2)), (abort(0, 1), abort(0, 2)))
 
