@@ -141,8 +141,26 @@ class Here(object):
             strangers.append(real(address))
             return real(address)
         replace(self, socket, "create_connection", create_connection)
-        self.assertRaises(socket.error, self.dul.socket_pair)
+        with self.assertRaises(socket.error) as caught:
+            self.dul.socket_pair()
+        self.assertEqual(str(caught.exception), "another process connected first")
         strangers[0].close()
+
+    def test_a_pair_that_is_made_without_socketpair_leaves_no_listener(self):
+        if hasattr(socket, "socketpair"):
+            replace(self, socket, "socketpair", None)
+        real, listeners = socket.socket, []
+
+        def made(*arguments, **more):
+            sock = real(*arguments, **more)
+            listeners.append(sock)      # the first of them; here it is still there when it is forgotten
+            return sock
+        replace(self, socket, "socket", made)
+        one, other = self.dul.socket_pair()
+        socket.socket = real
+        for each in (one, other):
+            each.close()
+        self.assertRaises(socket.error, listeners[0].getsockname)
 
     def check_waiter(self):
         one, other = self.pair()
@@ -316,10 +334,11 @@ class Here(object):
 
     def test_pythons_without_the_option_and_systems_without_such_sockets_are_done_without(self):
         one, _ = self.pair()
-        calls = []
+        calls, asked = [], []
 
         def old(number, **more):
             if more:
+                asked.append(more)
                 raise TypeError("no keyword arguments")
             calls.append(number)
 
@@ -330,6 +349,7 @@ class Here(object):
             self.dul.wake_on_signal(one)
             signal.set_wakeup_fd = saved
         self.assertEqual(calls, [one.fileno()])
+        self.assertEqual(asked, [{"warn_on_full_buffer": False}])       # one that is full wakes, too
 
 
 both_forms(Here)

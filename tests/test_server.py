@@ -48,7 +48,9 @@ class Life(object):
         server = self.dul.EchoServer(port=0)
         self.addCleanup(server.stop)
         self.assertIs(server.start(), server)
-        self.assertRaises(RuntimeError, server.start)
+        with self.assertRaises(RuntimeError) as caught:
+            server.start()
+        self.assertEqual(str(caught.exception), "an EchoServer can be started once")
         good_echo(server.address)
         server.stop()
         self.assertRaises(RuntimeError, server.start)
@@ -298,6 +300,24 @@ class Listening(object):
         self.assertRegex(peers[0], r"^127\.0\.0\.1:\d+$")
         self.assertRegex(peers[1], r"^\[::1\]:\d+$")
 
+    def test_both_families_are_listened_on_where_a_socket_of_ipv6_has_ipv6_alone_at_first(self):
+        if not has_ipv6() or not hasattr(socket, "IPV6_V6ONLY") or not hasattr(socket, "IPPROTO_IPV6"):
+            self.skipTest("there is no IPv6 here")
+        real = socket.socket
+
+        def made(family=socket.AF_INET, *rest, **more):
+            sock = real(family, *rest, **more)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            return sock
+        replace(self, socket, "socket", made)
+        server = self.dul.EchoServer(port=0)
+        socket.socket = real
+        self.addCleanup(server.stop)
+        server.start()
+        good_echo(("127.0.0.1", server.address[1]))
+        good_echo(("::1", server.address[1]))
+
     def only_ipv4(self):
         server = serve(self)
         self.assertEqual(server.socket.family, socket.AF_INET)
@@ -306,7 +326,10 @@ class Listening(object):
 
     def test_a_python_without_ipv6_listens_on_ipv4(self):
         replace(self, socket, "has_ipv6", False)
+        hosts, real = [], socket.getaddrinfo
+        replace(self, socket, "getaddrinfo", lambda host, *rest: (hosts.append(host), real(host, *rest))[1])
         self.only_ipv4()
+        self.assertEqual(hosts[0], "0.0.0.0")       # an empty one may be of either family
 
     def test_a_python_without_the_option_for_both_listens_on_ipv4(self):
         for name in ("IPV6_V6ONLY", "IPPROTO_IPV6"):

@@ -1,12 +1,14 @@
 """The process as a service: the socket that systemd hands over, and readiness."""
 import errno
 import os
+import select
+import signal
 import socket
 import sys
 import unittest
 
 from process import ENDED, POSIX, Program, Readiness, folder, listening
-from support import as_program, good_echo, skip_loudly, skip_with_pypy
+from support import as_program, both_forms, good_echo, replace, replace_name, skip_loudly, skip_with_pypy
 from wire import Peer, abort, echo_rq, echo_rsp
 
 NOT_LISTENING = "echoscp.py: the socket handed over (LISTEN_FDS) does not listen on TCP\n"
@@ -154,6 +156,137 @@ class Notification(Posix):
             self.dul.notify(environ, "READY=1")
 
 
+class Gone(Exception):
+    """The process would be."""
+
+
+class Functions(object):
+    """What the program asks of the system, in this process."""
+
+    def written(self, *results):
+        """What write() returns where os.write() does so, and how often it waited. A result: bytes taken, or an error."""
+        results, self.waits, self.taken = list(results), [], []
+
+        def os_write(number, data):
+            result = results.pop(0)
+            if isinstance(result, Exception):
+                raise result
+            self.taken.append(data[:result])
+            return result
+        real = replace(self, os, "write", os_write)
+        waits = replace(self, select, "select", lambda *lists: self.waits.append(lists))
+        try:
+            return self.dul.write(7, "hello")
+        finally:
+            os.write, select.select = real, waits
+            self.assertEqual(results, [])
+
+    def test_all_is_written_though_it_is_taken_in_pieces(self):
+        replace_name(self, "service", "WINDOWS", False)
+        self.assertTrue(self.written(2, OSError(errno.EAGAIN, "no"), 1, OSError(errno.EINTR, "no"), 2))
+        self.assertEqual((self.taken, self.waits), ([b"he", b"l", b"lo"], [([], [7], [])] * 2))
+
+    def test_what_cannot_be_written_is_told_and_not_tried_again(self):
+        for code in (errno.EPIPE, errno.ENOSPC, errno.EBADF):
+            self.assertIs(self.written(2, OSError(code, "no")), False)
+        replace_name(self, "service", "WINDOWS", True)      # where only sockets can be waited for
+        self.assertIs(self.written(OSError(errno.EAGAIN, "no")), False)
+        self.assertEqual(self.waits, [])
+
+    def test_what_is_not_ascii_is_written_by_its_number(self):
+        reading, writing = os.pipe()
+        try:
+            self.assertTrue(self.dul.write(writing, u"a\xfc\u20ac"))
+            self.assertTrue(self.dul.write(writing, b"\xff"))
+            self.assertEqual(os.read(reading, 100), b"a\\xfc\\u20ac\xff")
+        finally:
+            os.close(reading)
+            os.close(writing)
+
+    def filled(self, closed, has_null_device):
+        """What is opened where these of the standard files are closed."""
+        opened = []
+
+        def fstat(number):
+            if number in closed:
+                raise OSError(errno.EBADF, "Bad file descriptor")
+
+        def os_open(*arguments):
+            opened.append(arguments)
+            if not has_null_device:
+                raise OSError(errno.ENOENT, "No such file or directory")
+        saved = [(name, replace(self, os, name, value)) for name, value in (
+            ("fstat", fstat), ("open", os_open), ("pipe", lambda: opened.append("pipe")))]
+        try:
+            self.dul.fill_standard_files()
+        finally:
+            for name, value in saved:
+                setattr(os, name, value)
+        return opened
+
+    def test_each_standard_file_that_is_closed_is_opened_and_no_other_one(self):
+        null = (os.devnull, os.O_RDWR)
+        for closed, count in (((), 0), ((3, 4), 0), ((0,), 1), ((1,), 1), ((2,), 1), ((0, 1, 2), 3)):
+            self.assertEqual(self.filled(closed, True), [null] * count)
+            self.assertEqual(self.filled(closed, False), [null, "pipe"] * count)
+
+    def test_the_end_by_a_signal_has_the_status_that_shells_give_it_where_the_signal_ends_nothing(self):
+        def leave(status):
+            raise Gone(status)
+        sent = []
+        replace(self, os, "_exit", leave)
+        replace(self, os, "kill", lambda *arguments: sent.append(arguments))
+        replace(self, signal, "signal", lambda *arguments: sent.append(arguments))
+        for windows, due in ((False, [(15, signal.SIG_DFL), (os.getpid(), 15)]), (True, [])):
+            replace_name(self, "service", "WINDOWS", windows)
+            del sent[:]
+            with self.assertRaises(Gone) as caught:
+                self.dul.end_by(15)
+            self.assertEqual((caught.exception.args, sent), ((143,), due))
+
+    def test_a_socket_that_is_handed_over_is_there_once(self):
+        class Handed(object):
+            """A copy of it."""
+
+            def getsockopt(self, level, option):
+                """Of IPv4, and listening."""
+                return socket.AF_INET if option == 39 else 1
+        if not hasattr(socket, "SO_ACCEPTCONN") or not hasattr(socket, "fromfd"):
+            self.skipTest("no socket can be handed over here")
+        handed, closed, copied = Handed(), [], []
+        replace(self, socket, "fromfd", lambda *arguments: copied.append(arguments) or handed)
+        real = replace(self, os, "close", closed.append)
+        try:
+            got = self.dul.handed_over({"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"})
+        finally:
+            os.close = real
+        self.assertIs(got, handed)
+        self.assertEqual((copied, closed), ([(3, socket.AF_INET, socket.SOCK_STREAM)], [3]))
+
+    def test_the_socket_that_tells_is_closed(self):
+        class Telling(object):
+            """A socket that is told, or refuses."""
+
+            def setblocking(self, blocking):
+                calls.append(blocking)
+
+            def sendto(self, data, address):
+                calls.append((data, address))
+                if refused:
+                    raise socket.error(errno.ECONNREFUSED, "no")
+
+            def close(self):
+                calls.append("closed")
+        if not hasattr(socket, "AF_UNIX"):
+            self.skipTest("there are no such sockets here")
+        replace(self, socket, "socket", lambda *arguments: Telling())
+        for refused, name, address in ((False, "/run/notify", "/run/notify"), (True, "@notify", "\0notify")):
+            calls = []
+            self.dul.notify({"NOTIFY_SOCKET": name}, "READY=1")
+            self.assertEqual(calls, [False, (b"READY=1", address), "closed"])
+
+
+both_forms(Functions)
 as_program(Activation)
 as_program(Notification)
 
