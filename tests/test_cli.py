@@ -1,4 +1,7 @@
 """The process: its exit statuses, its standard files, its port, and what each option changes for a peer."""
+import errno
+import logging
+import logging.config
 import os
 import re
 import socket
@@ -7,7 +10,7 @@ import sys
 import unittest
 
 from process import ENDED, Program, alone, listening, main_module, need_posix, run, script, without
-from support import FORMS, ONE_FILE, both_forms, good_echo, skip_loudly
+from support import FORMS, ONE_FILE, both_forms, good_echo, replace, skip_loudly
 from wire import BIG, IMPLICIT, LITTLE, VERIFICATION, Peer, abort, associate_rq, context, decode_ac, pdu
 
 NATIVE = LITTLE if sys.byteorder == "little" else BIG
@@ -78,6 +81,42 @@ class StandardFiles(object):
             self.assertTrue(os.readlink("/proc/%d/fd/0" % program.process.pid).startswith("pipe:"))
         self.assertEqual(program.end(), ENDED)
         self.assertEqual(len(program.err.splitlines()), 4, program.err)
+
+
+class LogConfiguration(object):
+    """log_by_file(), in this process."""
+
+    def configure(self, level, error=None):
+        """What the module logging is called with, where it raises this."""
+        calls = []
+
+        def file_config(*arguments, **more):
+            calls.append((arguments, more))
+            if error is not None:
+                raise error
+        replace(self, logging, "raiseExceptions", True)
+        replace(self, logging.config, "fileConfig", file_config)
+        self.dul.log_by_file(ONE_FILE, level)
+        return calls
+
+    def test_whatever_is_wrong_is_said_in_one_line_with_the_file_that_it_is_about(self):
+        for error, reason in (
+                (KeyError("formatters"), "'formatters'"), (ImportError("no module"), "no module"),
+                (ValueError("no\nlevel:   'x'"), "no level: 'x'"), (AttributeError("no\x1bhandler"), "no\\x1bhandler"),
+                (IOError(errno.EACCES, "Permission denied", ONE_FILE), "Permission denied"),
+                (IOError(errno.EACCES, "Permission denied", "app.log"), "'app.log': Permission denied")):
+            with self.assertRaises(self.dul.UsageError) as caught:
+                self.configure(None, error)
+            self.assertEqual(str(caught.exception),
+                             "option -lc: %s cannot be used: %s" % (self.dul.quoted(ONE_FILE), reason))
+
+    def test_loggers_that_are_there_already_stay_and_an_option_sets_the_level(self):
+        logger = logging.getLogger("echoscp")
+        self.addCleanup(logger.setLevel, logger.level)
+        logger.setLevel(logging.ERROR)
+        for level, due in ((None, logging.ERROR), (logging.DEBUG, logging.DEBUG)):
+            self.assertEqual(self.configure(level), [((ONE_FILE,), {"disable_existing_loggers": False})])
+            self.assertEqual(logger.level, due)
 
 
 class Options(object):
@@ -181,7 +220,7 @@ def text_of(name):
         return source.read()
 
 
-for each in (CommandLine, StandardFiles, Options, Listening):
+for each in (CommandLine, StandardFiles, LogConfiguration, Options, Listening):
     both_forms(each)
 
 if __name__ == "__main__":
