@@ -117,6 +117,7 @@ class LogConfiguration(object):
         for level, due in ((None, logging.ERROR), (logging.DEBUG, logging.DEBUG)):
             self.assertEqual(self.configure(level), [((ONE_FILE,), {"disable_existing_loggers": False})])
             self.assertEqual(logger.level, due)
+            self.assertFalse(logging.raiseExceptions)       # a traceback of a handler would be on standard error
 
 
 class Options(object):

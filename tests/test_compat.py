@@ -79,6 +79,9 @@ class Elsewhere(unittest.TestCase):
             self.compat(missing=missing)
         self.assertEqual(str(caught.exception), words)
 
+    def test_a_python_without_mmap_is_enough(self):
+        self.assertIsNone(self.compat(missing=("mmap",))["mmap"])
+
     def test_the_hosts_byte_order_is_preferred(self):
         first = self.compat()["PREFER_LOCAL"][0]
         self.assertEqual(first, b"1.2.840.10008.1.2.1" if sys.byteorder == "little" else b"1.2.840.10008.1.2.2")
@@ -134,16 +137,18 @@ class Here(object):
     def test_a_pair_that_another_process_came_between_is_refused(self):
         if hasattr(socket, "socketpair"):
             replace(self, socket, "socketpair", None)
-        strangers = []
+        strangers, addresses = [], []
         real = socket.create_connection
 
         def create_connection(address):
+            addresses.append(address[0])
             strangers.append(real(address))
             return real(address)
         replace(self, socket, "create_connection", create_connection)
         with self.assertRaises(socket.error) as caught:
             self.dul.socket_pair()
         self.assertEqual(str(caught.exception), "another process connected first")
+        self.assertEqual(addresses, ["127.0.0.1"])      # nobody else on the network can
         strangers[0].close()
 
     def test_a_pair_that_is_made_without_socketpair_leaves_no_listener(self):

@@ -321,6 +321,8 @@ class Broken(object):
     def test_titles_and_uids_are_shown_only_where_they_look_like_it(self):
         data = associate_rq([context(1, b"1.2.3")], called=b"TITLE\x07", calling=b"\xff", extra=item(0x10, b"1.2.x")
                             + item(0x30, b"1.2.4") + b"\x99")
+        last = self.lines(associate_rq(called=b"FIFTEEN_LETTERS\x07", calling=b"FIFTEEN_LETTERS_", extra=b"\x99"))
+        self.assertEqual([line[:4] for line in last[1:4]], ["0000", "001a", "004a"])
         lines = self.lines(data)
         self.assertEqual(lines[1:3], ["0000  01 00 00 00 00 ad", "004a  10 00 00 15"])
         self.assertEqual(lines[-6:-2], [

@@ -205,6 +205,9 @@ class Lines(object):
             del self.log.records[:]
             self.send(header + associate_rq())
             self.assertEqual(len([line for line in self.log.lines() if "PROXY protocol" in line and line[:1] == "W"]), 1)
+            del self.log.records[:]
+            self.send(associate_rq(), header)       # too late to be a load balancer's
+            self.assertEqual(len([line for line in self.log.lines() if "PDU-type at byte 0" in line and line[:1] == "W"]), 1)
         self.assertEqual(self.server.log.proxied, {})
 
 

@@ -1,4 +1,5 @@
 """The command line: every option, and every way to get it wrong; parse(), in this process."""
+import sys
 import unittest
 
 from support import both_forms
@@ -117,6 +118,18 @@ class Parser(object):
             sentence = self.refusal(arguments)
             self.assertIn(words, sentence)
             self.assertNotIn("\n", sentence)
+
+    def test_a_spelling_that_is_near_is_named_where_python_lacks_difflib_too(self):
+        saved = sys.modules.get("difflib")
+        sys.modules["difflib"] = None
+        try:
+            for argument, due in (("-verbose", "did you mean --verbose?"), ("-D", "did you mean -d?"), ("--v", "did you mean -v?"),
+                                  ("--verbos", "--help shows the options")):
+                self.assertEqual(self.refusal(["1", argument]), "unknown option '%s'; %s" % (argument, due))
+        finally:
+            del sys.modules["difflib"]
+            if saved is not None:
+                sys.modules["difflib"] = saved
 
     def test_numbers_are_plain_decimal_digits_alike_on_every_python(self):
         for text in NO_NUMBERS:

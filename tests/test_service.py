@@ -101,7 +101,7 @@ class Activation(Posix):
                          (2, "echoscp.py: LISTEN_FDS is 2, due: 1 listening socket\n"))
 
     def test_what_is_meant_for_another_process_is_left_alone(self):
-        for environ in ({}, {"LISTEN_PID": "1", "LISTEN_FDS": "1"}, {"LISTEN_PID": str(os.getpid())},
+        for environ in ({}, {"LISTEN_PID": "1", "LISTEN_FDS": "1", "LISTEN_FDNAMES": "x"}, {"LISTEN_PID": str(os.getpid())},
                         {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": ""}):
             self.assertIsNone(self.dul.handed_over(environ))
             self.assertEqual(environ, {})       # and no child of this process will take it for its own
