@@ -118,7 +118,8 @@ UNKNOWN = [
     b"", b"\0" * 20, b"\xff" * 40, b"hello", b"hello there you\r\n", b"\x01\0\0\0\0\xcd", b"\x04\0\0\0\0\x4a",
     b"\x16", b"\x16\x02\x01", b"\x15\x03\x01\0\2\2\x28", b"\x7f\x2e\x01\x03\x01\0", b"\x80\x2e\x01\x03\x02\0",
     b"GET", b"GET\r\n/ HTTP/1.1", b"get / HTTP/1.1", b"GETS / HTTP/1.1", b"FHS|^~\\&|", b"MSA|", b"\x0bPID|",
-    b"xMSH|", b"\x1bMSH|", b"FSSH-2.0", b"SSH", b"\0\0\0\x85\xfdSMB", b"\0\0\0\x85\xffSMC", b"RTSP/1.0 200 OK\r\n", b"x RTSP/1.0\r\n",
+    b"xMSH|", b"\x1bMSH|", b"FSSH-2.0", b"SSH", b"\0\0\0\x85\xfdSMB", b"\0\0\0\x85\xffSMC", b"RTSP/1.0 200 OK\r\n",
+    b"x RTSP/1.0\r\n",
     b"SIP/2.0 200 OK\r\n", b"USERS", b"XUSER maria", b"PROXY\r\n", b"PROXYX", PROXY_V2[:11],
 ]
 

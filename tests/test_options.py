@@ -123,8 +123,8 @@ class Parser(object):
         saved = sys.modules.get("difflib")
         sys.modules["difflib"] = None
         try:
-            for argument, due in (("-verbose", "did you mean --verbose?"), ("-D", "did you mean -d?"), ("--v", "did you mean -v?"),
-                                  ("--verbos", "--help shows the options")):
+            for argument, due in (("-verbose", "did you mean --verbose?"), ("-D", "did you mean -d?"),
+                                  ("--v", "did you mean -v?"), ("--verbos", "--help shows the options")):
                 self.assertEqual(self.refusal(["1", argument]), "unknown option '%s'; %s" % (argument, due))
         finally:
             del sys.modules["difflib"]
