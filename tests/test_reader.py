@@ -139,6 +139,10 @@ class Reader(object):
         reader.header()
         reader.pdu()
         self.assertEqual(reader.progress(), "")     # the next one is there in full
+        reader = self.reader(RELEASE_RQ + echo_rq()[:6])
+        reader.header()
+        reader.pdu()
+        self.assertEqual(reader.progress(), "")     # its header is
 
     def test_progress_in_a_pdu_that_is_thrown_away(self):
         for how in (self.dul.SKIP, self.dul.SEEK, self.dul.DISCARD):
@@ -190,9 +194,9 @@ class Skipping(object):
             stream = pdu(0x99, b"xyz" + ABORT[:inside]) + ABORT[inside:] + RELEASE_RQ
             self.check(self.dul.SEEK, stream, (ABORT, RELEASE_RQ))
 
-    def test_of_a_pdu_without_a_body_nothing_more_is_waited_for(self):
-        for how in (self.dul.SKIP, self.dul.SEEK):
-            script = Script(pdu(0x99, b""), RELEASE_RQ)
+    def test_behind_a_pdu_that_is_there_in_full_nothing_more_is_waited_for(self):
+        for how, data in ((self.dul.SKIP, b""), (self.dul.SEEK, b""), (self.dul.SKIP, b"xyz")):
+            script = Script(pdu(0x99, data), RELEASE_RQ)
             reader = self.dul.PDUReader(script.receive, script.acknowledge)
             reader.header()
             reader.skip(how)
