@@ -136,6 +136,8 @@ class SumsOfAll(object):
         good_echo(server.address)
         wait_until(lambda: not server.admission.all(), "it is over")
         self.assertIn("; 4 echoes; ", server.summary())
+        server.sums.add("faults")
+        self.assertIn("; 4 echoes; ", server.summary())
 
     def test_the_slowest_answer_is_measured_at_debug_alone(self):
         server = serve(self)
