@@ -3672,7 +3672,7 @@ def log_by_file(name, level):
         for handler in logger.handlers + logging.getLogger().handlers:      # a format may name what no record has
             handler.format(new_record(DEBUG, "", dict(NO_PEER, text="")))
     except Exception as error:  # whatever is wrong in it: ConfigParser, import, attribute and file errors
-        reason = escaped(" ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split()))
+        reason = escaped(" ".join((getattr(error, "strerror", None) or str(error) or type(error).__name__).split()))
         other = isinstance(error, EnvironmentError) and error.filename      # a file that it names
         if other and other != name:
             reason = "%s: %s" % (quoted(other), reason)

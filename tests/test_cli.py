@@ -101,7 +101,8 @@ class LogConfiguration(object):
 
     def test_whatever_is_wrong_is_said_in_one_line_with_the_file_that_it_is_about(self):
         for error, reason in (
-                (KeyError("formatters"), "'formatters'"), (AssertionError(), "AssertionError"), (ImportError("no module"), "no module"),
+                (KeyError("formatters"), "'formatters'"), (AssertionError(), "AssertionError"),
+                (ImportError("no module"), "no module"),
                 (ValueError("no\nlevel:   'x'"), "no level: 'x'"), (AttributeError("no\x1bhandler"), "no\\x1bhandler"),
                 (IOError(errno.EACCES, "Permission denied", ONE_FILE), "Permission denied"),
                 (IOError(errno.EACCES, "Permission denied", "app.log"), "'app.log': Permission denied")):
