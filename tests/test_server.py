@@ -265,7 +265,7 @@ class Listening(object):
             self.dul.EchoServer(port=server.address[1])
         code = caught.exception.errno
         del caught
-        self.assertEqual(descriptors(), before)
+        wait_until(lambda: before is None or descriptors() <= before, "nothing of it is open")
         skip_in_wine("has another number for a port in use")
         self.assertIn(code, self.dul.IN_USE)
 
@@ -426,7 +426,7 @@ class Listening(object):
         with Peer(server.address) as peer, Peer(server.address) as silent:
             peer.associate()
             peer.send(echo_rq()).pdu()
-            wait_until(lambda: len(server.admission.all()) == 2, "both are served")
+            wait_until(lambda: server.admission.number == 3 and len(server.admission.all()) == 2, "both are served")
             start = monotonic()
             server.stop()
             self.assertLess(monotonic() - start, 1.2)
