@@ -171,6 +171,14 @@ class Options(object):
             self.assertEqual(peer.read(10), answer)
             program.saw(words)
 
+    def test_the_program_sets_the_switch_interval_of_its_process(self):
+        if not hasattr(sys, "setswitchinterval"):
+            skip_loudly("this Python has no switch interval")
+        program = Program(self, command=script(
+            "import %s as program\n\n\ndef told(seconds):\n    os.write(2, b'interval\\n')\n\n\n"
+            "sys.setswitchinterval = told\nprogram.main()\n" % main_module(self)))
+        program.saw("interval")
+
 
 class Listening(object):
     """Its own listening socket."""

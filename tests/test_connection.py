@@ -331,7 +331,7 @@ class Ends(object):
                          ["A-ASSOCIATE-RQ (PDU-length 166)"] + ["P-DATA-TF (PDU-length %d)" % (len(echo_rq()) - 6)] * 2)
 
     def test_a_peer_that_does_not_read_its_answers_is_given_up(self):
-        server = serve(self, on_event=self.recorder, acse_timeout=1, listener=listening_socket(self, 4096))
+        server = serve(self, on_event=self.recorder, acse_timeout=0.3, listener=listening_socket(self, 4096))
         peer = Peer(server.address, receive_buffer=2048)
         self.addCleanup(peer.close)
         peer.associate()
@@ -341,7 +341,7 @@ class Ends(object):
                 peer.send(echo_rq() * 200)
         except (socket.timeout, socket.error):
             pass
-        self.assertEqual(self.told(), ("WARNING", "the peer has not read what was sent to it for 1 s in Sta6 (association "
+        self.assertEqual(self.told(), ("WARNING", "the peer has not read what was sent to it for 0.3 s in Sta6 (association "
                                                   "established, ready for data transfer)"))
         wait_until(lambda: not server.admission.all(), "its thread is free")
 
