@@ -2936,6 +2936,7 @@ class HandlerThreads(object):
         self.ended = threading.Condition(self.lock)
         self.leader = threading.Lock()
         self.threads = self.idle = 0                # how many there are, and how many of them wait for a connection
+        self.patience = 0.0                         # until when the thread that was begun last may not run yet
         self.halt, self.halted = socket_pair()      # halt is closed at the end: then the leader can read from halted
         self.wait = waiter([server.socket, self.halted])
 
@@ -2950,8 +2951,10 @@ class HandlerThreads(object):
             return None if idle else PRESSURE_PAUSE
         if idle >= SPARE_THREADS:
             return None
-        if not begin_thread(self.run):
-            self.server.log.pressure("threads", "out of threads or memory: " + SLOWER)
+        if monotonic() >= self.patience:
+            self.patience = monotonic() + PRESSURE_PAUSE
+            if not begin_thread(self.run):
+                self.server.log.pressure("threads", "out of threads or memory: " + SLOWER)
         return PRESSURE_PAUSE
 
     def count(self, threads, idle):
@@ -2965,6 +2968,7 @@ class HandlerThreads(object):
     def run(self):
         """What a handler thread does: connection after connection."""
         self.count(1, 1)
+        self.patience = 0.0
         try:
             self.server.wake()
             while self.serve_one() and self.idle <= IDLE_THREADS:
@@ -3225,10 +3229,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
 
     def handle_error(self, request, client_address):
         """A fault of this program in a handler thread: one line, and the traceback at debug."""
-        try:
-            self.fault("internal error in the connection from " + peer_name(client_address))
-        except Exception:  # out of memory for that, too: the thread goes on
-            pass
+        self.fault("internal error in the connection from " + peer_name(client_address))
 
     def notify(self, connection, kind, value):
         """Tell the embedding program of a fact. What its callback raises is logged, and goes no further."""
@@ -3388,6 +3389,7 @@ Preferred Transfer Syntaxes
   -xi   --implicit                     accept implicit VR little endian
                                        transfer syntax only
 """
+HELP = "usage: %s\n\nA DICOM Verification (C-ECHO) SCP: answers C-ECHO requests on a TCP port.\n%s" % (USAGE, OPTION_LINES)
 LEVELS = ("critical", "error", "warning", "info", "debug")
 LONGEST_NUMBER = 10     # digits: as many as the largest of all has
 
@@ -3536,12 +3538,6 @@ def quoted(text):
     return "'%s'" % escaped(text)
 
 
-def help_text():
-    """The help: the table itself."""
-    return "usage: %s\n\nA DICOM Verification (C-ECHO) SCP: answers C-ECHO requests on a TCP port.\n%s" % (
-        USAGE, OPTION_LINES)
-
-
 # ---- dul/cli.py -----------------------------------------------------------------------------------------------------
 # ``echoscp [options] port``: logging set-up, and ``main()``.
 
@@ -3564,7 +3560,7 @@ def main(arguments=None):
     try:
         chosen = parse(sys.argv[1:] if arguments is None else arguments)
         if "--help" in chosen or "--version" in chosen:
-            text = help_text() if "--help" in chosen else "%s v%s\n" % (PROGRAM, VERSION)
+            text = HELP if "--help" in chosen else "%s v%s\n" % (PROGRAM, VERSION)
             sys.exit(0 if write(1, text) else FAILURE)
         if "--log-config" in chosen:
             log_by_file(chosen["--log-config"], log_level(chosen))
@@ -3669,8 +3665,9 @@ def log_by_file(name, level):
             pass
         fileConfig(name, disable_existing_loggers=False)
         logger = logging.getLogger(LOGGER)
-        for handler in logger.handlers + logging.getLogger().handlers:      # a format may name what no record has
-            handler.format(new_record(DEBUG, "", dict(NO_PEER, text="")))
+        record = new_record(DEBUG, "", dict(NO_PEER, text=""))
+        for handler in logger.handlers + logging.getLogger().handlers if logger.filter(record) else ():
+            handler.filter(record) and handler.format(record)       # a format may name what no record has
     except Exception as error:  # whatever is wrong in it: ConfigParser, import, attribute and file errors
         reason = escaped(" ".join((getattr(error, "strerror", None) or str(error) or type(error).__name__).split()))
         other = isinstance(error, EnvironmentError) and error.filename      # a file that it names

@@ -9,7 +9,7 @@ from dul.compat import (
     IN_USE, NOT_PERMITTED, SIGNAL_PAUSE, ThreadError, ending_signals, raise_file_limit, start_new_thread,
     wake_on_signal)
 from dul.log import CRITICAL, DEBUG, ERROR, INFO, LOGGER, NO_PEER, WARNING, Log, LogWriter, new_record
-from dul.options import SYNTAX_OPTIONS, UsageError, help_text, parse, quoted
+from dul.options import HELP, SYNTAX_OPTIONS, UsageError, parse, quoted
 from dul.server import EchoServer
 from dul.service import end_by, fill_standard_files, handed_over, notify, write
 from dul.text import escaped
@@ -34,7 +34,7 @@ def main(arguments=None):
     try:
         chosen = parse(sys.argv[1:] if arguments is None else arguments)
         if "--help" in chosen or "--version" in chosen:
-            text = help_text() if "--help" in chosen else "%s v%s\n" % (PROGRAM, VERSION)
+            text = HELP if "--help" in chosen else "%s v%s\n" % (PROGRAM, VERSION)
             sys.exit(0 if write(1, text) else FAILURE)
         if "--log-config" in chosen:
             log_by_file(chosen["--log-config"], log_level(chosen))
@@ -139,8 +139,9 @@ def log_by_file(name, level):
             pass
         fileConfig(name, disable_existing_loggers=False)
         logger = logging.getLogger(LOGGER)
-        for handler in logger.handlers + logging.getLogger().handlers:      # a format may name what no record has
-            handler.format(new_record(DEBUG, "", dict(NO_PEER, text="")))
+        record = new_record(DEBUG, "", dict(NO_PEER, text=""))
+        for handler in logger.handlers + logging.getLogger().handlers if logger.filter(record) else ():
+            handler.filter(record) and handler.format(record)       # a format may name what no record has
     except Exception as error:  # whatever is wrong in it: ConfigParser, import, attribute and file errors
         reason = escaped(" ".join((getattr(error, "strerror", None) or str(error) or type(error).__name__).split()))
         other = isinstance(error, EnvironmentError) and error.filename      # a file that it names

@@ -43,6 +43,7 @@ Preferred Transfer Syntaxes
   -xi   --implicit                     accept implicit VR little endian
                                        transfer syntax only
 """
+HELP = "usage: %s\n\nA DICOM Verification (C-ECHO) SCP: answers C-ECHO requests on a TCP port.\n%s" % (USAGE, OPTION_LINES)
 LEVELS = ("critical", "error", "warning", "info", "debug")
 LONGEST_NUMBER = 10     # digits: as many as the largest of all has
 
@@ -189,9 +190,3 @@ def hint(argument, spellings, with_value):
 def quoted(text):
     """What the user typed, on one line whatever it holds."""
     return "'%s'" % escaped(text)
-
-
-def help_text():
-    """The help: the table itself."""
-    return "usage: %s\n\nA DICOM Verification (C-ECHO) SCP: answers C-ECHO requests on a TCP port.\n%s" % (
-        USAGE, OPTION_LINES)

@@ -38,6 +38,7 @@ class HandlerThreads(object):
         self.ended = threading.Condition(self.lock)
         self.leader = threading.Lock()
         self.threads = self.idle = 0                # how many there are, and how many of them wait for a connection
+        self.patience = 0.0                         # until when the thread that was begun last may not run yet
         self.halt, self.halted = socket_pair()      # halt is closed at the end: then the leader can read from halted
         self.wait = waiter([server.socket, self.halted])
 
@@ -52,8 +53,10 @@ class HandlerThreads(object):
             return None if idle else PRESSURE_PAUSE
         if idle >= SPARE_THREADS:
             return None
-        if not begin_thread(self.run):
-            self.server.log.pressure("threads", "out of threads or memory: " + SLOWER)
+        if monotonic() >= self.patience:
+            self.patience = monotonic() + PRESSURE_PAUSE
+            if not begin_thread(self.run):
+                self.server.log.pressure("threads", "out of threads or memory: " + SLOWER)
         return PRESSURE_PAUSE
 
     def count(self, threads, idle):
@@ -67,6 +70,7 @@ class HandlerThreads(object):
     def run(self):
         """What a handler thread does: connection after connection."""
         self.count(1, 1)
+        self.patience = 0.0
         try:
             self.server.wake()
             while self.serve_one() and self.idle <= IDLE_THREADS:

@@ -191,10 +191,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
 
     def handle_error(self, request, client_address):
         """A fault of this program in a handler thread: one line, and the traceback at debug."""
-        try:
-            self.fault("internal error in the connection from " + peer_name(client_address))
-        except Exception:  # out of memory for that, too: the thread goes on
-            pass
+        self.fault("internal error in the connection from " + peer_name(client_address))
 
     def notify(self, connection, kind, value):
         """Tell the embedding program of a fact. What its callback raises is logged, and goes no further."""

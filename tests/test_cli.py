@@ -38,7 +38,7 @@ class CommandLine(object):
                          (2, "", "echoscp.py: unknown option '--debgu'; --help shows the options\n"))
 
     def test_help_and_version_go_to_standard_output(self):
-        self.assertEqual(run(self, ["--help"]), (0, self.dul.help_text(), ""))
+        self.assertEqual(run(self, ["--help"]), (0, self.dul.HELP, ""))
         status, out, err = run(self, ["-v", "--version", "nonsense"])
         self.assertEqual((status, out, err), (0, "echoscp.py v%s\n" % self.dul.VERSION, ""))
         self.assertTrue(re.match(r"echoscp\.py v\d+\.\d+\.\d+\n$", out), out)

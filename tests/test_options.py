@@ -169,7 +169,7 @@ class Parser(object):
                             self.assertEqual(len(self.parse(*words)), 2)
 
     def test_the_help_has_every_option_in_the_manuals_groups_and_words_and_fits_80_columns(self):
-        text = self.dul.help_text()
+        text = self.dul.HELP
         self.assertLess(max(len(line) for line in text.splitlines()), 80)
         words, place = " ".join(text.split()), 0
         for group, short, long_form, value, meaning in MANUAL:
@@ -180,7 +180,7 @@ class Parser(object):
             self.assertEqual(words[at:place].count(" [") == 1, value is not None, long_form)
 
     def test_the_defaults_in_the_help_are_those_of_settings(self):
-        settings, text = self.dul.Settings(), " ".join(self.dul.help_text().split())
+        settings, text = self.dul.Settings(), " ".join(self.dul.HELP.split())
         for words in ("set my AE title (default: %s)" % settings.ae_title,
                       "timeout for ACSE messages (default: %d)" % settings.acse_timeout,
                       "maximum receive PDU bytes to n bytes (default: %d;" % settings.maximum_length,

@@ -115,6 +115,21 @@ class Threads(object):
             peer.close()
         self.settle(server)
 
+    def test_a_thread_is_begun_when_the_last_one_runs_or_has_had_time_to(self):
+        begun, moment = [], [1000.0]
+        start = replace_name(self, "pool", "start_new_thread", lambda function, arguments: begun.append(function))
+        replace_name(self, "pool", "monotonic", lambda: moment[0])
+        server = self.dul.EchoServer(port=0)
+        self.addCleanup(server.stop)
+        for seconds, due in ((0.0, 1), (0.99, 1), (0.02, 2), (0.98, 2)):
+            moment[0] += seconds
+            for _ in range(3):
+                self.assertEqual(server.pool.grow(), 1.0)
+            self.assertEqual(len(begun), due, moment)
+        server.request_stop()
+        start(begun[0], ())         # it runs, and ends at once
+        wait_until(lambda: server.pool.grow() and len(begun) == 3, "there is the next")
+
     def test_of_idle_threads_so_many_stay_and_no_more(self):
         self.assertEqual(self.dul.IDLE_THREADS, 128)
         replace_name(self, "pool", "IDLE_THREADS", 5)
