@@ -2014,9 +2014,11 @@ class Connection(socketserver.BaseRequestHandler, object):
             self.serve()
         except Undefined:
             self.server.fault("internal error, the connection is closed", self)
+        finally:
+            self.end()      # not finish(): Python 2.6 does not call that where handle() raises
 
-    def finish(self):
-        """After handle(), whatever that raised."""
+    def end(self):
+        """It is over."""
         self.leave()
         self.transport.close()
         self.server.admission.depart(self)
@@ -2774,7 +2776,7 @@ class LogWriter(object):
                 self.changed.wait()
             self.busy = True
             record, dropped = self.records.popleft(), 0
-            if not self.records:
+            if not any(self.records):       # but the None of finish()
                 dropped, self.dropped = self.dropped, 0
             return record, dropped
 
@@ -2942,14 +2944,13 @@ class HandlerThreads(object):
 
     def grow(self):
         """Start a thread where one is missing; called again when it runs, and after the seconds that this returns."""
-        idle = self.idle
         if self.alone and hasattr(sys, "setswitchinterval"):
             sys.setswitchinterval(min(max(LEAST_INTERVAL, self.threads * SWITCH_INTERVAL), LONGEST_INTERVAL))
         if self.threads >= self.most:
-            if not idle and self.server.admission.evict():
+            if not self.idle and self.server.admission.evict():
                 self.server.log.pressure("connections", "too many connections without an association: the oldest are closed")
-            return None if idle else PRESSURE_PAUSE
-        if idle >= SPARE_THREADS:
+            return None if self.idle else PRESSURE_PAUSE
+        if self.idle >= SPARE_THREADS:
             return None
         if monotonic() >= self.patience:
             self.patience = monotonic() + PRESSURE_PAUSE
@@ -2964,6 +2965,7 @@ class HandlerThreads(object):
             self.idle += idle
             if threads < 0:
                 self.ended.notify_all()
+                self.server.wake()      # it may be missing
 
     def run(self):
         """What a handler thread does: connection after connection."""
@@ -3665,11 +3667,12 @@ def log_by_file(name, level):
             pass
         fileConfig(name, disable_existing_loggers=False)
         logger = logging.getLogger(LOGGER)
-        record = new_record(DEBUG, "", dict(NO_PEER, text=""))
-        for handler in logger.handlers + logging.getLogger().handlers if logger.filter(record) else ():
-            handler.filter(record) and handler.format(record)       # a format may name what no record has
+        record = new_record(WARNING, "-", dict(NO_PEER, association=0, text="-"))
+        for handler in logger.handlers + logging.getLogger().handlers * bool(logger.propagate):
+            if isinstance(handler, logging.StreamHandler) and handler.__class__.__module__.startswith("logging"):
+                handler.filters or handler.format(record)       # its format may name what no record has
     except Exception as error:  # whatever is wrong in it: ConfigParser, import, attribute and file errors
-        reason = escaped(" ".join((getattr(error, "strerror", None) or str(error) or type(error).__name__).split()))
+        reason = escaped(" ".join(str(getattr(error, "strerror", None) or str(error) or type(error).__name__).split()))
         other = isinstance(error, EnvironmentError) and error.filename      # a file that it names
         if other and other != name:
             reason = "%s: %s" % (quoted(other), reason)

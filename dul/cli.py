@@ -139,11 +139,12 @@ def log_by_file(name, level):
             pass
         fileConfig(name, disable_existing_loggers=False)
         logger = logging.getLogger(LOGGER)
-        record = new_record(DEBUG, "", dict(NO_PEER, text=""))
-        for handler in logger.handlers + logging.getLogger().handlers if logger.filter(record) else ():
-            handler.filter(record) and handler.format(record)       # a format may name what no record has
+        record = new_record(WARNING, "-", dict(NO_PEER, association=0, text="-"))
+        for handler in logger.handlers + logging.getLogger().handlers * bool(logger.propagate):
+            if isinstance(handler, logging.StreamHandler) and handler.__class__.__module__.startswith("logging"):
+                handler.filters or handler.format(record)       # its format may name what no record has
     except Exception as error:  # whatever is wrong in it: ConfigParser, import, attribute and file errors
-        reason = escaped(" ".join((getattr(error, "strerror", None) or str(error) or type(error).__name__).split()))
+        reason = escaped(" ".join(str(getattr(error, "strerror", None) or str(error) or type(error).__name__).split()))
         other = isinstance(error, EnvironmentError) and error.filename      # a file that it names
         if other and other != name:
             reason = "%s: %s" % (quoted(other), reason)

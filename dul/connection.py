@@ -41,9 +41,11 @@ class Connection(socketserver.BaseRequestHandler, object):
             self.serve()
         except Undefined:
             self.server.fault("internal error, the connection is closed", self)
+        finally:
+            self.end()      # not finish(): Python 2.6 does not call that where handle() raises
 
-    def finish(self):
-        """After handle(), whatever that raised."""
+    def end(self):
+        """It is over."""
         self.leave()
         self.transport.close()
         self.server.admission.depart(self)

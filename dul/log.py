@@ -139,7 +139,7 @@ class LogWriter(object):
                 self.changed.wait()
             self.busy = True
             record, dropped = self.records.popleft(), 0
-            if not self.records:
+            if not any(self.records):       # but the None of finish()
                 dropped, self.dropped = self.dropped, 0
             return record, dropped
 

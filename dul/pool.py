@@ -44,14 +44,13 @@ class HandlerThreads(object):
 
     def grow(self):
         """Start a thread where one is missing; called again when it runs, and after the seconds that this returns."""
-        idle = self.idle
         if self.alone and hasattr(sys, "setswitchinterval"):
             sys.setswitchinterval(min(max(LEAST_INTERVAL, self.threads * SWITCH_INTERVAL), LONGEST_INTERVAL))
         if self.threads >= self.most:
-            if not idle and self.server.admission.evict():
+            if not self.idle and self.server.admission.evict():
                 self.server.log.pressure("connections", "too many connections without an association: the oldest are closed")
-            return None if idle else PRESSURE_PAUSE
-        if idle >= SPARE_THREADS:
+            return None if self.idle else PRESSURE_PAUSE
+        if self.idle >= SPARE_THREADS:
             return None
         if monotonic() >= self.patience:
             self.patience = monotonic() + PRESSURE_PAUSE
@@ -66,6 +65,7 @@ class HandlerThreads(object):
             self.idle += idle
             if threads < 0:
                 self.ended.notify_all()
+                self.server.wake()      # it may be missing
 
     def run(self):
         """What a handler thread does: connection after connection."""

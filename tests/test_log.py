@@ -567,6 +567,20 @@ class Writer(object):
             writer.finish(20)
             self.assertEqual(self.written[-2:], [words, "later"])
 
+    def test_what_is_dropped_is_told_before_the_end(self):
+        writer = self.blocked(5)
+        for number in range(7):
+            writer.put(self.record("line %d" % number))
+
+        def go():
+            wait_until(lambda: None in writer.records, "the end is near")
+            self.go.set()
+        thread = threading.Thread(target=go)
+        thread.start()
+        writer.finish(20)
+        thread.join()
+        self.assertEqual(self.written[-2:], ["line 4", "2 lines were dropped here: the log took no more"])
+
     def test_what_is_dropped_is_not_told_where_warnings_are_not(self):
         writer = self.blocked(1)
         self.log.logger.setLevel(logging.ERROR)

@@ -45,6 +45,10 @@ class Raising(logging.Handler):
 class Exiting(logging.Handler):
     def emit(self, record):
         raise SystemExit(5)
+class Adding(logging.StreamHandler):
+    def emit(self, record):
+        record.pear = "a pear"
+        logging.StreamHandler.emit(self, record)
 class Slow(logging.Handler):
     def emit(self, record):
         threading.Event().wait(5)
@@ -242,6 +246,19 @@ class Handlers(object):
         start = monotonic()
         self.assertEqual(program.end(), ENDED)
         self.assertLess(monotonic() - start, SOON)
+
+    def test_one_that_adds_what_its_format_names(self):
+        path = folder(self)
+        with open(os.path.join(path, "handlers_of_this_test.py"), "w") as target:
+            target.write(HANDLERS)
+        name = configuration(self, "handlers_of_this_test.Adding", "()", "INFO")
+        text = text_of(name)
+        with open(name, "w") as target:
+            target.write(text.replace("%(peer)s", "%(pear)s|%(association)05s"))
+        program = Program(self, ["-lc", name], env=dict(os.environ, PYTHONPATH=path, PYTHONDONTWRITEBYTECODE="1"))
+        good_echo(program.address)
+        program.saw("|a pear|")
+        self.ends(program)
 
     def test_one_that_raises(self):
         for kind in ("Raising", "Exiting"):

@@ -92,11 +92,11 @@ class Threads(object):
         self.assertEqual(steps, ["accept", "wait"] * 4)
 
     def test_who_takes_a_connection_calls_for_another_thread_where_it_was_the_last_that_waited(self):
-        for others, due in ((0, ["begins", "last"]), (1, ["begins"])):
+        for others, due in ((0, ["begins", "last", "leaves"]), (1, ["begins", "leaves"])):
             server, woken, found = self.dul.EchoServer(0), [], [(None, None), None]
             self.addCleanup(server.stop)
             pool = server.pool
-            server.wake = lambda: woken.append("last" if len(found) == 1 else "begins")
+            server.wake = lambda: woken.append(["leaves", "last", "begins"][len(found)])
             server.process_request = lambda *_: None
             pool.accept = lambda: found.pop(0)
             pool.threads = pool.idle = others
