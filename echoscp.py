@@ -3254,7 +3254,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         """Wake serve_forever(). Takes no lock."""
         try:
             self.ringer.send(b"!")
-        except (socket.error, ValueError):      # it is awake already, or the server is closed
+        except (socket.error, ValueError, MemoryError):     # awake already, closed, or out of memory
             pass
 
     def sleep(self, seconds):

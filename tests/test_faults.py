@@ -138,7 +138,7 @@ class NoRoom(Case):
         self.echo_soon(program)
         self.assertEqual((program.end(), program.out), (ENDED, ""))
         # A thread that CPython cannot even call a function in is told of by CPython itself, whatever the level.
-        self.assertEqual([line for line in program.err.splitlines() if line[1:3] == ": " or "Traceback" in line], [])
+        self.assertEqual([line for line in program.err.splitlines() if line[1:3] == ": " or "Traceback" in line], [], program.err)
 
     def echo_soon(self, program):
         """An echo is answered, at last."""
