@@ -1844,7 +1844,7 @@ class Transport(object):
                 if getattr(error, "errno", None) not in INTERRUPTED:
                     raise self.unsent(error)
         if cut and KERNEL_TIMEOUTS:
-            set_timeout(self.sock, self.send_limit, sending=True)
+            self.arm_sending(self.send_limit)
 
     def arm_sending(self, left):
         """See to it that the next send() ends within so many seconds. Raises socket.timeout where none are left."""

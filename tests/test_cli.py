@@ -174,6 +174,7 @@ class Options(object):
     def test_the_program_sets_the_switch_interval_of_its_process(self):
         if not hasattr(sys, "setswitchinterval"):
             skip_loudly("this Python has no switch interval")
+        need_posix("program that runs under another name here")
         program = Program(self, command=script(
             "import %s as program\n\n\ndef told(seconds):\n    os.write(2, b'interval\\n')\n\n\n"
             "sys.setswitchinterval = told\nprogram.main()\n" % main_module(self)))

@@ -228,7 +228,7 @@ class Levels(object):
                                               (True, 1, "2 of the 6 bytes of a PDU header", logging.WARNING)):
             error = self.dul.ConnectionLost("connection lost")
             error.closed, error.echoes, error.progress = closed, echoes, progress
-            self.assertEqual(self.dul.level_of("lost", error), due)
+            self.assertEqual(self.dul.level_of(self.dul.LOST, error), due)
 
 
 class Limits(object):
