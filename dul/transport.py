@@ -92,8 +92,7 @@ class Transport(object):
                     break
                 data, cut = data[sent:], True
             except (socket.error, ValueError) as error:
-                if getattr(error, "errno", None) not in INTERRUPTED:
-                    raise self.unsent(error)
+                self.unsent(error)
         if cut and KERNEL_TIMEOUTS:
             self.arm_sending(self.send_limit)
 
@@ -105,10 +104,11 @@ class Transport(object):
         self.armed = self.armed if KERNEL_TIMEOUTS else left
 
     def unsent(self, error):
-        """The ConnectionLost for what send() of the socket raised."""
+        """Raise ConnectionLost for what send() of the socket raised; a signal that interrupted it is none."""
         if isinstance(error, socket.timeout) or getattr(error, "errno", None) in NOT_NOW:
-            return ConnectionLost("the peer has not read what was sent to it for %g s" % self.send_limit)
-        return _lost(error)
+            raise ConnectionLost("the peer has not read what was sent to it for %g s" % self.send_limit)
+        if getattr(error, "errno", None) not in INTERRUPTED:
+            raise _lost(error)
 
     def interrupt(self, sending=False):
         """Wake, from any thread, one that is receiving as if the stream had ended; also one that is ``sending``."""
