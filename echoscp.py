@@ -1756,7 +1756,7 @@ SIGNAL_PAUSE = 0.5 if WINDOWS and PY2 else None
 # One TCP connection: bytes in and out of a blocking socket, within one absolute deadline.
 
 LONGEST_WAIT = 86400.0      # seconds; a longer timeout is waited for in pieces, because kernels limit the number
-SHORTEST_WAIT = 0.001
+CLOSE_ENOUGH = 0.001        # seconds by which a wait may end after its deadline
 
 
 class DeadlinePassed(Exception):
@@ -1811,12 +1811,12 @@ class Transport(object):
             left = self.deadline - monotonic()
             if left <= 0:
                 raise DeadlinePassed()
-            left = min(max(left, SHORTEST_WAIT), LONGEST_WAIT)
+            left = min(left, LONGEST_WAIT)
         if not SHUTDOWN_WAKES:
             ready = select.select([self.sock, self.halted], [], [], left)[0]
             if self.sock not in ready:
                 raise ConnectionLost("closed here") if ready else socket.timeout()
-        elif early or self.armed is None or self.armed > left + SHORTEST_WAIT:
+        elif early or self.armed is None or self.armed > left + CLOSE_ENOUGH:
             set_timeout(self.sock, left)    # no system call where the limit is right; one too short is mended when it
             self.armed = left               # has passed
 
@@ -3085,10 +3085,10 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
 
     daemon_threads = True
     request_queue_size = 8192       # connections that the kernel may hold for us; it has a limit of its own
-    settings = property(lambda self: self.negotiator.settings, doc="What every association is held to: Settings.")
     # Windows lets two servers share a port that has SO_REUSEADDR; there SO_EXCLUSIVEADDRUSE is right
     allow_reuse_address = not hasattr(socket, "SO_EXCLUSIVEADDRUSE")
     shutdown_request = socketserver.TCPServer.close_request     # no shutdown(): a Connection has closed its socket
+    settings = property(lambda self: self.negotiator.settings, doc="What every association is held to: Settings.")
     process_request = socketserver.ThreadingMixIn.process_request_thread    # this is a handler thread (see ``pool``)
 
     def __init__(self, port=0, host="", max_associations=MOST_ASSOCIATIONS, on_event=None, listener=None, alone=False,

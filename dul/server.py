@@ -45,10 +45,10 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
 
     daemon_threads = True
     request_queue_size = 8192       # connections that the kernel may hold for us; it has a limit of its own
-    settings = property(lambda self: self.negotiator.settings, doc="What every association is held to: Settings.")
     # Windows lets two servers share a port that has SO_REUSEADDR; there SO_EXCLUSIVEADDRUSE is right
     allow_reuse_address = not hasattr(socket, "SO_EXCLUSIVEADDRUSE")
     shutdown_request = socketserver.TCPServer.close_request     # no shutdown(): a Connection has closed its socket
+    settings = property(lambda self: self.negotiator.settings, doc="What every association is held to: Settings.")
     process_request = socketserver.ThreadingMixIn.process_request_thread    # this is a handler thread (see ``pool``)
 
     def __init__(self, port=0, host="", max_associations=MOST_ASSOCIATIONS, on_event=None, listener=None, alone=False,

@@ -7,7 +7,7 @@ from dul.compat import (
 from dul.errors import ConnectionLost
 
 LONGEST_WAIT = 86400.0      # seconds; a longer timeout is waited for in pieces, because kernels limit the number
-SHORTEST_WAIT = 0.001
+CLOSE_ENOUGH = 0.001        # seconds by which a wait may end after its deadline
 
 
 class DeadlinePassed(Exception):
@@ -62,12 +62,12 @@ class Transport(object):
             left = self.deadline - monotonic()
             if left <= 0:
                 raise DeadlinePassed()
-            left = min(max(left, SHORTEST_WAIT), LONGEST_WAIT)
+            left = min(left, LONGEST_WAIT)
         if not SHUTDOWN_WAKES:
             ready = select.select([self.sock, self.halted], [], [], left)[0]
             if self.sock not in ready:
                 raise ConnectionLost("closed here") if ready else socket.timeout()
-        elif early or self.armed is None or self.armed > left + SHORTEST_WAIT:
+        elif early or self.armed is None or self.armed > left + CLOSE_ENOUGH:
             set_timeout(self.sock, left)    # no system call where the limit is right; one too short is mended when it
             self.armed = left               # has passed
 
