@@ -179,7 +179,8 @@ def descriptors():
     if os.name != "posix":      # Wine has a /proc, of other descriptors
         return None
     try:
-        return set(os.listdir("/proc/self/fd"))
+        # without the one that reads the directory: another thread may free a lower number for the next call meanwhile
+        return set(name for name in os.listdir("/proc/self/fd") if os.path.lexists("/proc/self/fd/" + name))
     except EnvironmentError:
         return None
 
