@@ -427,7 +427,7 @@ class Expired(PeerError):
 
     def __str__(self):
         option, seconds, state, progress = self.args
-        return "timeout: %s in %d s (%s) in %s (%s)" % (progress or "nothing", seconds, option, state, state.meaning)
+        return "timeout: %s in %s s (%s) in %s (%s)" % (progress or "nothing", seconds, option, state, state.meaning)
 
 
 class Stopped(PeerError):
@@ -1855,7 +1855,7 @@ class Transport(object):
     def unsent(self, error):
         """Raise ConnectionLost for what send() of the socket raised; a signal that interrupted it is none."""
         if isinstance(error, socket.timeout) or getattr(error, "errno", None) in NOT_NOW:
-            raise ConnectionLost("the peer has not read what was sent to it for %g s" % self.send_limit)
+            raise ConnectionLost("the peer has not read what was sent to it for %s s" % self.send_limit)
         if getattr(error, "errno", None) not in INTERRUPTED:
             raise _lost(error)
 

@@ -68,7 +68,7 @@ class Expired(PeerError):
 
     def __str__(self):
         option, seconds, state, progress = self.args
-        return "timeout: %s in %d s (%s) in %s (%s)" % (progress or "nothing", seconds, option, state, state.meaning)
+        return "timeout: %s in %s s (%s) in %s (%s)" % (progress or "nothing", seconds, option, state, state.meaning)
 
 
 class Stopped(PeerError):

@@ -106,7 +106,7 @@ class Transport(object):
     def unsent(self, error):
         """Raise ConnectionLost for what send() of the socket raised; a signal that interrupted it is none."""
         if isinstance(error, socket.timeout) or getattr(error, "errno", None) in NOT_NOW:
-            raise ConnectionLost("the peer has not read what was sent to it for %g s" % self.send_limit)
+            raise ConnectionLost("the peer has not read what was sent to it for %s s" % self.send_limit)
         if getattr(error, "errno", None) not in INTERRUPTED:
             raise _lost(error)
 

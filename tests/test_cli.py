@@ -10,7 +10,7 @@ import sys
 import unittest
 
 from process import ENDED, Program, alone, listening, main_module, need_posix, run, script, without
-from support import FORMS, ONE_FILE, both_forms, good_echo, replace, skip_loudly
+from support import FORMS, ONE_FILE, as_program, both_forms, good_echo, replace, skip_loudly
 from wire import BIG, IMPLICIT, LITTLE, VERIFICATION, Peer, abort, associate_rq, context, decode_ac, pdu
 
 NATIVE = LITTLE if sys.byteorder == "little" else BIG
@@ -157,6 +157,19 @@ class Options(object):
         program.saw("D: Listening on port %d (" % program.port)
         self.assertIn(" as MY TITLE\n", program.err)
 
+    def test_the_program_sets_the_switch_interval_of_its_process(self):
+        if not hasattr(sys, "setswitchinterval"):
+            skip_loudly("this Python has no switch interval")
+        need_posix("program that runs under another name here")
+        program = Program(self, command=script(
+            "import %s as program\n\n\ndef told(seconds):\n    os.write(2, b'interval\\n')\n\n\n"
+            "sys.setswitchinterval = told\nprogram.main()\n" % main_module(self)))
+        program.saw("interval")
+
+
+class Timeouts(object):
+    """What the options of seconds end."""
+
     def test_each_timeout_ends_what_it_is_for(self):
         rows = [("-to 1 -ta 0", b"", b"", "timeout: nothing in 1 s (-to) in Sta2 ("),
                 ("--acse-timeout=1", b"\1\0", b"", "timeout: 2 of the 6 bytes of a PDU header in 1 s (-ta) in Sta2 ("),
@@ -170,15 +183,6 @@ class Options(object):
         for program, peer, (_, _, answer, words) in zip(programs, peers, rows):
             self.assertEqual(peer.read(10), answer)
             program.saw(words)
-
-    def test_the_program_sets_the_switch_interval_of_its_process(self):
-        if not hasattr(sys, "setswitchinterval"):
-            skip_loudly("this Python has no switch interval")
-        need_posix("program that runs under another name here")
-        program = Program(self, command=script(
-            "import %s as program\n\n\ndef told(seconds):\n    os.write(2, b'interval\\n')\n\n\n"
-            "sys.setswitchinterval = told\nprogram.main()\n" % main_module(self)))
-        program.saw("interval")
 
 
 class Listening(object):
@@ -233,6 +237,7 @@ def text_of(name):
 
 for each in (CommandLine, StandardFiles, LogConfiguration, Options, Listening):
     both_forms(each)
+as_program(Timeouts)
 
 if __name__ == "__main__":
     unittest.main()

@@ -172,11 +172,11 @@ class Here(object):
         third, fourth = self.pair()
         wait = self.dul.waiter([one, third])
         for sender, receiver in ((other, one), (fourth, third)):
-            timer = threading.Timer(0.1, sender.sendall, (b"x",))
+            timer = threading.Timer(0.05, sender.sendall, (b"x",))
             start = self.dul.monotonic()
             timer.start()
             wait()
-            self.assertGreaterEqual(self.dul.monotonic() - start, 0.05)
+            self.assertGreaterEqual(self.dul.monotonic() - start, 0.02)
             self.assertEqual(receiver.recv(1), b"x")
             timer.join()
 

@@ -48,6 +48,8 @@ class Errors(object):
         self.assertEqual(str(error),
                          "timeout: nothing in 1 s (-td) in Sta6 (association established, ready for data transfer)")
         self.assertEqual(error.abort, (0, 0))
+        for seconds in (0.25, 1000001):
+            self.assertIn(" in %r s (-td)" % seconds, str(self.dul.Expired("-td", seconds, self.state(6), "")))
 
     def test_a_lost_connection_tells_where_and_after_what(self):
         error = self.dul.ConnectionLost("connection closed by the peer")

@@ -55,7 +55,7 @@ class Notices(object):
                 log.saw(notice.sentence)
 
     def test_an_expired_request_is_told(self):
-        server = serve(self, on_event=self.recorder, acse_timeout=0.2)
+        server = serve(self, on_event=self.recorder, acse_timeout=0.1)
         with Peer(server.address) as peer:
             peer.send(associate_rq()[:22])
             self.assertEqual(peer.rest(), b"")
@@ -86,7 +86,7 @@ class SumsOfAll(object):
 
     def test_each_connection_counts_once_by_its_end_and_each_echo(self):
         log = LogCapture(self, logging.WARNING)
-        server = serve(self, acse_timeout=0.5)
+        server = serve(self, acse_timeout=0.3)
         self.assertEqual(server.summary(), "0 connections, at most 0 at once; 0 echoes; 0 released, "
                                            "0 rejected, 0 aborted here, 0 aborted by the peer, 0 lost, 0 timed out, "
                                            "0 without a byte")
@@ -117,7 +117,7 @@ class SumsOfAll(object):
 
     def test_an_association_that_times_out_counts_as_timed_out_though_it_is_aborted(self):
         recorder = Recorder()
-        server = serve(self, dimse_timeout=0.2, on_event=recorder)
+        server = serve(self, dimse_timeout=0.1, on_event=recorder)
         with Peer(server.address) as peer:
             peer.associate()
             self.assertEqual(peer.read(10), abort(0, 0))

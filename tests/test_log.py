@@ -532,8 +532,8 @@ class Writer(object):
         for _ in range(5):
             good_echo(server.address, timeout=5.0)
         start = self.dul.monotonic()
-        writer.finish(0.2)
-        self.assertTrue(0.15 <= self.dul.monotonic() - start < 5)
+        writer.finish(0.1)
+        self.assertTrue(0.05 <= self.dul.monotonic() - start < 5)
         server.stop()
         self.assertTrue(self.dul.monotonic() - start < 5)
         self.assertEqual(self.written, [])
@@ -546,7 +546,7 @@ class Writer(object):
         done = []
         thread = threading.Thread(target=lambda: (writer.finish(20), done.append(list(self.written))))
         thread.start()
-        thread.join(0.1)
+        thread.join(0.05)
         self.assertEqual(done, [])
         self.go.set()
         thread.join(20)

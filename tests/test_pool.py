@@ -11,7 +11,7 @@ from support import (
 from wire import Peer, abort, associate_rq, echo_rq
 
 SIZE = 1024 * 1024      # bytes of a stack
-SHORT = 0.2             # seconds for something that is not to happen
+SHORT = 0.1             # seconds for something that is not to happen
 SLOWER = "accepting connections slows down until there is room again"
 
 
@@ -281,8 +281,8 @@ class NoRoom(object):
             for peer in held:
                 self.addCleanup(peer.close)
                 peer.send(associate_rq())
-            wait_until(lambda: len(tried) >= 10, "it is tried again")
-            self.assertGreater(tried[9] - tried[5], 0.06)        # and not again and again
+            wait_until(lambda: len(tried) >= 8, "it is tried again")
+            self.assertGreater(tried[7] - tried[3], 0.06)        # and not again and again
             replace_name(self, "pool", "start_new_thread", saved)
             self.assertEqual(set([peer.pdu()[:1] for peer in held]), set([b"\x02"]))      # by itself
         self.assertEqual(self.log.lines(), ["W: out of threads or memory: " + SLOWER])
@@ -303,7 +303,7 @@ class NoRoom(object):
         good_echo(server.address)
 
     def refuse(self, *errors):
-        """A server whose accept() raises each of these four times, and is not called too often."""
+        """A server whose accept() raises each of these three times, and is not called too often."""
         server = serve(self)
         wait_until(lambda: server.pool.idle >= 2, "two wait")
         first = Peer(server.address)        # while it is served, no thread that comes to wait looks before its turn
@@ -320,9 +320,9 @@ class NoRoom(object):
             peer = Peer(server.address)         # wakes up who waits
             self.addCleanup(peer.close)
             peer.send(associate_rq())
-            wait_until(lambda: len(calls) >= 4, "it is tried again")
+            wait_until(lambda: len(calls) >= 3, "it is tried again")
             server.get_request = real
-            self.assertGreater(calls[3] - calls[0], 0.05)
+            self.assertGreater(calls[2] - calls[0], 0.03)
             self.assertEqual(peer.pdu()[:1], b"\x02")
         good_echo(server.address)
 
@@ -396,6 +396,8 @@ class Stopping(object):
 
     def test_a_peer_that_never_reads_holds_a_stop_up_for_less_than_two_seconds(self):
         LogCapture(self, logging.CRITICAL)
+        replace_name(self, "pool", "STOP_POLITELY", 0.1)
+        replace_name(self, "pool", "STOP_LIMIT", 1.0)
         for sending in (False, True):
             server = serve(self, acse_timeout=0)
             peer = Peer(server.address, receive_buffer=2048)

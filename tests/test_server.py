@@ -82,8 +82,8 @@ class Life(object):
         self.assertEqual(descriptors(), before)
 
     def test_a_callback_may_stop_the_server(self):
-        replace_name(self, "pool", "STOP_POLITELY", 0.2)    # it waits for all threads, and so for the one that stops it
-        replace_name(self, "pool", "STOP_LIMIT", 0.3)
+        replace_name(self, "pool", "STOP_POLITELY", 0.05)    # it waits for all threads, and so for the one that stops it
+        replace_name(self, "pool", "STOP_LIMIT", 0.1)
         for kind in ("connected", "echoed"):
             took = []
 
@@ -144,7 +144,7 @@ class Life(object):
         calls = []
         real = server.pool.grow
         server.pool.grow = lambda: (calls.append(1), real())[1]
-        threading.Event().wait(0.2)
+        threading.Event().wait(0.1)
         self.assertEqual(calls, [])
         server.wake()
         wait_until(lambda: calls, "it looks")
@@ -239,17 +239,17 @@ class Settings(object):
         for default in (5, 0.05):
             socket.setdefaulttimeout(default)
             try:
-                server = serve(self, acse_timeout=0.2)
+                server = serve(self, acse_timeout=0.15)
                 recorder = Recorder()
                 server.listeners.append(lambda *fact: recorder.notices.append(fact))
                 start = monotonic()
                 with Peer(server.address) as peer, Peer(server.address) as other:
                     self.assertEqual(other.associate()[:1], b"\x02")
                     self.assertEqual(peer.rest(), b"")
-                    self.assertTrue(0.15 < monotonic() - start < 4)
+                    self.assertTrue(0.1 < monotonic() - start < 4)
                     wait_until(lambda: len(server.admission.all()) < 2, "it is over")
                     self.assertEqual(server.admission.established, 1)   # and the other one still there
-                threading.Event().wait(0.1)
+                threading.Event().wait(0.06)
                 good_echo(server.address)
             finally:
                 socket.setdefaulttimeout(None)
@@ -403,14 +403,14 @@ class Listening(object):
         replace_name(self, "compat", "KERNEL_TIMEOUTS", False)
         if self.dul.FORM != "one file":
             replace_name(self, "transport", "KERNEL_TIMEOUTS", False)
-        server = serve(self, acse_timeout=0.5, dimse_timeout=0.5)
+        server = serve(self, acse_timeout=0.3, dimse_timeout=0.3)
         good_echo(server.address)
         start = monotonic()
         with Peer(server.address) as half, Peer(server.address) as whole:
             half.send(associate_rq()[:22])
             self.assertEqual(whole.associate()[:1], b"\x02")
             self.assertEqual((half.read(10), whole.read(10)), (b"", abort(0, 0)))
-            self.assertTrue(0.45 < monotonic() - start < 5)
+            self.assertTrue(0.25 < monotonic() - start < 5)
 
     def test_a_system_whose_shutdown_wakes_nobody_serves_and_stops(self):
         replace_name(self, "transport", "SHUTDOWN_WAKES", False)
@@ -479,7 +479,7 @@ class HandedOver(object):
             listener = listening_socket(self)
             listener.settimeout(timeout)
             server = serve(self, listener=listener)
-            threading.Event().wait(0.1)     # longer than the shortest
+            threading.Event().wait(0.03)    # longer than the shortest
             start = monotonic()
             good_echo(server.address)
             self.assertLess(monotonic() - start, 4)

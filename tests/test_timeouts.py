@@ -12,6 +12,7 @@ from wire import RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, echo_rq, ech
 
 EARLY = 0.03        # seconds: the clock of Python 2.7 has steps of 10 ms
 LATE = 15.0         # seconds
+ONE, TWO = 0.5, 1   # seconds of the deadlines
 DRIP = 0.05         # seconds that a peer waits for the end before it sends one byte more
 
 
@@ -31,9 +32,9 @@ def established(peer):
 
 
 def echoed(peer):
-    """An association with an echo after a quarter of two seconds; the clock of -td starts anew with it."""
+    """An association with an echo after a quarter of the deadline; the clock of -td starts anew with it."""
     established(peer)
-    if select.select([peer.sock], [], [], 0.5)[0]:
+    if select.select([peer.sock], [], [], ONE / 2)[0]:
         raise AssertionError("something came too early")
     start = monotonic()
     if peer.send(echo_rq()).pdu() != echo_rsp():
@@ -136,33 +137,33 @@ class Timeouts(object):
     def test_each_deadline_ends_its_phase_on_time_whatever_drips_and_no_other(self):
         echo, request = echo_rq(), associate_rq()
         sta2 = "(%s) in Sta2 (transport connection open, awaiting A-ASSOCIATE-RQ)"
-        td = {"acse_timeout": 0, "dimse_timeout": 1}
+        td = {"acse_timeout": 0, "dimse_timeout": ONE}
         self.run_all([
-            self.ends({"timeout": 1}, silent, 1, b"", "timeout: nothing in 1 s " + sta2 % "-to"),
-            self.ends({"timeout": 1, "acse_timeout": 0}, half, 1, b"",
-                      "22 of 172 bytes of A-ASSOCIATE-RQ in 1 s (-to)"),
-            self.ends({"timeout": 1}, silent, 1, b"", " bytes of A-ASSOCIATE-RQ in 1 s (-to)", drip=request),
-            self.ends({"acse_timeout": 1}, silent, 1, b"", "timeout: nothing in 1 s " + sta2 % "-ta"),
-            self.ends({"acse_timeout": 1}, half, 1, b"", "22 of 172 bytes of A-ASSOCIATE-RQ in 1 s (-ta)"),
-            self.ends({"acse_timeout": 1}, silent, 1, b"", " bytes of A-ASSOCIATE-RQ in 1 s (-ta)", drip=request),
-            self.ends({"timeout": 1, "acse_timeout": 2}, silent, 1, b"", "in 1 s (-to)"),
-            self.ends({"timeout": 2, "acse_timeout": 1}, silent, 1, b"", "in 1 s (-ta)"),
-            self.ends(td, established, 1, abort(0, 0), "timeout: nothing in 1 s (-td) in Sta6"),
-            self.ends(td, established, 1, abort(0, 0), " bytes of P-DATA-TF in 1 s (-td) in Sta6", drip=echo),
-            self.ends({"acse_timeout": 0, "dimse_timeout": 2}, echoed, 2, abort(0, 0), "nothing in 2 s (-td) in Sta6"),
-            self.ends({"acse_timeout": 1}, released, 1, b"", None),
-            self.ends({"acse_timeout": 1}, rejected, 1, b"", "protocol-version-not-supported"),
-            self.ends({"acse_timeout": 1}, aborted, 1, b"", "PDU-type"),
-            self.ends({"acse_timeout": 1}, released, 1, b"", None, drip=echo),
+            self.ends({"timeout": ONE}, silent, ONE, b"", "timeout: nothing in 0.5 s " + sta2 % "-to"),
+            self.ends({"timeout": ONE, "acse_timeout": 0}, half, ONE, b"",
+                      "22 of 172 bytes of A-ASSOCIATE-RQ in 0.5 s (-to)"),
+            self.ends({"timeout": ONE}, silent, ONE, b"", " bytes of A-ASSOCIATE-RQ in 0.5 s (-to)", drip=request),
+            self.ends({"acse_timeout": ONE}, silent, ONE, b"", "timeout: nothing in 0.5 s " + sta2 % "-ta"),
+            self.ends({"acse_timeout": ONE}, half, ONE, b"", "22 of 172 bytes of A-ASSOCIATE-RQ in 0.5 s (-ta)"),
+            self.ends({"acse_timeout": ONE}, silent, ONE, b"", " bytes of A-ASSOCIATE-RQ in 0.5 s (-ta)", drip=request),
+            self.ends({"timeout": ONE, "acse_timeout": TWO}, silent, ONE, b"", "in 0.5 s (-to)"),
+            self.ends({"timeout": TWO, "acse_timeout": ONE}, silent, ONE, b"", "in 0.5 s (-ta)"),
+            self.ends(td, established, ONE, abort(0, 0), "timeout: nothing in 0.5 s (-td) in Sta6"),
+            self.ends(td, established, ONE, abort(0, 0), " bytes of P-DATA-TF in 0.5 s (-td) in Sta6", drip=echo),
+            self.ends({"acse_timeout": 0, "dimse_timeout": TWO}, echoed, TWO, abort(0, 0),
+                      "nothing in 1 s (-td) in Sta6"),
+            self.ends({"acse_timeout": ONE}, released, ONE, b"", None),
+            self.ends({"acse_timeout": ONE}, rejected, ONE, b"", "protocol-version-not-supported"),
+            self.ends({"acse_timeout": ONE}, aborted, ONE, b"", "PDU-type"),
+            self.ends({"acse_timeout": ONE}, released, ONE, b"", None, drip=echo),
             # 0 means none, and each leaves the other phases alone
-            self.outlasts({"timeout": 0, "acse_timeout": 0, "dimse_timeout": 1}, silent, established, request, b"\2\0"),
-            self.outlasts({"timeout": 0, "acse_timeout": 0, "dimse_timeout": 1}, half, established, request[22:],
-                          b"\2\0"),
+            self.outlasts(dict(td, timeout=0), silent, established, request, b"\2\0"),
+            self.outlasts(dict(td, timeout=0), half, established, request[22:], b"\2\0"),
             self.outlasts(dict(td), released, established, request, abort(2, 2)),
-            self.outlasts(dict(td, timeout=1), rejected, silent, request, abort(2, 2)),
-            self.outlasts({"timeout": 1, "acse_timeout": 2}, established, silent, echo, echo_rsp()),
-            self.outlasts({"timeout": 2, "acse_timeout": 1}, established, silent, echo, echo_rsp()),
-            self.outlasts({"timeout": 1, "acse_timeout": 1}, echoed, half, echo, echo_rsp()),
+            self.outlasts(dict(td, timeout=ONE), rejected, silent, request, abort(2, 2)),
+            self.outlasts({"timeout": ONE, "acse_timeout": TWO}, established, silent, echo, echo_rsp()),
+            self.outlasts({"timeout": TWO, "acse_timeout": ONE}, established, silent, echo, echo_rsp()),
+            self.outlasts({"timeout": ONE, "acse_timeout": ONE}, echoed, half, echo, echo_rsp()),
         ])
 
     def test_the_default_of_to_and_td_is_no_limit_and_of_ta_30_s(self):
