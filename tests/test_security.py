@@ -417,8 +417,19 @@ class Watched(unittest.TestCase):
             pass
 
     def calls(self, name):
-        """The Calls of a file that strace wrote."""
-        return [Call(each) for each in self.read(name).splitlines()]
+        """The Calls of a file that strace wrote, each where it began."""
+        lines, begun = [], {}
+        for line in self.read(name).splitlines():
+            pid, _, rest = line.partition(" ")
+            resumed = re.match(r" *<\.\.\. \w+ resumed>(.*)", rest)
+            if resumed and pid in begun:
+                lines[begun.pop(pid)] += resumed.group(1)
+                continue
+            if rest.endswith("<unfinished ...>"):       # another thread's comes before its result
+                begun[pid] = len(lines)
+                line = line.replace("<unfinished ...>", "")
+            lines.append(line)
+        return [Call(each) for each in lines]
 
     @staticmethod
     def read(name):
