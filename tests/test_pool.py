@@ -396,8 +396,6 @@ class Stopping(object):
 
     def test_a_peer_that_never_reads_holds_a_stop_up_for_less_than_two_seconds(self):
         LogCapture(self, logging.CRITICAL)
-        replace_name(self, "pool", "STOP_POLITELY", 0.1)
-        replace_name(self, "pool", "STOP_LIMIT", 1.0)
         for sending in (False, True):
             server = serve(self, acse_timeout=0)
             peer = Peer(server.address, receive_buffer=2048)

@@ -159,7 +159,7 @@ class Timeouts(object):
             # 0 means none, and each leaves the other phases alone
             self.outlasts(dict(td, timeout=0), silent, established, request, b"\2\0"),
             self.outlasts(dict(td, timeout=0), half, established, request[22:], b"\2\0"),
-            self.outlasts(dict(td), released, established, request, abort(2, 2)),
+            self.outlasts(td, released, established, request, abort(2, 2)),
             self.outlasts(dict(td, timeout=ONE), rejected, silent, request, abort(2, 2)),
             self.outlasts({"timeout": ONE, "acse_timeout": TWO}, established, silent, echo, echo_rsp()),
             self.outlasts({"timeout": TWO, "acse_timeout": ONE}, established, silent, echo, echo_rsp()),
