@@ -389,8 +389,9 @@ class Ends(object):
             ends = []
             self.recorder.also = lambda notice: notice.kind == "closed" and ends.append(peer.rest())
             peer.send(RELEASE_RQ).sock.shutdown(socket.SHUT_WR)
-            self.recorder.ends()
+            wait_until(lambda: ends, "the peer found the end while it was told")
             self.assertEqual(ends, [RELEASE_RP])
+            self.recorder.ends()
 
 
 class Faults(object):
