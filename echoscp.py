@@ -1748,8 +1748,9 @@ def wake_on_signal(sock):
         pass
 
 
-# Only there does a signal not end a blocking recv(): seconds until the server looks for one.
-SIGNAL_PAUSE = 0.5 if WINDOWS and PY2 else None
+# Seconds until the server looks for its end even if nothing wakes it; None: it is always woken. On Windows a signal
+# does not end a blocking recv() of Python 2, and in Wine one of two threads that wake it at once may fail to.
+POLL_INTERVAL = 0.5 if WINDOWS else None
 
 
 # ---- dul/transport.py -----------------------------------------------------------------------------------------------
@@ -3184,10 +3185,10 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
             for each in (self.bell, self.ringer, self.pool.halt, self.pool.halted):
                 each.close()
 
-    def serve_forever(self, poll_interval=None):
+    def serve_forever(self, poll_interval=POLL_INTERVAL):
         """Serve until shutdown() or request_stop() is called, by another thread or a signal handler.
 
-        :param poll_interval: seconds until it looks for that where nothing wakes a thread that waits; else None
+        :param poll_interval: seconds until it looks for that even if nothing wakes it; None: until it is woken
         """
         self.finished.clear()
         self.serving = get_ident()
@@ -3200,7 +3201,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         finally:
             self.end(timeout)
 
-    def service_actions(self, poll_interval=None):
+    def service_actions(self, poll_interval=POLL_INTERVAL):
         """What is due now; then wait for more."""
         pauses = [self.pool.grow(), self.log.limit.pause(), poll_interval]
         self.sleep(min([pause for pause in pauses if pause is not None] or [None]))
@@ -3254,7 +3255,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         """Wake serve_forever(). Takes no lock."""
         try:
             self.ringer.send(b"!")
-        except (socket.error, ValueError, MemoryError):     # awake already, closed, or out of memory
+        except (socket.error, ValueError, MemoryError):     # awake already, closed, out of memory, or POLL_INTERVAL
             pass
 
     def sleep(self, seconds):
@@ -3272,7 +3273,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
 
 FIRST_FD = 3
 SO_DOMAIN = 39      # Linux's number for the address family of a socket, which few Pythons have
-NOT_LISTENING = "the socket handed over (LISTEN_FDS) does not listen on TCP"
 
 
 def handed_over(environ):
@@ -3298,7 +3298,7 @@ def handed_over(environ):
         except (OSError, socket.error):
             pass
         sock.close()
-    raise ValueError(NOT_LISTENING)
+    raise ValueError("the socket handed over (LISTEN_FDS) does not listen on TCP")
 
 
 def notify(environ, state):
@@ -3623,7 +3623,7 @@ def serve(chosen, listener):
         signal.signal(number, stop)
     wake_on_signal(server.ringer)
     notify(os.environ, "READY=1")
-    server.serve_forever(SIGNAL_PAUSE)
+    server.serve_forever()
     notify(os.environ, "STOPPING=1")
     server.log.line(DEBUG, server.summary())
     if writer:

@@ -6,8 +6,7 @@ import sys
 
 from dul.codes import VERSION
 from dul.compat import (
-    IN_USE, NOT_PERMITTED, SIGNAL_PAUSE, ThreadError, ending_signals, raise_file_limit, start_new_thread,
-    wake_on_signal)
+    IN_USE, NOT_PERMITTED, ThreadError, ending_signals, raise_file_limit, start_new_thread, wake_on_signal)
 from dul.log import CRITICAL, DEBUG, ERROR, INFO, LOGGER, NO_PEER, WARNING, Log, LogWriter, new_record
 from dul.options import HELP, SYNTAX_OPTIONS, UsageError, parse, quoted
 from dul.server import EchoServer
@@ -95,7 +94,7 @@ def serve(chosen, listener):
         signal.signal(number, stop)
     wake_on_signal(server.ringer)
     notify(os.environ, "READY=1")
-    server.serve_forever(SIGNAL_PAUSE)
+    server.serve_forever()
     notify(os.environ, "STOPPING=1")
     server.log.line(DEBUG, server.summary())
     if writer:

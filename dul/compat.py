@@ -145,5 +145,6 @@ def wake_on_signal(sock):
         pass
 
 
-# Only there does a signal not end a blocking recv(): seconds until the server looks for one.
-SIGNAL_PAUSE = 0.5 if WINDOWS and PY2 else None
+# Seconds until the server looks for its end even if nothing wakes it; None: it is always woken. On Windows a signal
+# does not end a blocking recv() of Python 2, and in Wine one of two threads that wake it at once may fail to.
+POLL_INTERVAL = 0.5 if WINDOWS else None

@@ -14,7 +14,7 @@ import threading
 
 from dul.acse import Negotiator
 from dul.admission import Admission
-from dul.compat import INTERRUPTED, PREFER_LOCAL, get_ident, socket_pair, socketserver, timeout_of
+from dul.compat import INTERRUPTED, POLL_INTERVAL, PREFER_LOCAL, get_ident, socket_pair, socketserver, timeout_of
 from dul.connection import Connection, peer_name
 from dul.events import FAULTS, NOTICES, Notice, Sums
 from dul.log import DEBUG, ERROR, Log, enabled
@@ -144,10 +144,10 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
             for each in (self.bell, self.ringer, self.pool.halt, self.pool.halted):
                 each.close()
 
-    def serve_forever(self, poll_interval=None):
+    def serve_forever(self, poll_interval=POLL_INTERVAL):
         """Serve until shutdown() or request_stop() is called, by another thread or a signal handler.
 
-        :param poll_interval: seconds until it looks for that where nothing wakes a thread that waits; else None
+        :param poll_interval: seconds until it looks for that even if nothing wakes it; None: until it is woken
         """
         self.finished.clear()
         self.serving = get_ident()
@@ -160,7 +160,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         finally:
             self.end(timeout)
 
-    def service_actions(self, poll_interval=None):
+    def service_actions(self, poll_interval=POLL_INTERVAL):
         """What is due now; then wait for more."""
         pauses = [self.pool.grow(), self.log.limit.pause(), poll_interval]
         self.sleep(min([pause for pause in pauses if pause is not None] or [None]))
@@ -214,7 +214,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         """Wake serve_forever(). Takes no lock."""
         try:
             self.ringer.send(b"!")
-        except (socket.error, ValueError, MemoryError):     # awake already, closed, or out of memory
+        except (socket.error, ValueError, MemoryError):     # awake already, closed, out of memory, or POLL_INTERVAL
             pass
 
     def sleep(self, seconds):

@@ -8,7 +8,6 @@ from dul.compat import INTERRUPTED, NOT_NOW, WINDOWS
 
 FIRST_FD = 3
 SO_DOMAIN = 39      # Linux's number for the address family of a socket, which few Pythons have
-NOT_LISTENING = "the socket handed over (LISTEN_FDS) does not listen on TCP"
 
 
 def handed_over(environ):
@@ -34,7 +33,7 @@ def handed_over(environ):
         except (OSError, socket.error):
             pass
         sock.close()
-    raise ValueError(NOT_LISTENING)
+    raise ValueError("the socket handed over (LISTEN_FDS) does not listen on TCP")
 
 
 def notify(environ, state):

@@ -67,7 +67,7 @@ class Elsewhere(unittest.TestCase):
         windows, posix = self.compat(os_name="nt"), self.compat(os_name="posix")
         self.assertEqual((windows["WINDOWS"], posix["WINDOWS"]), (True, False))
         self.assertEqual((windows["SHUTDOWN_WAKES"], posix["SHUTDOWN_WAKES"]), (False, True))
-        self.assertEqual((windows["SIGNAL_PAUSE"], posix["SIGNAL_PAUSE"]), (0.5 if sys.version_info[0] == 2 else None, None))
+        self.assertEqual((windows["POLL_INTERVAL"], posix["POLL_INTERVAL"]), (0.5, None))
 
     def test_a_python_without_socketserver_says_what_to_install(self):
         missing = ("SocketServer",) if sys.version_info[0] == 2 else ("socketserver",)

@@ -14,6 +14,14 @@ from support import (
 from wire import BIG, IMPLICIT, LITTLE, Peer, abort, associate_rq, context, echo_rq
 
 
+def begin(function, *arguments):
+    """A new thread that calls this."""
+    thread = threading.Thread(target=function, args=arguments)
+    thread.daemon = True
+    thread.start()
+    return thread
+
+
 def has_ipv6():
     """Whether this host has IPv6."""
     if not socket.has_ipv6:
@@ -115,8 +123,7 @@ class Life(object):
 
     def test_it_serves_in_the_callers_thread_too(self):
         server = self.dul.EchoServer(port=0)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+        thread = begin(server.serve_forever)
         good_echo(server.address)
         server.shutdown()
         server.server_close()
@@ -139,7 +146,9 @@ class Life(object):
         self.assertEqual(set(waits), set([0.01]))
 
     def test_it_sleeps_until_it_is_woken(self):
-        server = serve(self)
+        server = self.dul.EchoServer(port=0)
+        self.addCleanup(server.stop)
+        begin(server.serve_forever, None)
         wait_until(lambda: server.pool.idle >= 2 and server.bell.gettimeout() is None, "it sleeps for good")
         calls = []
         real = server.pool.grow
@@ -148,6 +157,26 @@ class Life(object):
         self.assertEqual(calls, [])
         server.wake()
         wait_until(lambda: calls, "it looks")
+
+    def test_where_what_wakes_it_can_be_lost_it_looks_for_its_end(self):
+        class Deaf(object):
+            """A socket that two threads send on at once, in Wine: what one of them sends is lost."""
+
+            def send(self, data):
+                raise socket.error(errno.EAGAIN, "not now")
+
+            def close(self):
+                """Nothing."""
+        for interval in [(0.05,)] + [()] * (os.name == "nt"):     # there by default
+            server = self.dul.EchoServer(port=0)
+            self.addCleanup(server.ringer.close)
+            thread = begin(server.serve_forever, *interval)
+            wait_until(lambda: server.pool.idle >= 2 and server.bell.gettimeout(), "it sleeps")
+            good_echo(server.address)
+            server.ringer = Deaf()
+            server.stop()
+            thread.join(20)
+            self.assertFalse(thread.is_alive())
 
     def test_wake_and_request_stop_never_block_or_raise(self):
         server = self.dul.EchoServer(port=0)
