@@ -2,6 +2,7 @@
 from __future__ import print_function
 
 import importlib
+import itertools
 import json
 import logging
 import os
@@ -85,6 +86,13 @@ def as_program(case):
     """Class decorator for tests that start programs: they run for echoscp.py, and with ECHOSCP_BOTH in the environment
     for dul/ as well. What differs between these two as programs is tested for both in test_cli and test_starts."""
     return both_forms(case, FORMS if os.environ.get("ECHOSCP_BOTH") else FORMS[-1:])
+
+
+def shared(form, cases):
+    """Every second one of many cases that need no socket: dul/ has the ones, echoscp.py, which is the same text, the
+    others. With ECHOSCP_BOTH in the environment each has all."""
+    first, step = (0, 1) if os.environ.get("ECHOSCP_BOTH") else (FORMS.index(form), len(FORMS))
+    return itertools.islice(cases, first, None, step)
 
 
 def vectors():

@@ -2,7 +2,7 @@
 import struct
 import unittest
 
-from support import both_forms, skip_loudly, vectors
+from support import both_forms, shared, skip_loudly, vectors
 from wire import (
     CT_IMAGE, VERIFICATION, command, echo_command, echo_rq, echo_rsp, element, p_data, pdu, pdv, split, us)
 
@@ -308,7 +308,7 @@ class Remembered(Case):
         data, remembered = echo_rq(7), {}
         self.result(data, (1, 3), 0, remembered)
         for offset in range(len(data)):
-            for value in range(256):
+            for value in shared(self.dul, range(256)):
                 mutated = data[:offset] + struct.pack("B", value) + data[offset + 1:]
                 due = self.result(mutated, (1, 3))[0]
                 for _ in range(2):

@@ -3,7 +3,7 @@ import struct
 import unittest
 from binascii import hexlify
 
-from support import both_forms, vectors
+from support import both_forms, shared, vectors
 from wire import (
     CT_IMAGE, RELEASE_RQ, VERIFICATION, abort, associate_rq, context, echo_command, echo_rq, element, item, p_data,
     pdv, reject, user_information)
@@ -362,7 +362,7 @@ class Broken(object):
                 parts = [secret[at:at + 5] for secret in (name, word) for at in range(len(secret) - 4)]
                 forbidden = [part.decode("ascii") for part in parts if b"." not in part]    # dots stand for others, too
                 hexadecimal = [" ".join(["%02x" % code for code in bytearray(part)]) for part in parts]
-                for data in self.damaged(request, (name, word)):
+                for data in shared(self.dul, self.damaged(request, (name, word))):
                     text = "\n".join(self.all_lines(data))
                     found = [each for each in forbidden + hexadecimal if each in text]
                     self.assertEqual(found, [], (hexlify(data), text))

@@ -265,7 +265,7 @@ class NoRoom(object):
 
     def setUp(self):
         self.log = LogCapture(self, logging.WARNING)
-        replace_name(self, "pool", "PRESSURE_PAUSE", 0.03)
+        replace_name(self, "pool", "PRESSURE_PAUSE", 0.02)
 
     def test_threads_that_cannot_be_started_slow_accepting_and_it_recovers(self):
         server = serve(self)
@@ -282,7 +282,7 @@ class NoRoom(object):
                 self.addCleanup(peer.close)
                 peer.send(associate_rq())
             wait_until(lambda: len(tried) >= 8, "it is tried again")
-            self.assertGreater(tried[7] - tried[3], 0.06)        # and not again and again
+            self.assertGreater(tried[7] - tried[3], 0.04)        # and not again and again
             replace_name(self, "pool", "start_new_thread", saved)
             self.assertEqual(set([peer.pdu()[:1] for peer in held]), set([b"\x02"]))      # by itself
         self.assertEqual(self.log.lines(), ["W: out of threads or memory: " + SLOWER])
@@ -322,7 +322,7 @@ class NoRoom(object):
             peer.send(associate_rq())
             wait_until(lambda: len(calls) >= 3, "it is tried again")
             server.get_request = real
-            self.assertGreater(calls[2] - calls[0], 0.03)
+            self.assertGreater(calls[2] - calls[0], 0.02)
             self.assertEqual(peer.pdu()[:1], b"\x02")
         good_echo(server.address)
 

@@ -90,8 +90,8 @@ class Life(object):
         self.assertEqual(descriptors(), before)
 
     def test_a_callback_may_stop_the_server(self):
-        replace_name(self, "pool", "STOP_POLITELY", 0.2)    # it waits for all threads, and so for the one that stops it
-        replace_name(self, "pool", "STOP_LIMIT", 0.3)
+        replace_name(self, "pool", "STOP_POLITELY", 0.05)    # it waits for all threads, and so for the one that stops it
+        replace_name(self, "pool", "STOP_LIMIT", 0.1)
         for kind in ("connected", "echoed"):
             took = []
 
