@@ -71,6 +71,7 @@ def one_file_form():
 
 
 FORMS = (package_form(), one_file_form())
+BOTH = bool(os.environ.get("ECHOSCP_BOTH"))     # whether all is tried with both
 
 
 def both_forms(case, forms=FORMS):
@@ -85,14 +86,18 @@ def both_forms(case, forms=FORMS):
 def as_program(case):
     """Class decorator for tests that start programs: they run for echoscp.py, and with ECHOSCP_BOTH in the environment
     for dul/ as well. What differs between these two as programs is tested for both in test_cli and test_starts."""
-    return both_forms(case, FORMS if os.environ.get("ECHOSCP_BOTH") else FORMS[-1:])
+    return both_forms(case, FORMS[0 if BOTH else 1:])
+
+
+def at_length(case):
+    """Class decorator of tests that wait or try much: they run for dul/, with ECHOSCP_BOTH for echoscp.py, the same text, too."""
+    return both_forms(case, FORMS[:2 if BOTH else 1])
 
 
 def shared(form, cases):
     """Every second one of many cases that need no socket: dul/ has the ones, echoscp.py, which is the same text, the
     others. With ECHOSCP_BOTH in the environment each has all."""
-    first, step = (0, 1) if os.environ.get("ECHOSCP_BOTH") else (FORMS.index(form), len(FORMS))
-    return itertools.islice(cases, first, None, step)
+    return cases if BOTH else itertools.islice(cases, FORMS.index(form), None, len(FORMS))
 
 
 def vectors():

@@ -6,7 +6,7 @@ import sys
 import unittest
 import uuid
 
-from support import both_forms, processor_seconds, skip_with_pypy, vectors
+from support import at_length, both_forms, processor_seconds, skip_with_pypy, vectors
 from wire import (
     APPLICATION_CONTEXT, BIG, CT_IMAGE, IMPLICIT, LITTLE, VERIFICATION, associate_rq, context, decode_ac, item,
     user_information)
@@ -428,8 +428,9 @@ class Work(Case):
                 self.assertLess(max(len(line) for line in lines), 300, name)
 
 
-for each in (Negotiation, Problems, Remembered, Work):
+for each in (Negotiation, Problems, Remembered):
     both_forms(each)
+at_length(Work)
 
 if __name__ == "__main__":
     unittest.main()

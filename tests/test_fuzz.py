@@ -8,7 +8,7 @@ from fuzz import (
     LEAK, PASSCODE, USER, conversation, converse, corpus, damage, decode, fuzz_decoders, fuzz_paths, fuzz_secrets,
     fuzz_sockets,
     judge, lines_of, mutate, secret_requests)
-from support import both_forms, shared, skip_loudly
+from support import at_length, both_forms, skip_loudly
 from wire import RELEASE_RQ, associate_rq, echo_rq, item, p_data, pdu, pdv, split
 
 # What was found once, by this fuzzer or another, and must stay mended.
@@ -57,7 +57,7 @@ class Fuzz(object):
         data = next(secret_requests())
         at = data.find(USER) - 12
         for offset in range(at, at + 12):
-            for code in shared(self.dul, range(256)):
+            for code in range(256):
                 mutated = data[:offset] + struct.pack("B", code) + data[offset + 1:]
                 found = [line for line in lines_of(self.dul, [mutated]) if LEAK.search(line)]
                 self.assertEqual(found, [], (offset, code))
@@ -153,7 +153,7 @@ class Properties(object):
         self.check(some.binary(max_size=400), lambda data: decode(self.dul, data) and None)
 
 
-both_forms(Fuzz)
+at_length(Fuzz)
 both_forms(Properties)
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ import threading
 import unittest
 
 from support import (
-    LogCapture, Recorder, both_forms, descriptors, good_echo, monotonic, replace, replace_name, serve, wait_until)
+    LogCapture, Recorder, at_length, both_forms, descriptors, good_echo, monotonic, replace, replace_name, serve,
+    wait_until)
 from wire import Peer, abort, associate_rq, echo_rq
 
 SIZE = 1024 * 1024      # bytes of a stack
@@ -454,8 +455,10 @@ class Stopping(object):
         self.assertEqual(peer.rest(), b"")
 
 
-for each in (Threads, Growing, NoRoom, Stopping):
+for each in (Threads, Growing):
     both_forms(each)
+for each in (NoRoom, Stopping):
+    at_length(each)
 
 if __name__ == "__main__":
     unittest.main()

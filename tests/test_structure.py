@@ -18,6 +18,7 @@ LARGEST_CLASS, MOST_ATTRIBUTES = 200, 15    # lines; both "about"
 LARGEST_FUNCTION = 40       # lines
 ABOUT = 1.15                # how far "about" goes
 PROTOCOL = project.MODULES[:project.MODULES.index("compat")]
+TREES = {}                  # what trees() returns
 HOST_ONLY = ("socket", "threading", "time", "logging", "os", "sys", "select", "signal", "errno", "thread", "_thread")
 
 
@@ -32,7 +33,9 @@ def sources():
 
 def trees():
     """{module name: syntax tree} of dul/."""
-    return dict((name, ast.parse(text)) for name, text in sources().items())
+    if not TREES:
+        TREES.update((name, ast.parse(text)) for name, text in sources().items())
+    return TREES
 
 
 def last_line(node):
@@ -142,7 +145,7 @@ class Modules(unittest.TestCase):
 
     def test_what_is_imported_is_used(self):
         for name, text in sources().items():
-            for node in ast.walk(ast.parse(text)):
+            for node in ast.walk(trees()[name]):
                 if isinstance(node, (ast.Import, ast.ImportFrom)) and name not in ("__init__", "compat"):
                     for alias in node.names:
                         used = (alias.asname or alias.name).split(".")[0]

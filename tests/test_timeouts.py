@@ -7,7 +7,7 @@ import socket
 import threading
 import unittest
 
-from support import both_forms, monotonic, serve, wait_until
+from support import at_length, monotonic, serve, wait_until
 from wire import RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, echo_rq, echo_rsp, pdu, reject
 
 EARLY = 0.03        # seconds: the clock of Python 2.7 has steps of 10 ms
@@ -171,7 +171,7 @@ class Timeouts(object):
         self.assertEqual((settings.timeout, settings.acse_timeout, settings.dimse_timeout), (0, 30, 0))
 
 
-both_forms(Timeouts)
+at_length(Timeouts)
 
 if __name__ == "__main__":
     unittest.main()
