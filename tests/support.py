@@ -74,10 +74,10 @@ FORMS = (package_form(), one_file_form())
 BOTH = bool(os.environ.get("ECHOSCP_BOTH"))     # whether all is tried with both
 
 
-def both_forms(case, forms=FORMS):
+def both_forms(case, forms=None):
     """Class decorator: the tests of a TestCase run once for dul/ and once for echoscp.py, as ``self.dul``."""
     module = sys.modules[case.__module__]
-    for form in forms:
+    for form in forms or FORMS:
         name = "%s_%s" % (case.__name__, form.FORM.replace(" ", "_"))
         setattr(module, name, type(name, (case, unittest.TestCase), {"dul": form, "__module__": case.__module__}))
     return case
@@ -86,12 +86,12 @@ def both_forms(case, forms=FORMS):
 def as_program(case):
     """Class decorator for tests that start programs: they run for echoscp.py, and with ECHOSCP_BOTH in the environment
     for dul/ as well. What differs between these two as programs is tested for both in test_cli and test_starts."""
-    return both_forms(case, FORMS[0 if BOTH else 1:])
+    return both_forms(case, FORMS if BOTH else FORMS[-1:])
 
 
 def at_length(case):
     """Class decorator of tests that wait or try much: they run for dul/, with ECHOSCP_BOTH for echoscp.py, the same text, too."""
-    return both_forms(case, FORMS[:2 if BOTH else 1])
+    return both_forms(case, FORMS if BOTH else FORMS[:1])
 
 
 def shared(form, cases):
