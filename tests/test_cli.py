@@ -217,7 +217,7 @@ class Listening(object):
 class Alone(unittest.TestCase):
     """echoscp.py, copied into an empty folder."""
 
-    dul = FORMS[1]
+    dul = FORMS[-1]
 
     def test_alone_in_an_empty_folder_it_is_the_whole_program_and_leaves_nothing_behind(self):
         path, name = alone(self)

@@ -215,7 +215,7 @@ def line_ranges(text):
 def up_to_date(text):
     """The page with the line ranges and the values of echoscp.py as it is."""
     source = project.read("echoscp.py")
-    ranges, values = line_ranges(source), Derived(source, FORMS[1]).bounds
+    ranges, values = line_ranges(source), Derived(source, FORMS[-1]).bounds
     text = re.sub(r"(``dul/(\w+)\.py`` +)\d+-\d+",
                   lambda found: found.group(1) + "%d-%d" % ranges[found.group(2)], text)
     return re.sub(r"``(\w+) = ([\d.]+)``", lambda found: "``%s = %s``" % (
@@ -229,7 +229,7 @@ class Page(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.derived = Derived(project.read("echoscp.py"), FORMS[1])
+        cls.derived = Derived(project.read("echoscp.py"), FORMS[-1])
         cls.text = page()
         cls.sections = sections(cls.text)
 
@@ -262,7 +262,7 @@ class Page(unittest.TestCase):
         found, due = bounds(self.sections["Bounds"]), self.derived.bounds
         self.assertEqual([set(found) - set(due), set(due) - set(found)], [set(), set()])
         self.assertEqual([name for name in due if due[name] != found[name]], [])
-        self.assertEqual([name for name in NO_BOUNDS if not hasattr(FORMS[1], name)], [])
+        self.assertEqual([name for name in NO_BOUNDS if not hasattr(FORMS[-1], name)], [])
 
     def test_every_topic_that_is_told_once_a_minute(self):
         found = re.search(r"once a minute each: (.+?)\.", " ".join(self.text.split())).group(1)
@@ -491,7 +491,7 @@ class Watched(unittest.TestCase):
     def pythons_own(self):
         """What Python opens by itself, with the modules that the page names."""
         trace = os.path.join(folder(self), "trace")
-        imports = Derived(project.read("echoscp.py"), FORMS[1]).imports
+        imports = Derived(project.read("echoscp.py"), FORMS[-1]).imports
         code = "import " + ", ".join(sorted(name for where, name in imports if where == START and name in sys.modules))
         subprocess.check_call(strace([sys.executable, "-B", "-S", "-c", code], trace))
         return set(each.path for each in self.calls(trace))

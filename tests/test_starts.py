@@ -70,7 +70,7 @@ class Start(object):
 class Place(unittest.TestCase):
     """Where the one file stands, and what it becomes part of."""
 
-    dul = FORMS[1]
+    dul = FORMS[-1]
     serves = Start.__dict__["serves"]
 
     def test_in_a_folder_that_cannot_be_written(self):
@@ -132,7 +132,7 @@ class Place(unittest.TestCase):
 class Pydicom(unittest.TestCase):
     """A package pydicom beside the script: the one package that it looks for, and that once."""
 
-    dul = FORMS[1]
+    dul = FORMS[-1]
 
     def place(self, path):
         """Put a package there that leaves a mark where it is imported; returns the name of the mark."""
