@@ -142,7 +142,7 @@ class WithKernelTimeouts(object):
                 except socket.error:
                     return
         start = monotonic()
-        transport.set_deadline(SECONDS)
+        transport.set_deadline(5 * SECONDS)
         self.peer.sendall(b"..")
         self.during(drip)
         self.addCleanup(stop.set)
@@ -150,7 +150,7 @@ class WithKernelTimeouts(object):
         with self.assertRaises(self.dul.DeadlinePassed):
             while monotonic() - start < GENEROUS:
                 received.append(transport.receive(1))
-        self.assertGreaterEqual(monotonic() - start, SECONDS - EARLY)
+        self.assertGreaterEqual(monotonic() - start, 5 * SECONDS - EARLY)
         self.assertGreater(len(received), 1)
 
     def test_a_deadline_that_has_passed_is_told_though_bytes_are_there(self):
@@ -195,10 +195,10 @@ class WithKernelTimeouts(object):
         replace_name(self, "transport", "LONGEST_WAIT", 0.01)
         transport = self.transport()
         start = monotonic()
-        transport.set_deadline(2 * SECONDS)
+        transport.set_deadline(5 * SECONDS)     # some of 15 pieces, also where others have the processor
         self.assertRaises(self.dul.DeadlinePassed, transport.receive, 1)
-        self.assertGreaterEqual(monotonic() - start, 2 * SECONDS - EARLY)
-        self.assertGreater(transport.sock.calls.count("recv"), 3)
+        self.assertGreaterEqual(monotonic() - start, 5 * SECONDS - EARLY)
+        self.assertGreater(transport.sock.calls.count("recv"), 2)       # a wait in one piece may end a little early
 
     def test_the_longest_timeout_of_all_can_be_set(self):
         transport = self.transport()
