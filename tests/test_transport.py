@@ -198,7 +198,7 @@ class WithKernelTimeouts(object):
         transport.set_deadline(5 * SECONDS)     # some of 15 pieces, also where others have the processor
         self.assertRaises(self.dul.DeadlinePassed, transport.receive, 1)
         self.assertGreaterEqual(monotonic() - start, 5 * SECONDS - EARLY)
-        self.assertGreater(transport.sock.calls.count("recv"), 2)       # a wait in one piece may end a little early
+        self.assertGreater(transport.sock.calls.count("recv"), 3)
 
     def test_the_longest_timeout_of_all_can_be_set(self):
         transport = self.transport()
