@@ -882,7 +882,6 @@ EVENTS = (Evt1, Evt2, Evt3, Evt4, Evt5, Evt6, Evt7, Evt8, Evt9, Evt10, Evt11, Ev
 START, STOP = "start", "stop"
 HEADER, WHOLE = "header", "whole"
 FIRST, SECOND = 0, 1        # which of an action's two next states
-UNTOUCHED = (None, None)    # the ARTIM timer, by most actions
 
 # PS3.8 Tables 9-6 to 9-9: action, next state, what becomes of the ARTIM timer, how much of the PDU it needs, effect.
 ACTION_LINES = """
@@ -949,8 +948,7 @@ def read_actions(lines, states):
         name, following, timer, needs, meaning = line.split(None, 4)
         following = [states[state] for state in (following.split("/") * 2)[:2]]
         timer = [words.get(word) for word in (timer.split("/") * 2)[:2]]
-        artim = tuple(timer) if any(timer) else UNTOUCHED
-        actions[name] = Action(name, tuple(following), artim, words.get(needs), meaning)
+        actions[name] = Action(name, tuple(following), tuple(timer), words.get(needs), meaning)
     return actions
 
 
@@ -999,15 +997,16 @@ class Machine(object):
         :param branch: FIRST or SECOND where the action has two next states: AE-6 has FIRST for an acceptable request
         """
         state = self.state
-        action = state.cells.get(event)
-        if action is None:
+        try:
+            name, next_states, artim, _, _ = state.cells[event]
+        except KeyError:
             raise Undefined(state, event)
-        self.state = action.next_states[branch]
+        self.state = next_states[branch]
         if self.trace:
-            self.moved(state, event, action.name)
-        if action.artim is not UNTOUCHED and action.artim[branch]:
-            self.artim(action.artim[branch])
-        self.methods[action.name](self, value)
+            self.moved(state, event, name)
+        if artim[branch]:
+            self.artim(artim[branch])
+        self.methods[name](self, value)
 
     def moved(self, state, event, action):
         """A step from ``state`` to the present one."""
@@ -1388,6 +1387,11 @@ class Acceptor(Machine):
         self.clock = (option, seconds)
         self.effects.append((CLOCK, self.clock))
 
+    def await_message(self):
+        """From now on -td bounds the wait for a message."""
+        if self.settings.dimse_timeout:
+            self.start_clock("-td", self.settings.dimse_timeout)
+
     def end(self, fact, value):
         """Tell the one fact that ends this association; later ones only concern the connection."""
         if not self.ended:
@@ -1400,9 +1404,9 @@ class Acceptor(Machine):
 
     def ae_5(self, _):
         """The connection is accepted: ARTIM runs, or -to where that ends first; neither, where both are 0."""
-        limits = [(self.settings.acse_timeout, "-ta"), (self.settings.timeout, "-to")]
-        seconds, option = min([limit for limit in limits if limit[0]] or [(0, "")])
-        self.start_clock(option, seconds)
+        artim, seconds = self.settings.acse_timeout, self.settings.timeout
+        if not artim or 0 < seconds < artim:
+            self.start_clock("-to" if seconds else "", seconds)
 
     def ae_6(self, what):
         """Indicate the A-ASSOCIATE-RQ (a Decision) to the user, or reject it (Rejected)."""
@@ -1412,10 +1416,10 @@ class Acceptor(Machine):
             self.ae_8(what)
 
     def ae_7(self, decision):
-        """Send A-ASSOCIATE-AC. From now on -td bounds the wait for a message."""
+        """Send A-ASSOCIATE-AC."""
         self.service = EchoService(decision.contexts, decision.maximum_length, decision.echoes)
         self.effects.append((ACCEPTED, decision))
-        self.start_clock("-td", self.settings.dimse_timeout)
+        self.await_message()
         self.send(decision.ac)
 
     def ae_8(self, error):
@@ -1428,8 +1432,7 @@ class Acceptor(Machine):
         for pdu in echo.pdus:
             self.effects.append((SEND, pdu))
         self.echoes += 1
-        if self.settings.dimse_timeout:
-            self.start_clock("-td", self.settings.dimse_timeout)
+        self.await_message()
 
     def dt_2(self, echoes):
         """P-DATA-TF received: the user answers each C-ECHO-RQ that it completes (Evt9), or aborts."""
@@ -1790,13 +1793,16 @@ class Transport(object):
         self.deadline = monotonic() + seconds if seconds else None
 
     def receive(self, most):
-        """Bytes that have arrived, ``most`` at most; ``b""`` at the end. Raises DeadlinePassed, ConnectionLost."""
+        """Bytes that have arrived, ``most`` at most. Raises DeadlinePassed, and ConnectionLost at the end."""
         early = False       # whether the last recv() ended, and the deadline had not passed
         while True:
             try:
                 if self.deadline is not None or early or not SHUTDOWN_WAKES:
                     self.arm(early)
-                return self.sock.recv(most)
+                data = self.sock.recv(most)
+                if data:
+                    return data
+                raise _lost()
             except socket.timeout:
                 early = True
             except (socket.error, select.error, ValueError) as error:   # ValueError: closed meanwhile, on Python 2.7
@@ -1877,9 +1883,10 @@ class Transport(object):
             pass
 
 
-def _lost(error):
-    lost = ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
-    lost.closed = getattr(error, "errno", None) in CLOSED_BY_PEER
+def _lost(error=None):
+    lost = ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error) if error else
+                          "connection closed by the peer")
+    lost.closed = error is None or getattr(error, "errno", None) in CLOSED_BY_PEER
     return lost
 
 
@@ -1895,7 +1902,8 @@ ABORT_HEADER = PDU_HEADER.pack(A_ABORT, SHORT_LENGTH)
 class PDUReader(object):
     """Cuts a stream into PDUs. What ``receive`` raises passes through.
 
-    :param receive: called with a number of bytes, returns that many at most, ``b""`` at the end of the stream
+    :param receive: called with a number of bytes, returns that many at most, and one at least; raises ConnectionLost at
+        the end of the stream
     :param acknowledge: called when a PDU has come in part, before the rest is waited for
     """
 
@@ -1910,26 +1918,17 @@ class PDUReader(object):
         self.arrived = 0        # bytes of it
 
     def header(self):
-        """(PDU-type, PDU-length) of the next PDU. Raises ConnectionLost at the end of the stream."""
+        """(PDU-type, PDU-length) of the next PDU."""
         while len(self.buffer) < HEADER_LENGTH:
             if self.buffer:
                 self.acknowledge()
-            self.buffer += self.more(FIRST_READ)
+            self.buffer += self.receive(FIRST_READ)
         self.pdu_type, self.length = header = PDU_HEADER.unpack_from(self.buffer)
         self.arrived = HEADER_LENGTH
         return header
 
-    def more(self, most):
-        """The next bytes that arrive, ``most`` at most. Raises ConnectionLost at the end of the stream."""
-        data = self.receive(most)
-        if not data:
-            end = ConnectionLost("connection closed by the peer")
-            end.closed = True
-            raise end
-        return data
-
     def pdu(self):
-        """The whole PDU whose header was read last. Raises ConnectionLost where the stream ends before it."""
+        """The whole PDU whose header was read last."""
         total = HEADER_LENGTH + self.length
         if len(self.buffer) < total:
             self.complete(total)
@@ -1943,13 +1942,13 @@ class PDUReader(object):
         try:
             while self.arrived < total:
                 self.acknowledge()
-                pieces.append(self.more(min(NEXT_READ, total - self.arrived)))
+                pieces.append(self.receive(min(NEXT_READ, total - self.arrived)))
                 self.arrived += len(pieces[-1])
         finally:
             self.buffer = b"".join(pieces)
 
     def skip(self, how):
-        """Throw away the PDU whose header was read last, as it arrives. Raises ConnectionLost where the stream ends.
+        """Throw away the PDU whose header was read last, as it arrives.
 
         :param how: SKIP; SEEK: end where an A-ABORT begins; DISCARD: likewise, and do not end where the PDU does
         """
@@ -1966,7 +1965,7 @@ class PDUReader(object):
             gone = max(len(kept) - overlap, 0)
             left -= gone
             self.arrived += gone
-            kept = kept[gone:] + self.more(NEXT_READ)
+            kept = kept[gone:] + self.receive(NEXT_READ)
         self.buffer, self.length = kept[max(left, 0):], None
 
     def progress(self):
@@ -2078,7 +2077,11 @@ class Connection(socketserver.BaseRequestHandler, object):
                 if kind is SEND:
                     if association.trace:
                         self.tell(SENDING, value)
-                    lost = lost or self.send(value)
+                    try:
+                        if lost is None:
+                            self.transport.send(value)
+                    except ConnectionLost as error:
+                        lost = error
                 elif kind is CLOCK:
                     self.transport.set_deadline(value[1])
                 elif kind is not ECHOED or self.watched or value.status != SUCCESS:
@@ -2091,13 +2094,6 @@ class Connection(socketserver.BaseRequestHandler, object):
                 association.respond()
         if lost:
             self.lost(lost)
-
-    def send(self, data):
-        """Send a PDU. Returns the ConnectionLost where that failed."""
-        try:
-            return self.transport.send(data)
-        except ConnectionLost as error:
-            return error
 
     def tell(self, kind, value):
         """Pass a fact on to all that listen. They keep what they make of it; nothing comes back."""

@@ -71,6 +71,11 @@ class Acceptor(Machine):
         self.clock = (option, seconds)
         self.effects.append((CLOCK, self.clock))
 
+    def await_message(self):
+        """From now on -td bounds the wait for a message."""
+        if self.settings.dimse_timeout:
+            self.start_clock("-td", self.settings.dimse_timeout)
+
     def end(self, fact, value):
         """Tell the one fact that ends this association; later ones only concern the connection."""
         if not self.ended:
@@ -83,9 +88,9 @@ class Acceptor(Machine):
 
     def ae_5(self, _):
         """The connection is accepted: ARTIM runs, or -to where that ends first; neither, where both are 0."""
-        limits = [(self.settings.acse_timeout, "-ta"), (self.settings.timeout, "-to")]
-        seconds, option = min([limit for limit in limits if limit[0]] or [(0, "")])
-        self.start_clock(option, seconds)
+        artim, seconds = self.settings.acse_timeout, self.settings.timeout
+        if not artim or 0 < seconds < artim:
+            self.start_clock("-to" if seconds else "", seconds)
 
     def ae_6(self, what):
         """Indicate the A-ASSOCIATE-RQ (a Decision) to the user, or reject it (Rejected)."""
@@ -95,10 +100,10 @@ class Acceptor(Machine):
             self.ae_8(what)
 
     def ae_7(self, decision):
-        """Send A-ASSOCIATE-AC. From now on -td bounds the wait for a message."""
+        """Send A-ASSOCIATE-AC."""
         self.service = EchoService(decision.contexts, decision.maximum_length, decision.echoes)
         self.effects.append((ACCEPTED, decision))
-        self.start_clock("-td", self.settings.dimse_timeout)
+        self.await_message()
         self.send(decision.ac)
 
     def ae_8(self, error):
@@ -111,8 +116,7 @@ class Acceptor(Machine):
         for pdu in echo.pdus:
             self.effects.append((SEND, pdu))
         self.echoes += 1
-        if self.settings.dimse_timeout:
-            self.start_clock("-td", self.settings.dimse_timeout)
+        self.await_message()
 
     def dt_2(self, echoes):
         """P-DATA-TF received: the user answers each C-ECHO-RQ that it completes (Evt9), or aborts."""

@@ -104,7 +104,11 @@ class Connection(socketserver.BaseRequestHandler, object):
                 if kind is SEND:
                     if association.trace:
                         self.tell(SENDING, value)
-                    lost = lost or self.send(value)
+                    try:
+                        if lost is None:
+                            self.transport.send(value)
+                    except ConnectionLost as error:
+                        lost = error
                 elif kind is CLOCK:
                     self.transport.set_deadline(value[1])
                 elif kind is not ECHOED or self.watched or value.status != SUCCESS:
@@ -117,13 +121,6 @@ class Connection(socketserver.BaseRequestHandler, object):
                 association.respond()
         if lost:
             self.lost(lost)
-
-    def send(self, data):
-        """Send a PDU. Returns the ConnectionLost where that failed."""
-        try:
-            return self.transport.send(data)
-        except ConnectionLost as error:
-            return error
 
     def tell(self, kind, value):
         """Pass a fact on to all that listen. They keep what they make of it; nothing comes back."""

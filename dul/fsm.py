@@ -86,7 +86,6 @@ EVENTS = (Evt1, Evt2, Evt3, Evt4, Evt5, Evt6, Evt7, Evt8, Evt9, Evt10, Evt11, Ev
 START, STOP = "start", "stop"
 HEADER, WHOLE = "header", "whole"
 FIRST, SECOND = 0, 1        # which of an action's two next states
-UNTOUCHED = (None, None)    # the ARTIM timer, by most actions
 
 # PS3.8 Tables 9-6 to 9-9: action, next state, what becomes of the ARTIM timer, how much of the PDU it needs, effect.
 ACTION_LINES = """
@@ -153,8 +152,7 @@ def read_actions(lines, states):
         name, following, timer, needs, meaning = line.split(None, 4)
         following = [states[state] for state in (following.split("/") * 2)[:2]]
         timer = [words.get(word) for word in (timer.split("/") * 2)[:2]]
-        artim = tuple(timer) if any(timer) else UNTOUCHED
-        actions[name] = Action(name, tuple(following), artim, words.get(needs), meaning)
+        actions[name] = Action(name, tuple(following), tuple(timer), words.get(needs), meaning)
     return actions
 
 
@@ -203,15 +201,16 @@ class Machine(object):
         :param branch: FIRST or SECOND where the action has two next states: AE-6 has FIRST for an acceptable request
         """
         state = self.state
-        action = state.cells.get(event)
-        if action is None:
+        try:
+            name, next_states, artim, _, _ = state.cells[event]
+        except KeyError:
             raise Undefined(state, event)
-        self.state = action.next_states[branch]
+        self.state = next_states[branch]
         if self.trace:
-            self.moved(state, event, action.name)
-        if action.artim is not UNTOUCHED and action.artim[branch]:
-            self.artim(action.artim[branch])
-        self.methods[action.name](self, value)
+            self.moved(state, event, name)
+        if artim[branch]:
+            self.artim(artim[branch])
+        self.methods[name](self, value)
 
     def moved(self, state, event, action):
         """A step from ``state`` to the present one."""

@@ -1,7 +1,6 @@
 """The blocking PDU reader: one PDU after another from a stream, its header before the rest is waited for."""
 from dul.association import DISCARD, SKIP
 from dul.codes import A_ABORT, HEADER_LENGTH, SHORT_LENGTH
-from dul.errors import ConnectionLost
 from dul.pdu import PDU_HEADER
 from dul.words import PDU_NAMES
 
@@ -14,7 +13,8 @@ ABORT_HEADER = PDU_HEADER.pack(A_ABORT, SHORT_LENGTH)
 class PDUReader(object):
     """Cuts a stream into PDUs. What ``receive`` raises passes through.
 
-    :param receive: called with a number of bytes, returns that many at most, ``b""`` at the end of the stream
+    :param receive: called with a number of bytes, returns that many at most, and one at least; raises ConnectionLost at
+        the end of the stream
     :param acknowledge: called when a PDU has come in part, before the rest is waited for
     """
 
@@ -29,26 +29,17 @@ class PDUReader(object):
         self.arrived = 0        # bytes of it
 
     def header(self):
-        """(PDU-type, PDU-length) of the next PDU. Raises ConnectionLost at the end of the stream."""
+        """(PDU-type, PDU-length) of the next PDU."""
         while len(self.buffer) < HEADER_LENGTH:
             if self.buffer:
                 self.acknowledge()
-            self.buffer += self.more(FIRST_READ)
+            self.buffer += self.receive(FIRST_READ)
         self.pdu_type, self.length = header = PDU_HEADER.unpack_from(self.buffer)
         self.arrived = HEADER_LENGTH
         return header
 
-    def more(self, most):
-        """The next bytes that arrive, ``most`` at most. Raises ConnectionLost at the end of the stream."""
-        data = self.receive(most)
-        if not data:
-            end = ConnectionLost("connection closed by the peer")
-            end.closed = True
-            raise end
-        return data
-
     def pdu(self):
-        """The whole PDU whose header was read last. Raises ConnectionLost where the stream ends before it."""
+        """The whole PDU whose header was read last."""
         total = HEADER_LENGTH + self.length
         if len(self.buffer) < total:
             self.complete(total)
@@ -62,13 +53,13 @@ class PDUReader(object):
         try:
             while self.arrived < total:
                 self.acknowledge()
-                pieces.append(self.more(min(NEXT_READ, total - self.arrived)))
+                pieces.append(self.receive(min(NEXT_READ, total - self.arrived)))
                 self.arrived += len(pieces[-1])
         finally:
             self.buffer = b"".join(pieces)
 
     def skip(self, how):
-        """Throw away the PDU whose header was read last, as it arrives. Raises ConnectionLost where the stream ends.
+        """Throw away the PDU whose header was read last, as it arrives.
 
         :param how: SKIP; SEEK: end where an A-ABORT begins; DISCARD: likewise, and do not end where the PDU does
         """
@@ -85,7 +76,7 @@ class PDUReader(object):
             gone = max(len(kept) - overlap, 0)
             left -= gone
             self.arrived += gone
-            kept = kept[gone:] + self.more(NEXT_READ)
+            kept = kept[gone:] + self.receive(NEXT_READ)
         self.buffer, self.length = kept[max(left, 0):], None
 
     def progress(self):

@@ -40,13 +40,16 @@ class Transport(object):
         self.deadline = monotonic() + seconds if seconds else None
 
     def receive(self, most):
-        """Bytes that have arrived, ``most`` at most; ``b""`` at the end. Raises DeadlinePassed, ConnectionLost."""
+        """Bytes that have arrived, ``most`` at most. Raises DeadlinePassed, and ConnectionLost at the end."""
         early = False       # whether the last recv() ended, and the deadline had not passed
         while True:
             try:
                 if self.deadline is not None or early or not SHUTDOWN_WAKES:
                     self.arm(early)
-                return self.sock.recv(most)
+                data = self.sock.recv(most)
+                if data:
+                    return data
+                raise _lost()
             except socket.timeout:
                 early = True
             except (socket.error, select.error, ValueError) as error:   # ValueError: closed meanwhile, on Python 2.7
@@ -127,7 +130,8 @@ class Transport(object):
             pass
 
 
-def _lost(error):
-    lost = ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error))
-    lost.closed = getattr(error, "errno", None) in CLOSED_BY_PEER
+def _lost(error=None):
+    lost = ConnectionLost("connection lost: %s" % (getattr(error, "strerror", None) or error) if error else
+                          "connection closed by the peer")
+    lost.closed = error is None or getattr(error, "errno", None) in CLOSED_BY_PEER
     return lost

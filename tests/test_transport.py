@@ -57,6 +57,13 @@ class WithKernelTimeouts(object):
         for each in (self.peer, self.sock, self.halt, self.halted):
             self.addCleanup(each.close)
 
+    def received(self, transport):
+        """What a recv() of one byte comes to: the byte, or how the connection ended."""
+        try:
+            return transport.receive(1)
+        except self.dul.ConnectionLost as error:
+            return str(error)
+
     def transport(self, send_limit=20, **methods):
         return self.dul.Transport(Counting(self.sock, **methods), send_limit, self.halted)
 
@@ -126,10 +133,13 @@ class WithKernelTimeouts(object):
         self.peer.sendall(b"123456")
         self.assertEqual((transport.receive(4), transport.receive(4)), (b"1234", b"56"))
 
-    def test_the_end_of_the_stream_is_no_bytes(self):
+    def test_the_end_of_the_stream_is_a_lost_connection_that_the_peer_closed(self):
         transport = self.transport()
         self.peer.close()
-        self.assertEqual(transport.receive(4), b"")
+        with self.assertRaises(self.dul.ConnectionLost) as caught:
+            transport.receive(4)
+        self.assertEqual(str(caught.exception), "connection closed by the peer")
+        self.assertTrue(caught.exception.closed)
 
     def test_a_deadline_passes_and_is_absolute_against_dripping_bytes(self):
         transport = self.transport()
@@ -339,11 +349,11 @@ class WithKernelTimeouts(object):
     def test_interrupt_ends_a_wait_and_answers_can_still_be_sent(self):
         transport = self.transport()
         got = []
-        thread = self.during(lambda: got.append(transport.receive(1)))
+        thread = self.during(lambda: got.append(self.received(transport)))
         wait_until(lambda: "recv" in transport.sock.calls, "it waits")
         transport.interrupt()
         thread.join(GENEROUS)
-        self.assertEqual(got, [b""])
+        self.assertEqual(got, ["connection closed by the peer"])
         transport.send(b"bye")
         self.assertEqual(self.peer.recv(10), b"bye")
 
@@ -408,13 +418,6 @@ class WhereShutdownWakesNobody(WithoutKernelTimeouts):
         replace_name(self, "transport", "SHUTDOWN_WAKES", False)
         WithoutKernelTimeouts.setUp(self)
 
-    def received(self, transport):
-        """What a recv() of one byte comes to: the byte, or how the connection ended."""
-        try:
-            return transport.receive(1)
-        except self.dul.ConnectionLost as error:
-            return str(error)
-
     def test_a_timeout_is_not_set_again_while_it_is_right(self):
         """No timeout is set for receiving: it waits before."""
         transport = self.transport()
@@ -457,7 +460,7 @@ class WhereShutdownWakesNobody(WithoutKernelTimeouts):
         wait_until(lambda: "fileno" in transport.sock.calls, "it waits")
         transport.interrupt()
         thread.join(GENEROUS)
-        self.assertTrue(got[0] == b"" or got[0].startswith("connection lost: "), got)   # which is a matter of time
+        self.assertTrue(got[0].startswith(("connection closed by the peer", "connection lost: ")), got)     # either is right
         self.assertRaises(self.dul.ConnectionLost, transport.receive, 1)
 
     def test_interrupt_closes_the_socket_unless_the_server_stops(self):
