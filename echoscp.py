@@ -1722,6 +1722,15 @@ def raise_file_limit():
         pass
 
 
+def schedule_as_batch():
+    """Have no thread that wakes preempt the one that holds the GIL, for which it would wait: SCHED_BATCH, sched(7)."""
+    try:
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:      # no policy was chosen from outside
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    except (AttributeError, EnvironmentError):  # another system, before Python 3.3, or forbidden
+        pass
+
+
 def is_ignored(number):
     """Whether this signal was ignored when the process began, as nohup arranges it."""
     if signal.getsignal(number) == signal.SIG_IGN:
@@ -1761,6 +1770,7 @@ POLL_INTERVAL = 0.5 if WINDOWS else None
 
 LONGEST_WAIT = 86400.0      # seconds; a longer timeout is waited for in pieces, because kernels limit the number
 CLOSE_ENOUGH = 0.001        # seconds by which a wait may end after its deadline
+AT_ONCE = socket.MSG_DONTWAIT if KERNEL_TIMEOUTS else 0     # a flag of send(): where there is no room, it does not wait
 
 
 class DeadlinePassed(Exception):
@@ -1783,8 +1793,6 @@ class Transport(object):
                 sock.setblocking(True)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            if KERNEL_TIMEOUTS:
-                set_timeout(sock, send_limit, sending=True)
         except socket.error:    # some systems refuse it where the peer is gone already; the first recv() raises then
             pass
 
@@ -1838,19 +1846,20 @@ class Transport(object):
 
     def send(self, data):
         """Send one PDU. Raises ConnectionLost where the peer is gone, or has not taken all of it within the limit."""
-        deadline, cut = monotonic() + self.send_limit, not KERNEL_TIMEOUTS
-        while True:
+        deadline, flags = None, AT_ONCE     # mostly there is room for all of it, and no limit to be set
+        while data:
             try:
-                if cut:
+                if not flags:
+                    deadline = deadline or monotonic() + self.send_limit
                     self.arm_sending(deadline - monotonic())
-                sent = self.sock.send(data)
-                if sent == len(data):
-                    break
-                data, cut = data[sent:], True
+                data = data[self.sock.send(data, flags):]
             except (socket.error, ValueError) as error:
-                self.unsent(error)
-        if cut and KERNEL_TIMEOUTS:
-            self.arm_sending(self.send_limit)
+                code = getattr(error, "errno", None)
+                if not flags and (isinstance(error, socket.timeout) or code in NOT_NOW):
+                    raise ConnectionLost("the peer has not read what was sent to it for %s s" % self.send_limit)
+                if code not in NOT_NOW + INTERRUPTED:
+                    raise _lost(error)
+            flags = 0
 
     def arm_sending(self, left):
         """See to it that the next send() ends within so many seconds. Raises socket.timeout where none are left."""
@@ -1858,13 +1867,6 @@ class Transport(object):
             raise socket.timeout()
         set_timeout(self.sock, left, sending=True)
         self.armed = self.armed if KERNEL_TIMEOUTS else left
-
-    def unsent(self, error):
-        """Raise ConnectionLost for what send() of the socket raised; a signal that interrupted it is none."""
-        if isinstance(error, socket.timeout) or getattr(error, "errno", None) in NOT_NOW:
-            raise ConnectionLost("the peer has not read what was sent to it for %s s" % self.send_limit)
-        if getattr(error, "errno", None) not in INTERRUPTED:
-            raise _lost(error)
 
     def interrupt(self, sending=False):
         """Wake, from any thread, one that is receiving as if the stream had ended; also one that is ``sending``."""
@@ -3585,6 +3587,7 @@ def activated(port):
 def serve(chosen, listener):
     """Listen, serve until a signal comes, and end by it."""
     raise_file_limit()
+    schedule_as_batch()     # before it has threads: each takes over the policy of the one that starts it
     if hasattr(signal, "SIGTTOU"):
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)   # a line to a terminal with tostop must not stop the process
     settings = dict((KEYWORDS[option], chosen[option]) for option in KEYWORDS if option in chosen)

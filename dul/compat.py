@@ -116,6 +116,15 @@ def raise_file_limit():
         pass
 
 
+def schedule_as_batch():
+    """Have no thread that wakes preempt the one that holds the GIL, for which it would wait: SCHED_BATCH, sched(7)."""
+    try:
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:      # no policy was chosen from outside
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    except (AttributeError, EnvironmentError):  # another system, before Python 3.3, or forbidden
+        pass
+
+
 def is_ignored(number):
     """Whether this signal was ignored when the process began, as nohup arranges it."""
     if signal.getsignal(number) == signal.SIG_IGN:

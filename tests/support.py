@@ -176,6 +176,13 @@ def replace_name(case, module, name, value):
     return replace(case, owner, name, value)
 
 
+def without_kernel_timeouts(case):
+    """Have it that the socket's own timeout is all there is, as on Windows."""
+    for module, name, value in (("compat", "KERNEL_TIMEOUTS", False), ("transport", "KERNEL_TIMEOUTS", False),
+                                ("transport", "AT_ONCE", 0)):
+        replace_name(case, module, name, value)
+
+
 def listening_socket(case, send_buffer=None):
     """A socket that listens on a free port, closed after the test."""
     sock = socket.socket()

@@ -11,7 +11,7 @@ import threading
 import time
 import unittest
 
-from support import ROOT, both_forms, descriptors, replace, replace_name
+from support import ROOT, both_forms, descriptors, replace, replace_name, skip_loudly
 
 with io.open(os.path.join(ROOT, "dul", "compat.py"), encoding="ascii") as SOURCE:
     CODE = compile(SOURCE.read(), "compat.py", "exec")
@@ -267,6 +267,34 @@ class Here(object):
                 real = replace(self, saved, "setrlimit", refuse)
                 self.dul.raise_file_limit()
                 saved.setrlimit = real
+
+    def test_the_scheduling_policy_is_batch_unless_another_was_chosen(self):
+        if not hasattr(os, "SCHED_BATCH"):
+            skip_loudly("this Python or system has no scheduling policies")
+        for before, after in ((os.SCHED_OTHER, os.SCHED_BATCH), (os.SCHED_IDLE, os.SCHED_IDLE)):
+            found = []
+
+            def change():       # in a thread of its own: policies are those of threads
+                os.sched_setscheduler(0, before, os.sched_param(0))
+                self.dul.schedule_as_batch()
+                found.append(os.sched_getscheduler(0))
+            thread = threading.Thread(target=change)
+            thread.start()
+            thread.join()
+            self.assertEqual(found, [after])
+
+    def test_no_scheduling_policies_or_one_that_is_refused_ends_nothing(self):
+        def refuse(*_):
+            called.append("refused")
+            raise OSError(errno.EPERM, "no")
+        called = []
+        if hasattr(os, "SCHED_BATCH"):
+            replace(self, os, "sched_getscheduler", lambda _: os.SCHED_OTHER)
+            replace(self, os, "sched_setscheduler", refuse)
+            self.dul.schedule_as_batch()
+            self.assertEqual(called, ["refused"])
+            replace(self, os, "SCHED_BATCH", None)
+        self.dul.schedule_as_batch()
 
     def handler(self, number, handler):
         self.addCleanup(signal.signal, number, signal.getsignal(number))

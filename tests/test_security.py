@@ -28,8 +28,8 @@ COMPUTES = ("collections", "struct")        # modules whose calls touch nothing
 # Of a socket, whatever its name; get_request() is socketserver's accept()
 METHODS = ("bind", "listen", "accept", "connect", "connect_ex", "sendto", "sendmsg", "setsockopt", "get_request")
 # Calls that have no effect outside the process, and read nothing there
-INSIDE = ("signals.getsignal", "signal.getsignal", "get_ident", "os.getpid", "os.times", "sys.exc_info", "sys.exit",
-          "sys.modules.get", "sys.platform.startswith", "threading.Condition", "threading.Event", "threading.Lock",
+INSIDE = ("signals.getsignal", "signal.getsignal", "get_ident", "os.getpid", "os.times", "os.sched_param", "sys.exc_info",
+          "sys.exit", "sys.modules.get", "sys.platform.startswith", "threading.Condition", "threading.Event", "threading.Lock",
           "socket.error", "socket.timeout", "logging.Formatter", "logging.Handler", "logging.getLogger",
           "warnings.catch_warnings", "warnings.simplefilter", "difflib.get_close_matches", "UID_dictionary.items")
 NOT_THERE = ("eval", "exec", "execfile", "compile", "__import__", "input", "raw_input", "breakpoint", "globals", "vars")

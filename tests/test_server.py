@@ -10,7 +10,7 @@ import unittest
 
 from support import (
     LogCapture, Recorder, both_forms, descriptors, good_echo, listening_socket, monotonic, replace, replace_name, serve,
-    skip_in_wine, wait_until)
+    skip_in_wine, wait_until, without_kernel_timeouts)
 from wire import BIG, IMPLICIT, LITTLE, Peer, abort, associate_rq, context, echo_rq
 
 
@@ -429,9 +429,7 @@ class Listening(object):
         wait_until(lambda: threading.active_count() <= before, "its threads are gone")
 
     def test_a_system_without_kernel_timeouts_serves(self):
-        replace_name(self, "compat", "KERNEL_TIMEOUTS", False)
-        if self.dul.FORM != "one file":
-            replace_name(self, "transport", "KERNEL_TIMEOUTS", False)
+        without_kernel_timeouts(self)
         server = serve(self, acse_timeout=0.3, dimse_timeout=0.3)
         good_echo(server.address)
         start = monotonic()
@@ -447,9 +445,7 @@ class Listening(object):
         def interrupt(transport, sending=False):
             """Wakes nobody."""
         replace(self, self.dul.Transport, "interrupt", interrupt)
-        replace_name(self, "compat", "KERNEL_TIMEOUTS", False)      # as on Windows
-        if self.dul.FORM != "one file":
-            replace_name(self, "transport", "KERNEL_TIMEOUTS", False)
+        without_kernel_timeouts(self)
         server = serve(self)
         good_echo(server.address)
         with Peer(server.address) as peer, Peer(server.address) as silent:
