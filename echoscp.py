@@ -1387,11 +1387,6 @@ class Acceptor(Machine):
         self.clock = (option, seconds)
         self.effects.append((CLOCK, self.clock))
 
-    def await_message(self):
-        """From now on -td bounds the wait for a message."""
-        if self.settings.dimse_timeout:
-            self.start_clock("-td", self.settings.dimse_timeout)
-
     def end(self, fact, value):
         """Tell the one fact that ends this association; later ones only concern the connection."""
         if not self.ended:
@@ -1416,10 +1411,11 @@ class Acceptor(Machine):
             self.ae_8(what)
 
     def ae_7(self, decision):
-        """Send A-ASSOCIATE-AC."""
+        """Send A-ASSOCIATE-AC. From now on -td bounds the wait for a message."""
         self.service = EchoService(decision.contexts, decision.maximum_length, decision.echoes)
         self.effects.append((ACCEPTED, decision))
-        self.await_message()
+        if self.settings.dimse_timeout:
+            self.start_clock("-td", self.settings.dimse_timeout)
         self.send(decision.ac)
 
     def ae_8(self, error):
@@ -1432,7 +1428,8 @@ class Acceptor(Machine):
         for pdu in echo.pdus:
             self.effects.append((SEND, pdu))
         self.echoes += 1
-        self.await_message()
+        if self.settings.dimse_timeout:
+            self.start_clock("-td", self.settings.dimse_timeout)
 
     def dt_2(self, echoes):
         """P-DATA-TF received: the user answers each C-ECHO-RQ that it completes (Evt9), or aborts."""
