@@ -2924,7 +2924,7 @@ SLOWER = "accepting connections slows down until there is room again"
 
 
 class HandlerThreads(object):
-    """The threads that serve the connections of an EchoServer. ``alone``: the GIL switch interval may be set."""
+    """The threads that serve the connections of an EchoServer. ``alone``: what is one for the whole process may be set."""
 
     def __init__(self, server, alone):
         self.server = server
@@ -2937,6 +2937,8 @@ class HandlerThreads(object):
         self.patience = 0.0                         # until when the thread that was begun last may not run yet
         self.halt, self.halted = socket_pair()      # halt is closed at the end: then the leader can read from halted
         self.wait = waiter([server.socket, self.halted])
+        if alone:
+            schedule_as_batch()     # each thread takes it over from the one that starts it
 
     def grow(self):
         """Start a thread where one is missing; called again when it runs, and after the seconds that this returns."""
@@ -3073,7 +3075,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     :param max_associations: established at once; a further one is rejected (2, 3, 2)
     :param on_event: called with a Notice for each thing that happens, in the thread of its connection; must be quick
     :param listener: a socket that listens already, in place of ``host`` and ``port``; it stays open and as it was
-    :param alone: whether this process does nothing else: then the GIL switch interval is set for many threads
+    :param alone: whether this process does nothing else: then GIL switch interval and scheduling policy are set for threads
     :param settings: ``ae_title``, ``timeout`` and what else Settings takes
     :raises socket.error: where the address cannot be had
     :raises ValueError: for a setting out of its range
@@ -3584,7 +3586,6 @@ def activated(port):
 def serve(chosen, listener):
     """Listen, serve until a signal comes, and end by it."""
     raise_file_limit()
-    schedule_as_batch()     # before it has threads: each takes over the policy of the one that starts it
     if hasattr(signal, "SIGTTOU"):
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)   # a line to a terminal with tostop must not stop the process
     settings = dict((KEYWORDS[option], chosen[option]) for option in KEYWORDS if option in chosen)

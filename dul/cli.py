@@ -6,8 +6,7 @@ import sys
 
 from dul.codes import VERSION
 from dul.compat import (
-    IN_USE, NOT_PERMITTED, ThreadError, ending_signals, raise_file_limit, schedule_as_batch, start_new_thread,
-    wake_on_signal)
+    IN_USE, NOT_PERMITTED, ThreadError, ending_signals, raise_file_limit, start_new_thread, wake_on_signal)
 from dul.log import CRITICAL, DEBUG, ERROR, INFO, LOGGER, NO_PEER, WARNING, Log, LogWriter, new_record
 from dul.options import HELP, SYNTAX_OPTIONS, UsageError, parse, quoted
 from dul.server import EchoServer
@@ -61,7 +60,6 @@ def activated(port):
 def serve(chosen, listener):
     """Listen, serve until a signal comes, and end by it."""
     raise_file_limit()
-    schedule_as_batch()     # before it has threads: each takes over the policy of the one that starts it
     if hasattr(signal, "SIGTTOU"):
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)   # a line to a terminal with tostop must not stop the process
     settings = dict((KEYWORDS[option], chosen[option]) for option in KEYWORDS if option in chosen)

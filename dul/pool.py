@@ -10,8 +10,8 @@ import sys
 import threading
 
 from dul.compat import (
-    CLOSED_BY_PEER, INTERRUPTED, NOT_NOW, OUT_OF_RESOURCES, ThreadError, get_ident, mmap, monotonic, socket_pair,
-    start_new_thread, waiter)
+    CLOSED_BY_PEER, INTERRUPTED, NOT_NOW, OUT_OF_RESOURCES, ThreadError, get_ident, mmap, monotonic, schedule_as_batch,
+    socket_pair, start_new_thread, waiter)
 
 SPARE_THREADS = 2           # idle threads that there should be at least
 IDLE_THREADS = 128          # idle threads that there may be at most
@@ -28,7 +28,7 @@ SLOWER = "accepting connections slows down until there is room again"
 
 
 class HandlerThreads(object):
-    """The threads that serve the connections of an EchoServer. ``alone``: the GIL switch interval may be set."""
+    """The threads that serve the connections of an EchoServer. ``alone``: what is one for the whole process may be set."""
 
     def __init__(self, server, alone):
         self.server = server
@@ -41,6 +41,8 @@ class HandlerThreads(object):
         self.patience = 0.0                         # until when the thread that was begun last may not run yet
         self.halt, self.halted = socket_pair()      # halt is closed at the end: then the leader can read from halted
         self.wait = waiter([server.socket, self.halted])
+        if alone:
+            schedule_as_batch()     # each thread takes it over from the one that starts it
 
     def grow(self):
         """Start a thread where one is missing; called again when it runs, and after the seconds that this returns."""

@@ -37,7 +37,7 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     :param max_associations: established at once; a further one is rejected (2, 3, 2)
     :param on_event: called with a Notice for each thing that happens, in the thread of its connection; must be quick
     :param listener: a socket that listens already, in place of ``host`` and ``port``; it stays open and as it was
-    :param alone: whether this process does nothing else: then the GIL switch interval is set for many threads
+    :param alone: whether this process does nothing else: then GIL switch interval and scheduling policy are set for threads
     :param settings: ``ae_title``, ``timeout`` and what else Settings takes
     :raises socket.error: where the address cannot be had
     :raises ValueError: for a setting out of its range

@@ -156,6 +156,7 @@ class Threads(object):
             self.skipTest("this Python has another way to take turns")
         before = sys.getswitchinterval()
         self.addCleanup(sys.setswitchinterval, before)
+        replace_name(self, "pool", "schedule_as_batch", lambda: None)
         server = self.dul.EchoServer(port=0, alone=True)
         self.addCleanup(server.stop)
         server.pool.idle = 9        # so that none is started
@@ -164,6 +165,13 @@ class Threads(object):
             self.assertIsNone(server.pool.grow())
             self.assertAlmostEqual(sys.getswitchinterval(), interval, 4)
         server.pool.threads = server.pool.idle = 0
+
+    def test_the_scheduling_policy_is_set_where_this_process_does_nothing_else(self):
+        calls = []
+        replace_name(self, "pool", "schedule_as_batch", lambda: calls.append("batch"))
+        for alone, due in ((False, []), (True, ["batch"])):
+            self.dul.EchoServer(port=0, alone=alone).stop()
+            self.assertEqual(calls, due)
 
     def test_a_program_that_embeds_the_server_keeps_its_own_interval(self):
         if not hasattr(sys, "setswitchinterval"):
