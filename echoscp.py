@@ -1842,21 +1842,18 @@ class Transport(object):
                 pass
 
     def send(self, data):
-        """Send one PDU. Raises ConnectionLost where the peer is gone, or has not taken all of it within the limit."""
-        deadline, flags = None, AT_ONCE     # mostly there is room for all of it, and no limit to be set
-        while data:
+        """Send one PDU. Returns the ConnectionLost where the peer is gone, or has not taken all of it within the limit."""
+        deadline, flags, lost = None, AT_ONCE, None     # mostly there is room for all of it, and no limit to be set
+        while data and not lost:
             try:
                 if not flags:
                     deadline = deadline or monotonic() + self.send_limit
                     self.arm_sending(deadline - monotonic())
                 data = data[self.sock.send(data, flags):]
             except (socket.error, ValueError) as error:
-                code = getattr(error, "errno", None)
-                if not flags and (isinstance(error, socket.timeout) or code in NOT_NOW):
-                    raise ConnectionLost("the peer has not read what was sent to it for %s s" % self.send_limit)
-                if code not in NOT_NOW + INTERRUPTED:
-                    raise _lost(error)
+                lost = self.unsent(error, flags)
             flags = 0
+        return lost
 
     def arm_sending(self, left):
         """See to it that the next send() ends within so many seconds. Raises socket.timeout where none are left."""
@@ -1864,6 +1861,13 @@ class Transport(object):
             raise socket.timeout()
         set_timeout(self.sock, left, sending=True)
         self.armed = self.armed if KERNEL_TIMEOUTS else left
+
+    def unsent(self, error, flags):
+        """The ConnectionLost for what send() of the socket raised; None where a signal interrupted it, or it did not wait."""
+        code = getattr(error, "errno", None)
+        if not flags and (isinstance(error, socket.timeout) or code in NOT_NOW):
+            return ConnectionLost("the peer has not read what was sent to it for %s s" % self.send_limit)
+        return None if code in NOT_NOW + INTERRUPTED else _lost(error)
 
     def interrupt(self, sending=False):
         """Wake, from any thread, one that is receiving as if the stream had ended; also one that is ``sending``."""
@@ -1901,8 +1905,7 @@ ABORT_HEADER = PDU_HEADER.pack(A_ABORT, SHORT_LENGTH)
 class PDUReader(object):
     """Cuts a stream into PDUs. What ``receive`` raises passes through.
 
-    :param receive: called with a number of bytes, returns that many at most, and one at least; raises ConnectionLost at
-        the end of the stream
+    :param receive: called with a number of bytes, returns 1 to that many; raises ConnectionLost at the end of the stream
     :param acknowledge: called when a PDU has come in part, before the rest is waited for
     """
 
@@ -2076,11 +2079,7 @@ class Connection(socketserver.BaseRequestHandler, object):
                 if kind is SEND:
                     if association.trace:
                         self.tell(SENDING, value)
-                    try:
-                        if lost is None:
-                            self.transport.send(value)
-                    except ConnectionLost as error:
-                        lost = error
+                    lost = lost or self.transport.send(value)
                 elif kind is CLOCK:
                     self.transport.set_deadline(value[1])
                 elif kind is not ECHOED or self.watched or value.status != SUCCESS:

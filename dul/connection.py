@@ -104,11 +104,7 @@ class Connection(socketserver.BaseRequestHandler, object):
                 if kind is SEND:
                     if association.trace:
                         self.tell(SENDING, value)
-                    try:
-                        if lost is None:
-                            self.transport.send(value)
-                    except ConnectionLost as error:
-                        lost = error
+                    lost = lost or self.transport.send(value)
                 elif kind is CLOCK:
                     self.transport.set_deadline(value[1])
                 elif kind is not ECHOED or self.watched or value.status != SUCCESS:

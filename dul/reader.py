@@ -13,8 +13,7 @@ ABORT_HEADER = PDU_HEADER.pack(A_ABORT, SHORT_LENGTH)
 class PDUReader(object):
     """Cuts a stream into PDUs. What ``receive`` raises passes through.
 
-    :param receive: called with a number of bytes, returns that many at most, and one at least; raises ConnectionLost at
-        the end of the stream
+    :param receive: called with a number of bytes, returns 1 to that many; raises ConnectionLost at the end of the stream
     :param acknowledge: called when a PDU has come in part, before the rest is waited for
     """
 

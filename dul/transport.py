@@ -83,21 +83,18 @@ class Transport(object):
                 pass
 
     def send(self, data):
-        """Send one PDU. Raises ConnectionLost where the peer is gone, or has not taken all of it within the limit."""
-        deadline, flags = None, AT_ONCE     # mostly there is room for all of it, and no limit to be set
-        while data:
+        """Send one PDU. Returns the ConnectionLost where the peer is gone, or has not taken all of it within the limit."""
+        deadline, flags, lost = None, AT_ONCE, None     # mostly there is room for all of it, and no limit to be set
+        while data and not lost:
             try:
                 if not flags:
                     deadline = deadline or monotonic() + self.send_limit
                     self.arm_sending(deadline - monotonic())
                 data = data[self.sock.send(data, flags):]
             except (socket.error, ValueError) as error:
-                code = getattr(error, "errno", None)
-                if not flags and (isinstance(error, socket.timeout) or code in NOT_NOW):
-                    raise ConnectionLost("the peer has not read what was sent to it for %s s" % self.send_limit)
-                if code not in NOT_NOW + INTERRUPTED:
-                    raise _lost(error)
+                lost = self.unsent(error, flags)
             flags = 0
+        return lost
 
     def arm_sending(self, left):
         """See to it that the next send() ends within so many seconds. Raises socket.timeout where none are left."""
@@ -105,6 +102,13 @@ class Transport(object):
             raise socket.timeout()
         set_timeout(self.sock, left, sending=True)
         self.armed = self.armed if KERNEL_TIMEOUTS else left
+
+    def unsent(self, error, flags):
+        """The ConnectionLost for what send() of the socket raised; None where a signal interrupted it, or it did not wait."""
+        code = getattr(error, "errno", None)
+        if not flags and (isinstance(error, socket.timeout) or code in NOT_NOW):
+            return ConnectionLost("the peer has not read what was sent to it for %s s" % self.send_limit)
+        return None if code in NOT_NOW + INTERRUPTED else _lost(error)
 
     def interrupt(self, sending=False):
         """Wake, from any thread, one that is receiving as if the stream had ended; also one that is ``sending``."""

@@ -377,8 +377,8 @@ class Ends(object):
         server = serve(self, on_event=self.recorder, dimse_timeout=0.1)
         with Peer(server.address) as peer:
             peer.associate()
-            real = replace(self, self.dul.Transport, "send", lambda transport, data: raise_(
-                self.dul.ConnectionLost("connection lost: gone")))
+            real = replace(self, self.dul.Transport, "send", lambda transport, data: self.dul.ConnectionLost(
+                "connection lost: gone"))
             self.assertEqual(peer.rest(), b"")
             self.dul.Transport.send = real
         self.assertEqual([notice.kind for notice in self.recorder.ends()],
