@@ -45,6 +45,11 @@ CTRL_C = ("import ctypes, sys\n"
 if POSIX:
     STOP = signal.SIGTERM                               # what ends a program as its user does
     POPEN_OPTIONS = {"close_fds": True}                 # Python 2.7 would pass every socket of the test on
+    # A program inherits an ignored signal: Ctrl-C in the background of a shell, SIGHUP under nohup. It does not inherit
+    # a handler, so that here one that does nothing takes the place of what is ignored.
+    for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        if signal.getsignal(ignored) == signal.SIG_IGN:
+            signal.signal(ignored, lambda *_: None)
 else:
     STOP = signal.SIGINT
     POPEN_OPTIONS = {"creationflags": 0x08000000}       # CREATE_NO_WINDOW: a console that nobody sees
