@@ -1652,8 +1652,12 @@ OUT_OF_RESOURCES = codes_of("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM")
 NOT_PERMITTED = codes_of("EACCES", "EPERM")
 IN_USE = codes_of("EADDRINUSE")
 
-# Whether shutdown() wakes a recv() in another thread. On Windows it does not: who receives waits for the end, too.
+# Whether shutdown() wakes a recv() in another thread. On Windows it does not.
 SHUTDOWN_WAKES = not WINDOWS
+
+# Seconds until a server looks for its end even if nothing wakes it; None: it is always woken. On Windows a signal does
+# not end a blocking recv() of Python 2, and in Wine one of two threads that wake it at once may fail to.
+POLL_INTERVAL = 0.5 if WINDOWS else None
 
 # Linux with a 64-bit C long: struct timeval is two longs, and SO_RCVTIMEO and SO_SNDTIMEO save a poll() before each
 # recv() and send(), which settimeout() would cost.
@@ -1757,15 +1761,11 @@ def wake_on_signal(sock):
         pass
 
 
-# Seconds until the server looks for its end even if nothing wakes it; None: it is always woken. On Windows a signal
-# does not end a blocking recv() of Python 2, and in Wine one of two threads that wake it at once may fail to.
-POLL_INTERVAL = 0.5 if WINDOWS else None
-
-
 # ---- dul/transport.py -----------------------------------------------------------------------------------------------
 # One TCP connection: bytes in and out of a blocking socket, within one absolute deadline.
 
-LONGEST_WAIT = 86400.0      # seconds; a longer timeout is waited for in pieces, because kernels limit the number
+# Seconds. A longer wait is one of several pieces: kernels limit the number, and on Windows interrupt() is seen in between.
+LONGEST_WAIT = 86400.0 if SHUTDOWN_WAKES else POLL_INTERVAL
 CLOSE_ENOUGH = 0.001        # seconds by which a wait may end after its deadline
 AT_ONCE = socket.MSG_DONTWAIT if KERNEL_TIMEOUTS else 0     # a flag of send(): where there is no room, it does not wait
 
@@ -1777,14 +1777,14 @@ class DeadlinePassed(Exception):
 class Transport(object):
     """A connected socket with a deadline for receiving, and a limit, in seconds, for the sending of each PDU."""
 
-    __slots__ = ("sock", "send_limit", "halted", "deadline", "armed")
+    __slots__ = ("sock", "send_limit", "interrupted", "deadline", "armed")
 
-    def __init__(self, sock, send_limit, halted=None):
+    def __init__(self, sock, send_limit):
         self.sock = sock
         self.send_limit = send_limit
-        self.halted = halted    # a socket that can be read when the server stops: Windows needs it
-        self.deadline = None    # on the monotonic clock
-        self.armed = None       # seconds that the next recv() waits at most, as the socket knows it
+        self.interrupted = False    # by interrupt(), where shutdown() does not wake who receives
+        self.deadline = None        # on the monotonic clock
+        self.armed = None           # seconds that the next recv() waits at most, as the socket knows it
         try:
             if not KERNEL_TIMEOUTS or sock.gettimeout() is not None:    # as the listener, or by setdefaulttimeout()
                 sock.setblocking(True)
@@ -1810,25 +1810,23 @@ class Transport(object):
                 raise _lost()
             except socket.timeout:
                 early = True
-            except (socket.error, select.error, ValueError) as error:   # ValueError: closed meanwhile, on Python 2.7
+            except (socket.error, ValueError) as error:     # ValueError: closed meanwhile, on Python 2.7
                 code = getattr(error, "errno", None)
                 early = code in NOT_NOW
                 if not early and code not in INTERRUPTED:
                     raise _lost(error)
 
     def arm(self, early):
-        """See to it that the next recv() ends with the deadline. Raises DeadlinePassed."""
-        left = None
+        """See to it that the next recv() ends with the deadline. Raises DeadlinePassed; ConnectionLost if interrupted."""
+        if self.interrupted:
+            raise ConnectionLost("closed here")
+        left = None if SHUTDOWN_WAKES else LONGEST_WAIT
         if self.deadline is not None:
             left = self.deadline - monotonic()
             if left <= 0:
                 raise DeadlinePassed()
             left = min(left, LONGEST_WAIT)
-        if not SHUTDOWN_WAKES:
-            ready = select.select([self.sock, self.halted], [], [], left)[0]
-            if self.sock not in ready:
-                raise ConnectionLost("closed here") if ready else socket.timeout()
-        elif early or self.armed is None or self.armed > left + CLOSE_ENOUGH:
+        if early or self.armed is None or self.armed > left + CLOSE_ENOUGH:
             set_timeout(self.sock, left)    # no system call where the limit is right; one too short is mended when it
             self.armed = left               # has passed
 
@@ -1872,9 +1870,12 @@ class Transport(object):
     def interrupt(self, sending=False):
         """Wake, from any thread, one that is receiving as if the stream had ended; also one that is ``sending``."""
         try:
-            self.sock.shutdown(socket.SHUT_RDWR if sending else socket.SHUT_RD)
-            if not SHUTDOWN_WAKES and (sending or not select.select([self.halted], [], [], 0)[0]):
+            if SHUTDOWN_WAKES:
+                self.sock.shutdown(socket.SHUT_RDWR if sending else socket.SHUT_RD)
+            elif sending:
                 self.sock.close()
+            else:
+                self.interrupted = True
         except (socket.error, ValueError):
             pass
 
@@ -1996,7 +1997,7 @@ class Connection(socketserver.BaseRequestHandler, object):
     def setup(self):
         """Before handle()."""
         server = self.server
-        self.transport = Transport(self.request, server.settings.acse_timeout or SEND_LIMIT, server.pool.halted)
+        self.transport = Transport(self.request, server.settings.acse_timeout or SEND_LIMIT)
         self.reader = PDUReader(self.transport.receive, self.transport.acknowledge)
         self.titles = ("", "")      # (calling, called) AE title as text, once the A-ASSOCIATE-RQ came
         self.active = monotonic()   # when the last whole PDU came

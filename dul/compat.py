@@ -49,8 +49,12 @@ OUT_OF_RESOURCES = codes_of("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM")
 NOT_PERMITTED = codes_of("EACCES", "EPERM")
 IN_USE = codes_of("EADDRINUSE")
 
-# Whether shutdown() wakes a recv() in another thread. On Windows it does not: who receives waits for the end, too.
+# Whether shutdown() wakes a recv() in another thread. On Windows it does not.
 SHUTDOWN_WAKES = not WINDOWS
+
+# Seconds until a server looks for its end even if nothing wakes it; None: it is always woken. On Windows a signal does
+# not end a blocking recv() of Python 2, and in Wine one of two threads that wake it at once may fail to.
+POLL_INTERVAL = 0.5 if WINDOWS else None
 
 # Linux with a 64-bit C long: struct timeval is two longs, and SO_RCVTIMEO and SO_SNDTIMEO save a poll() before each
 # recv() and send(), which settimeout() would cost.
@@ -152,8 +156,3 @@ def wake_on_signal(sock):
         signal.set_wakeup_fd(sock.fileno())
     except ValueError:      # Windows with Python 2.7 takes no sockets
         pass
-
-
-# Seconds until the server looks for its end even if nothing wakes it; None: it is always woken. On Windows a signal
-# does not end a blocking recv() of Python 2, and in Wine one of two threads that wake it at once may fail to.
-POLL_INTERVAL = 0.5 if WINDOWS else None

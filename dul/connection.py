@@ -21,7 +21,7 @@ class Connection(socketserver.BaseRequestHandler, object):
     def setup(self):
         """Before handle()."""
         server = self.server
-        self.transport = Transport(self.request, server.settings.acse_timeout or SEND_LIMIT, server.pool.halted)
+        self.transport = Transport(self.request, server.settings.acse_timeout or SEND_LIMIT)
         self.reader = PDUReader(self.transport.receive, self.transport.acknowledge)
         self.titles = ("", "")      # (calling, called) AE title as text, once the A-ASSOCIATE-RQ came
         self.active = monotonic()   # when the last whole PDU came

@@ -441,10 +441,7 @@ class Listening(object):
 
     def test_a_system_whose_shutdown_wakes_nobody_serves_and_stops(self):
         replace_name(self, "transport", "SHUTDOWN_WAKES", False)
-
-        def interrupt(transport, sending=False):
-            """Wakes nobody."""
-        replace(self, self.dul.Transport, "interrupt", interrupt)
+        replace_name(self, "transport", "LONGEST_WAIT", 0.5)
         without_kernel_timeouts(self)
         server = serve(self)
         good_echo(server.address)
