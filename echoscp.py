@@ -92,10 +92,10 @@ AE_TITLE_LENGTH = 16          # PS3.8 9.3.2, PS3.5 6.2
 UID_LENGTH = 64               # characters at most (PS3.5 9)
 
 # Limits of this implementation; the standard has none
-LARGEST_RQ = 1024 * 1024      # PDU-length of an A-ASSOCIATE-RQ, in bytes; also of a P-DATA-TF where no limit is announced
+LARGEST_RQ = 1024 * 1024      # PDU-length of an A-ASSOCIATE-RQ, in bytes; also of a P-DATA-TF, whatever -pdu allows
 MOST_ITEMS = 10000            # items, sub-items and listed UIDs of one A-ASSOCIATE-RQ: bounds the memory that decoding takes
 LARGEST_COMMAND_SET = 64 * 1024   # bytes, reassembled
-CLOSING_SECONDS = 30          # ARTIM in Sta13 where -ta is 0: nothing is left to say, so the connection need not stay
+CLOSING_SECONDS = 30          # ARTIM in Sta13 where -ta is 0: both sides are done, so the connection need not stay
 
 PROTOCOL_VERSION = 0x0001     # only bit 0 is tested (PS3.8 9.3.2)
 
@@ -335,7 +335,7 @@ def element_name(element):
 
 
 def command_name(field):
-    """``C-STORE-RQ``, or the number where it has no name; None where there is no Command Field."""
+    """``C-STORE-RQ``; ``command 1234H`` where the number has no name; ``(none)`` for None."""
     return "(none)" if field is None else COMMAND_NAMES.get(field, "command %04XH" % field)
 
 
@@ -348,7 +348,7 @@ def uid_name(uid):
     """``Verification SOP Class``; the UID itself where it has no known name; of what is not a UID, its length alone,
     because a damaged request may have a secret there. ``uid``: bytes without padding."""
     if not is_uid(uid):
-        return "(%s that are not a UID)" % counted(len(uid), "byte")
+        return "(%s, not a UID)" % counted(len(uid), "byte")
     text = as_native(uid)
     return UID_NAMES.get(text, text)
 
@@ -414,7 +414,7 @@ class Rejected(PeerError):
     def __init__(self, reject, sentence):
         PeerError.__init__(self, reject, sentence)
         self.reject = reject
-        self.by_user = reject[1] == SERVICE_USER    # it rejects it (AE-8), and not the service provider (AE-6)
+        self.by_user = reject[1] == SERVICE_USER    # the service user rejects (AE-8), not the service provider (AE-6)
 
     def __str__(self):
         reject, sentence = self.args
@@ -506,7 +506,7 @@ class Settings(object):
     :param dimse_timeout: seconds until the next complete message; 0: no limit
     :param maximum_length: the longest PDU-length of a P-DATA-TF that we take, in bytes; 0: no limit
     :param transfer_syntaxes: UIDs, the preferred one first
-    :raises ValueError: for a value out of its range
+    :raises ValueError: for a value out of its range; TypeError for a UID that is no bytes
     """
 
     __slots__ = ("ae_title", "timeout", "acse_timeout", "dimse_timeout", "maximum_length", "transfer_syntaxes")
@@ -517,8 +517,8 @@ class Settings(object):
         self.timeout = check_seconds(timeout)
         self.acse_timeout = check_seconds(acse_timeout)
         self.dimse_timeout = check_seconds(dimse_timeout)
-        self.maximum_length = check_maximum_length(maximum_length)
-        self.transfer_syntaxes = tuple(transfer_syntaxes)
+        self.maximum_length = int(check_maximum_length(maximum_length))
+        self.transfer_syntaxes = tuple([bytes(each) for each in transfer_syntaxes])
 
 
 # ---- dul/items.py ---------------------------------------------------------------------------------------------------
@@ -1173,7 +1173,7 @@ def decode_command(data):
     command, offset, end = {}, 0, len(data)
     while offset < end:
         if end - offset < ELEMENT_HEADER.size:
-            raise _invalid(offset, "element", "cut off: %d bytes are left" % (end - offset), "8 at least")
+            raise _invalid(offset, "element", "cut off: %s left" % counted(end - offset, "byte"), "8 bytes at least")
         group, element, length = ELEMENT_HEADER.unpack_from(data, offset)
         if group:
             raise _invalid(offset, "group", "%04XH" % group, "0000H")
@@ -1227,13 +1227,18 @@ def to_pdus(context_id, command, maximum_length):
                           command[start:start + most]) for start in range(0, len(command), most)]
 
 
+def common_request(context_id, message_id):
+    """The P-DATA-TF with a whole C-ECHO-RQ as most SCUs send it."""
+    return to_pdus(context_id, echo_command(C_ECHO_RQ, MESSAGE_ID, message_id, VERIFICATION), 0)[0]
+
+
 class Echo(object):
     """A C-ECHO-RQ (PS3.7 9.3.5.1), decoded from its command set, and its answer.
 
     :param maximum_length: as in to_pdus()
     :raises MessageError: where it is another command, lacks what a C-ECHO-RQ has, or announces a data set
     :ivar sop_class: Affected SOP Class UID; Verification where it is absent, which is tolerated
-    :ivar status: the Status that it is answered with (PS3.7 9.1.5.1.4)
+    :ivar status: the Status that it is answered with (PS3.7 9.1.5.1.4); ``refusal``: why, where that is not Success
     :ivar response: the command set of the C-ECHO-RSP; it names the SOP class of the request (PS3.7 9.1.5)
     """
 
@@ -1253,6 +1258,9 @@ class Echo(object):
             raise MessageError("command set: Affected SOP Class UID is %d bytes long, due: at most %d (PS3.5 9.1)" % (
                 len(self.sop_class), UID_LENGTH))
         self.status = SUCCESS if self.sop_class == VERIFICATION else SOP_CLASS_NOT_SUPPORTED
+        self.refusal = "" if self.status == SUCCESS else (
+            "C-ECHO-RQ for %s, not for Verification: answered with status %04XH, %s (PS3.7 9.1.5)" % (
+                uid_name(self.sop_class), self.status, STATUS_NAMES[self.status]))
         self.response = echo_command(C_ECHO_RSP, MESSAGE_ID_BEING_RESPONDED_TO, self.message_id, self.sop_class,
                                      (STATUS, US.pack(self.status)))
         self.pdus = to_pdus(context_id, self.response, maximum_length)
@@ -1292,8 +1300,7 @@ class EchoService(object):
                 except MessageError as error:
                     error.unanswered = pdv.context_id, command
                     raise
-                common = echo_command(C_ECHO_RQ, MESSAGE_ID, echo.message_id, VERIFICATION)
-                if whole and data == to_pdus(pdv.context_id, common, 0)[0]:
+                if whole and data == common_request(pdv.context_id, echo.message_id):
                     if len(self.remembered) >= MOST_ECHOES:
                         self.remembered.clear()
                     self.remembered[data] = (echo,)
@@ -1540,7 +1547,7 @@ class Association(Acceptor):
         if self.state.cells[event].needs is HEADER:
             self.handle(event, UnexpectedPDU(PDU_NAMES[pdu_type], self.state))
             return SKIP
-        if length > LARGEST_RQ:     # a P-DATA-TF where we announced no limit
+        if length > LARGEST_RQ:     # a P-DATA-TF, where -pdu allows more
             self.handle(Evt15, MessageError("P-DATA-TF: PDU-length is %d, more than any C-ECHO-RQ needs" % length))
             return SKIP
         return READ
@@ -1724,7 +1731,7 @@ def raise_file_limit():
 
 
 def schedule_as_batch():
-    """Have no thread that wakes preempt the one that holds the GIL, for which it would wait: SCHED_BATCH, sched(7)."""
+    """A thread that wakes shall not preempt the one that holds the GIL, and then wait for it: SCHED_BATCH, sched(7)."""
     try:
         if os.sched_getscheduler(0) == os.SCHED_OTHER:      # no policy was chosen from outside
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
@@ -1737,8 +1744,8 @@ def is_ignored(number):
     if signal.getsignal(number) == signal.SIG_IGN:
         return True
     try:        # PyPy does not ask the system
-        with open("/proc/self/status") as status:
-            masks = [line.split()[1] for line in status if line.startswith("SigIgn:")]
+        with open("/proc/self/status", "rb") as status:     # bytes: the name of the process may be in any encoding
+            masks = [line.split()[1] for line in status if line.startswith(b"SigIgn:")]
         return bool(masks) and bool(int(masks[0], 16) >> (number - 1) & 1)
     except EnvironmentError:
         return False
@@ -1764,8 +1771,8 @@ def wake_on_signal(sock):
 # ---- dul/transport.py -----------------------------------------------------------------------------------------------
 # One TCP connection: bytes in and out of a blocking socket, within one absolute deadline.
 
-# Seconds. A longer wait is one of several pieces: kernels limit the number, and on Windows interrupt() is seen in between.
-LONGEST_WAIT = 86400.0 if SHUTDOWN_WAKES else POLL_INTERVAL
+LONGEST_WAIT = 86400.0      # seconds; a longer timeout is waited for in pieces, because kernels limit the number
+LONGEST_RECEIVE = LONGEST_WAIT if SHUTDOWN_WAKES else POLL_INTERVAL     # else interrupt() is seen between two pieces
 CLOSE_ENOUGH = 0.001        # seconds by which a wait may end after its deadline
 AT_ONCE = socket.MSG_DONTWAIT if KERNEL_TIMEOUTS else 0     # a flag of send(): where there is no room, it does not wait
 
@@ -1781,7 +1788,7 @@ class Transport(object):
 
     def __init__(self, sock, send_limit):
         self.sock = sock
-        self.send_limit = send_limit
+        self.send_limit = min(send_limit, LONGEST_WAIT)
         self.interrupted = False    # by interrupt(), where shutdown() does not wake who receives
         self.deadline = None        # on the monotonic clock
         self.armed = None           # seconds that the next recv() waits at most, as the socket knows it
@@ -1808,24 +1815,21 @@ class Transport(object):
                 if data:
                     return data
                 raise _lost()
-            except socket.timeout:
-                early = True
             except (socket.error, ValueError) as error:     # ValueError: closed meanwhile, on Python 2.7
-                code = getattr(error, "errno", None)
-                early = code in NOT_NOW
-                if not early and code not in INTERRUPTED:
+                early = _waited(error)
+                if not early and getattr(error, "errno", None) not in INTERRUPTED:
                     raise _lost(error)
 
     def arm(self, early):
         """See to it that the next recv() ends with the deadline. Raises DeadlinePassed; ConnectionLost if interrupted."""
         if self.interrupted:
             raise ConnectionLost("closed here")
-        left = None if SHUTDOWN_WAKES else LONGEST_WAIT
+        left = None if SHUTDOWN_WAKES else LONGEST_RECEIVE
         if self.deadline is not None:
             left = self.deadline - monotonic()
             if left <= 0:
                 raise DeadlinePassed()
-            left = min(left, LONGEST_WAIT)
+            left = min(left, LONGEST_RECEIVE)
         if early or self.armed is None or self.armed > left + CLOSE_ENOUGH:
             set_timeout(self.sock, left)    # no system call where the limit is right; one too short is mended when it
             self.armed = left               # has passed
@@ -1862,10 +1866,9 @@ class Transport(object):
 
     def unsent(self, error, flags):
         """The ConnectionLost for what send() of the socket raised; None where a signal interrupted it, or it did not wait."""
-        code = getattr(error, "errno", None)
-        if not flags and (isinstance(error, socket.timeout) or code in NOT_NOW):
+        if not flags and _waited(error):
             return ConnectionLost("the peer has not read what was sent to it for %s s" % self.send_limit)
-        return None if code in NOT_NOW + INTERRUPTED else _lost(error)
+        return None if getattr(error, "errno", None) in NOT_NOW + INTERRUPTED else _lost(error)
 
     def interrupt(self, sending=False):
         """Wake, from any thread, one that is receiving as if the stream had ended; also one that is ``sending``."""
@@ -1885,6 +1888,11 @@ class Transport(object):
             self.sock.close()
         except (socket.error, ValueError):
             pass
+
+
+def _waited(error):     # for its whole timeout; the ETIMEDOUT of a dead network is a socket.timeout, too, from Python 3.10
+    code = getattr(error, "errno", None)
+    return code in NOT_NOW or code is None and isinstance(error, socket.timeout)
 
 
 def _lost(error=None):
@@ -1941,14 +1949,14 @@ class PDUReader(object):
 
     def complete(self, total):
         """Wait until so many bytes of the PDU are there. Where ``receive`` raises, those that came are kept, for skip()."""
-        pieces, self.buffer, self.arrived = [self.buffer], b"", len(self.buffer)
-        try:
+        whole, self.buffer, self.arrived = bytearray(self.buffer), b"", len(self.buffer)
+        try:    # not a list: small pieces take many times the memory of their bytes
             while self.arrived < total:
                 self.acknowledge()
-                pieces.append(self.receive(min(NEXT_READ, total - self.arrived)))
-                self.arrived += len(pieces[-1])
+                whole += self.receive(min(NEXT_READ, total - self.arrived))
+                self.arrived = len(whole)
         finally:
-            self.buffer = b"".join(pieces)
+            self.buffer = bytes(whole)
 
     def skip(self, how):
         """Throw away the PDU whose header was read last, as it arrives.
@@ -2001,8 +2009,8 @@ class Connection(socketserver.BaseRequestHandler, object):
         self.reader = PDUReader(self.transport.receive, self.transport.acknowledge)
         self.titles = ("", "")      # (calling, called) AE title as text, once the A-ASSOCIATE-RQ came
         self.active = monotonic()   # when the last whole PDU came
-        self.admitted = self.evicted = False    # whether its association counts; whether the server needs its room
-        self.wish = None            # what on_event asked for: called with the Association
+        self.admitted = self.evicted = False    # whether its association counts; whether evict() chose it
+        self.primitive = None            # the request of on_event for release or abort: a function of the Association
         debugs, informs = server.log.levels()
         self.association = Association(server.negotiator, self.admit, debugs)
         self.watched = informs or server.on_event is not None   # an echo is more than counted
@@ -2021,7 +2029,7 @@ class Connection(socketserver.BaseRequestHandler, object):
             self.end()      # not finish(): Python 2.6 does not call that where handle() raises
 
     def end(self):
-        """It is over."""
+        """Close it, and tell that it is closed."""
         self.leave()
         self.transport.close()
         self.server.admission.depart(self)
@@ -2053,9 +2061,9 @@ class Connection(socketserver.BaseRequestHandler, object):
                 self.tell(RECEIVING, (pdu_type, length))
             how = association.header(pdu_type, length, reader.buffer)
             if how is READ:
-                data = reader.pdu()
-                self.active = monotonic()
+                data, self.active = reader.pdu(), monotonic()
                 association.pdu(data)
+                data = b""      # or it would be kept until the next PDU
             self.apply()
 
     def lost(self, error):
@@ -2087,11 +2095,12 @@ class Connection(socketserver.BaseRequestHandler, object):
                     if self.admitted and kind in ENDS:
                         self.leave()    # before the peer hears of it, or its next request may find no room
                     self.tell(kind, value)
-            if self.wish and self.wish(association):
-                self.wish = None
+            if self.primitive and self.primitive(association):
+                self.primitive = None
             elif association.undecided:
                 association.respond()
         if lost:
+            lost.closed = False     # not an ordinary end: an answer did not reach the peer
             self.lost(lost)
 
     def tell(self, kind, value):
@@ -2125,14 +2134,14 @@ class Connection(socketserver.BaseRequestHandler, object):
 
         It takes effect when what happens is done and an association is established; never, where none comes to be.
         """
-        self.wish = Association.release
+        self.primitive = Association.release
 
     def abort(self):
         """Abort the association from within on_event (A-ABORT request, PS3.8 7.3), as soon as what happens is done.
 
         From within ``received``: before the A-ASSOCIATE-RQ is answered; ``connected``: when it has come.
         """
-        self.wish = lambda association: association.abort(Stopped("aborted by the program"))
+        self.primitive = lambda association: association.abort(Stopped("aborted by the program"))
 
 
 def peer_name(address):
@@ -2169,7 +2178,7 @@ class Admission(object):
             self.peak = max(self.peak, len(self.connections))
 
     def depart(self, connection):
-        """It is over."""
+        """A connection is over."""
         with self.lock:
             self.connections.discard(connection)
             self.departed.notify()
@@ -2187,29 +2196,26 @@ class Admission(object):
             self.established -= 1
 
     def wait(self, seconds):
-        """Until a connection is over, or so many seconds."""
+        """Wait until a connection is over, at most so many seconds."""
         with self.lock:
             self.departed.wait(seconds)
-
-    def several(self, connection):
-        """Whether another association is open at the same time as this connection."""
-        return self.established > connection.admitted
 
     def all(self):
         """The connections that are open now."""
         with self.lock:
             return list(self.connections)
 
-    def evict(self):
+    def evict(self, urgent):
         """Close the connection that is missed least, so that peers without an association cannot keep others out.
 
-        First those whose association is over, then those that have sent nothing for GRACE, then those in the middle of
-        their A-ASSOCIATE-RQ; of these the oldest. An association is never closed. Returns whether one was found.
+        First those whose association is over, then those silent for GRACE, then those in the middle of a request; of these
+        the oldest. Newer ones only if ``urgent``; no association, unless it begins just then. Returns whether one was found.
         """
         now = monotonic()
-        candidates = [(not each.association.closing, each.reader.progress() != "" or now - each.active < GRACE,
-                       each.number, each)
-                      for each in self.all() if not each.evicted and not each.association.associated]
+        candidates = [
+            (not each.association.closing, each.reader.progress() != "" or now - each.active < GRACE, each.number, each)
+            for each in self.all()
+            if not (each.evicted or each.association.associated or not urgent and now - each.active < GRACE)]
         if candidates:
             connection = min(candidates)[3]
             connection.evicted = True
@@ -2326,9 +2332,12 @@ def acceptance_lines(connection, decision):
 def message_lines(direction, context_id, data):
     """An ``INCOMING`` or ``OUTGOING`` message by the names of its elements; nothing where it cannot be read."""
     try:
-        command = decode_command(data)
+        return _command_lines(direction, context_id, decode_command(data))
     except MessageError:
         return []
+
+
+def _command_lines(direction, context_id, command):
     numbers = dict((element, US.unpack(value)[0]) for element, value in command.items() if len(value) == US.size)
     lines = [begin("%s DIMSE MESSAGE" % direction), "Message Type: %s" % command_name(numbers.get(COMMAND_FIELD)),
              "Presentation Context ID: %d" % context_id]
@@ -2362,7 +2371,7 @@ def shown_name(name):
     """An Implementation Version Name; of anything else its length alone: a damaged request may have a secret there."""
     if len(name) <= VERSION_NAME_LENGTH and is_plain(name):
         return as_native(name)
-    return "(%s that are not a version name)" % counted(len(name), "byte")
+    return "(%s, not a version name)" % counted(len(name), "byte")
 
 
 def invalid_lines(error):
@@ -2516,11 +2525,15 @@ def client_hello(data):
             if extension == SERVER_NAME:
                 name = host_name(body)
             elif extension == SUPPORTED_VERSIONS:
-                found = [_uint16(body, i) for i in range(1, len(body) - 1, 2)]
-                version = max([v for v in found if v in TLS_VERSIONS] + [version])
+                version = _highest(body, version)
             offset += 4 + length
     except struct.error:                    # the end of what is there
         return version, name
+
+
+def _highest(body, version):
+    offered = [_uint16(body, offset) for offset in range(1, len(body) - 1, 2)]
+    return max([version] + [each for each in offered if each in TLS_VERSIONS])
 
 
 def host_name(body):
@@ -2541,8 +2554,9 @@ def _text(line):
             return "%s: the peer is %s" % (name, peer)
     if words[0] in HTTP_METHODS and len(words) > 1:
         path = words[1].split(b"?")[0]
-        words[1:2] = [path] if path[:1] in (b"/", b"*") else []     # not the user in an absolute URL
-        return "HTTP request (%s): the peer is a browser, a web client or a health check" % _shown(b" ".join(words[:3]))
+        known = [words[0]] + [path] * (path[:1] in (b"/", b"*"))        # not the user in an absolute URL
+        known += [each for each in words[2:] if each.startswith(b"HTTP/")][:1]
+        return "HTTP request (%s): the peer is a browser, a web client or a health check" % _shown(b" ".join(known))
     if line.startswith(b"SSH-"):
         return "SSH (%s): the peer is an SSH client" % _shown(line)
     if line.startswith(b"PROXY "):
@@ -2590,7 +2604,7 @@ class Notice(object):
     :ivar association: the number of its connection, from 1; ``peer``: ``address:port``
     :ivar calling: Calling-AE-title as text, empty until the A-ASSOCIATE-RQ; ``called``: Called-AE-title, likewise
     :ivar message_id: of the C-ECHO-RQ, with ``echoed``; else None
-    :ivar sentence: why, where something went wrong; the same as in the log; else an empty string
+    :ivar sentence: why, where something went wrong; as in the log, but for ``bare``; else an empty string
     :ivar error: the PeerError that it is about, or None
     :ivar handle: the connection: its ``release()`` and ``abort()`` may be called from within the callback
     """
@@ -2602,7 +2616,7 @@ class Notice(object):
         self.calling, self.called = connection.titles
         self.message_id = value.message_id if kind == ECHOED else None
         self.error = value if isinstance(value, PeerError) else None
-        self.sentence = "" if self.error is None else explanation(self.error)
+        self.sentence = explanation(self.error) if self.error is not None else value.refusal if kind == ECHOED else ""
         self.handle = connection
 
     def __repr__(self):
@@ -2620,13 +2634,13 @@ class Sums(object):
         self.slowest = 0.0      # seconds from a C-ECHO-RQ to its response at most, measured at debug alone
 
     def add(self, kind, echoes=0):
-        """Count."""
+        """Count one of a kind, and so many echoes."""
         with self.lock:
             self.counts[kind] = self.counts.get(kind, 0) + 1
             self.echoes += echoes
 
     def told(self, connection, kind, value):
-        """A fact."""
+        """Count what a fact says."""
         if kind in ENDS:    # none is answered after it
             self.add(EXPIRED if isinstance(value, Expired) else kind, connection.association.echoes)
         elif kind is SENDING and value[:1] == P_DATA_START:
@@ -2687,23 +2701,27 @@ class WarningLimit(object):
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.began = None           # when the minute began
+        self.began = -MINUTE        # when the minute began
         self.told = {}              # {address: warnings}, WARNINGS_OF_ALL addresses at most
-        self.total = self.held = 0
+        self.held = 0
         self.last = {}              # {topic: when it was last told}, TOPICS at most
+        self.wake = lambda: None    # called when warnings begin to be counted: Log.summarize() is due when pause() is over
 
     def permits(self, address):
         """Whether one more warning about this address is told; else it is counted."""
         with self.lock:
-            if self.began is None or not self.held and monotonic() - self.began >= MINUTE:
-                self.began, self.told, self.total = monotonic(), {}, 0
-            count = self.told.get(address, 0)
-            if count >= WARNINGS_OF_ONE or self.total >= WARNINGS_OF_ALL:
+            now = monotonic()
+            if not self.held and now - self.began >= MINUTE:
+                self.began, self.told = now, {}
+            told, count = self.told, self.told.get(address, 0)
+            permitted = count < WARNINGS_OF_ONE and sum(told.values()) < WARNINGS_OF_ALL
+            if permitted:
+                told[address] = count + 1
+            else:
+                if not self.held:
+                    self.wake()     # takes no lock
                 self.held += 1
-                return False
-            self.told[address] = count + 1
-            self.total += 1
-            return True
+        return permitted
 
     def first(self, topic):
         """Whether nothing was told of this topic for a minute: then it may be now."""
@@ -2717,14 +2735,14 @@ class WarningLimit(object):
             return True
 
     def pause(self):
-        """Seconds until take() is due, at least 0; None while nothing is counted."""
+        """Seconds until end_minute() is due, at least 0; None while nothing is counted."""
         with self.lock:
             return max(0.0, self.began + MINUTE - monotonic()) if self.held else None
 
-    def take(self):
+    def end_minute(self):
         """How many were counted; a new minute begins."""
         with self.lock:
-            held, self.held, self.began = self.held, 0, None
+            held, self.held, self.began = self.held, 0, -MINUTE
             return held
 
 
@@ -2772,7 +2790,7 @@ class LogWriter(object):
                 self.changed.wait()
             self.busy = True
             record, dropped = self.records.popleft(), 0
-            if not any(self.records):       # but the None of finish()
+            if not any(self.records):       # nothing is left but the None of finish()
                 dropped, self.dropped = self.dropped, 0
             return record, dropped
 
@@ -2810,7 +2828,6 @@ class Log(object):
         self.limit = WarningLimit()
         self.proxied = {}           # {number of a connection: InvalidPDU} of open ones that began with a PROXY header alone
         self.put = hand_over        # called with each record: where it happens, or LogWriter.put()
-        self.wake = lambda: None    # called when warnings begin to be counted, to summarize() when pause() is over
 
     @staticmethod
     def levels():
@@ -2818,7 +2835,7 @@ class Log(object):
         return enabled(DEBUG), enabled(INFO)
 
     def told(self, connection, kind, value):
-        """A fact."""
+        """Log what a fact says."""
         if kind in WORDS and kind is not ACCEPTED:
             self.line(INFO, WORDS[kind], connection)
         elif kind is ECHOED:
@@ -2832,9 +2849,8 @@ class Log(object):
             error = self.proxied.pop(connection.number)
             more = connection.reader.arrived > len(error.data)      # else it was a load balancer's own health check
             self.warn(connection, WARNING if more else INFO, explanation(error))
-        elif kind is ECHOED and value.status != SUCCESS:
-            self.warn(connection, WARNING, "C-ECHO-RQ for %s, not for Verification: answered with status %04XH, %s "
-                      "(PS3.7 9.1.5)" % (uid_name(value.sop_class), value.status, STATUS_NAMES[value.status]))
+        elif kind is ECHOED and value.refusal:
+            self.warn(connection, WARNING, value.refusal)
         elif kind is BARE:
             self.bare(connection, value)
         elif isinstance(value, InvalidPDU) and value.opening and is_proxy_header(value.data):
@@ -2847,15 +2863,8 @@ class Log(object):
 
     def warn(self, connection, level, sentence):
         """The one line that says why."""
-        if level != WARNING or not enabled(WARNING) or self.permits(address_of(connection)):
+        if level != WARNING or not enabled(WARNING) or self.limit.permits(address_of(connection)):
             self.line(level, sentence, connection, "%s: " % connection.peer)
-
-    def permits(self, address):
-        """Whether one more warning about this address is written; else it is counted, and summarize() is due."""
-        permitted = self.limit.permits(address)
-        if not permitted and self.limit.held == 1:
-            self.wake()
-        return permitted
 
     def bare(self, connection, error):
         """The connection ended without a byte: a port check, or a load balancer."""
@@ -2865,7 +2874,7 @@ class Log(object):
 
     def summarize(self):
         """Tell how many warnings were only counted."""
-        held = self.limit.take()
+        held = self.limit.end_minute()
         if held:
             self.line(WARNING, "%s in the last minute (%d a minute are shown, %d of one address)" % (
                 counted(held, "further warning"), WARNINGS_OF_ALL, WARNINGS_OF_ONE))
@@ -2888,7 +2897,7 @@ class Log(object):
             calling, called = connection.titles
             extra = {"peer": connection.peer, "association": connection.number, "calling": calling or "-",
                      "called": called or "-", "text": text}
-            if enabled(INFO) and self.admission.several(connection):
+            if enabled(INFO) and self.admission.established > connection.admitted:      # another association is open
                 start = "[%d %s] " % (connection.number, connection.peer)
         try:
             self.put(new_record(level, start + text, extra, exc_info))
@@ -2909,7 +2918,7 @@ def address_of(connection):
 # connection; when it has one, the next becomes the leader. The thread in serve_forever() starts new ones when none is
 # idle, and sleeps otherwise.
 
-SPARE_THREADS = 2           # idle threads that there should be at least
+SPARE_THREADS = 2           # idle threads that there should be
 IDLE_THREADS = 128          # idle threads that there may be at most
 STACK_SIZE = 512 * 1024     # bytes for each thread; only what is used of it takes memory
 ROOM = 4 * 1024 * 1024      # bytes of memory for a new thread: where it starts without, CPython can end the process
@@ -2934,7 +2943,7 @@ class HandlerThreads(object):
         self.ended = threading.Condition(self.lock)
         self.leader = threading.Lock()
         self.threads = self.idle = 0                # how many there are, and how many of them wait for a connection
-        self.patience = 0.0                         # until when the thread that was begun last may not run yet
+        self.patience = 0.0                         # before this time the thread that was begun last may not run yet
         self.halt, self.halted = socket_pair()      # halt is closed at the end: then the leader can read from halted
         self.wait = waiter([server.socket, self.halted])
         if alone:
@@ -2944,16 +2953,16 @@ class HandlerThreads(object):
         """Start a thread where one is missing; called again when it runs, and after the seconds that this returns."""
         if self.alone and hasattr(sys, "setswitchinterval"):
             sys.setswitchinterval(min(max(LEAST_INTERVAL, self.threads * SWITCH_INTERVAL), LONGEST_INTERVAL))
-        if self.threads >= self.most:
-            if not self.idle and self.server.admission.evict():
-                self.server.log.pressure("connections", "too many connections without an association: the oldest are closed")
-            return None if self.idle else PRESSURE_PAUSE
-        if self.idle >= SPARE_THREADS:
+        full = self.threads >= self.most
+        if self.idle >= (1 if full else SPARE_THREADS):
             return None
-        if monotonic() >= self.patience:
+        if not full and monotonic() >= self.patience:
             self.patience = monotonic() + PRESSURE_PAUSE
-            if not begin_thread(self.run):
+            full = not begin_thread(self.run)
+            if full:
                 self.server.log.pressure("threads", "out of threads or memory: " + SLOWER)
+        if full and not self.idle and self.server.admission.evict(self.threads >= self.most):
+            self.server.log.pressure("connections", "too many connections without an association: the oldest are closed")
         return PRESSURE_PAUSE
 
     def count(self, threads, idle):
@@ -2967,6 +2976,7 @@ class HandlerThreads(object):
 
     def run(self):
         """What a handler thread does: connection after connection."""
+        known, identifier = getattr(threading, "_active", {}), get_ident()      # now: at the end memory may be short
         self.count(1, 1)
         self.patience = 0.0
         try:
@@ -2975,8 +2985,7 @@ class HandlerThreads(object):
                 pass
         except BaseException:   # no memory for the least thing: one thread less, and serve_forever() starts another
             pass
-        # what threading keeps of a thread that it did not start; Python 3.13 and later drop that by themselves
-        getattr(threading, "_active", {}).pop(get_ident(), None)
+        known.pop(identifier, None)     # what threading keeps of a thread that it did not start, before Python 3.13
         self.count(-1, -1)
 
     def serve_one(self):
@@ -3019,6 +3028,8 @@ class HandlerThreads(object):
             self.server.log.pressure("accept", "%s (%s): %s" % (
                 "out of file descriptors or memory" if full else "cannot accept connections",
                 getattr(error, "strerror", "MemoryError"), SLOWER))
+            if full:
+                self.server.admission.evict(False)
             self.server.admission.wait(PRESSURE_PAUSE)
 
     def stop(self):
@@ -3028,9 +3039,13 @@ class HandlerThreads(object):
         for sending, end in ((False, now + STOP_POLITELY), (True, now + STOP_LIMIT)):
             for connection in self.server.admission.all():
                 connection.transport.interrupt(sending)
-            with self.lock:
-                while self.threads and monotonic() < end:
-                    self.ended.wait(max(0.001, end - monotonic()))
+            self.join(end)
+
+    def join(self, end):
+        """Wait until all threads have ended, or until this time."""
+        with self.lock:
+            while self.threads and monotonic() < end:
+                self.ended.wait(max(0.001, end - monotonic()))
 
 
 def begin_thread(function):
@@ -3055,9 +3070,9 @@ def begin_thread(function):
 # Which lock guards what, as if there were no GIL: a ``lock``, and LogWriter's ``changed``, what its own object keeps;
 # ``HandlerThreads.leader`` is held by the one thread that waits for a connection. Without a lock, a Connection and its
 # Association are written by their handler thread alone, but for ``evicted``, which goes from False to True once, as
-# ``EchoServer.stopping`` does. Other threads read ``active``, ``admitted`` and the state to choose what to evict; a
-# value that is just old costs nothing. The values of ``Negotiator.remembered`` are never changed; two threads that add
-# to it at the same time decode once more, or keep a few decisions more.
+# ``EchoServer.stopping`` does. Other threads read ``active``, ``admitted`` and the state to choose what to evict; by an
+# old value they may choose one whose association has just begun. The values of ``Negotiator.remembered`` are never
+# changed; two threads that add to it at the same time decode once more, or keep a few decisions more.
 
 LARGEST_PORT = 65535
 MOST_ASSOCIATIONS = 4096
@@ -3103,18 +3118,22 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         self.thread = self.serving = None   # the one that start() started; the identifier of the one in serve_forever()
         self.finished = threading.Event()   # serve_forever() does not run
         self.finished.set()
-        self.bell = self.ringer = self.pool = None
+        self.wake_reader = self.wake_writer = self.pool = None
         self.open(host, port)
-        self.bell, self.ringer = socket_pair()
-        self.ringer.setblocking(False)
-        self.log.wake = self.wake
+        self.wake_reader, self.wake_writer = socket_pair()
+        self.wake_writer.setblocking(False)
+        self.log.limit.wake = self.wake
         self.pool = HandlerThreads(self, alone)
 
     def open(self, host, port):
-        """Listen: on IPv6 and IPv4 where ``host`` is empty and the system has both, else on what it has."""
+        """Listen: on IPv6 and IPv4 where ``host`` is empty and the system has both; unless a socket was handed over."""
         if self.handed_over is not None:
-            addresses = [(self.handed_over.family, ("", 0))]
-        elif not host and socket.has_ipv6 and hasattr(socket, "IPV6_V6ONLY") and hasattr(socket, "IPPROTO_IPV6"):
+            self.address_family, address = self.handed_over.family, self.handed_over.getsockname()
+            socketserver.ThreadingTCPServer.__init__(self, address, Connection, False)
+            self.socket.close()
+            self.socket = self.handed_over
+            return
+        if not host and socket.has_ipv6 and hasattr(socket, "IPV6_V6ONLY") and hasattr(socket, "IPPROTO_IPV6"):
             addresses = [(socket.AF_INET6, ("::", port)), (socket.AF_INET, ("0.0.0.0", port))]
         else:
             found = socket.getaddrinfo(host or "0.0.0.0", port, socket.AF_UNSPEC, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)
@@ -3147,39 +3166,30 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         return self
 
     def stop(self):
-        """Stop listening, abort what is open, and close; returns within two seconds. May be called twice."""
+        """Stop listening, abort what is open, and close: within two seconds. From within on_event, request_stop() is due."""
         self.shutdown()
         self.server_close()
 
     def __enter__(self):
-        return self if self.thread else self.start()
+        return self if self.thread and not self.stopping else self.start()
 
     def __exit__(self, *_):
         self.stop()
 
     def server_bind(self):
-        """Take the socket that was handed over, or bind ours."""
-        if self.handed_over is not None:
-            self.socket.close()
-            self.socket, self.server_address = self.handed_over, self.handed_over.getsockname()
-            return
+        """Bind the socket."""
         if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         if self.address_family != socket.AF_INET and self.server_address[0] == "::":
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         socketserver.ThreadingTCPServer.server_bind(self)
 
-    def server_activate(self):
-        """Listen."""
-        if self.handed_over is None:
-            socketserver.ThreadingTCPServer.server_activate(self)
-
     def server_close(self):
         """Close the listening socket, and what else the server holds. One that was handed over goes on listening."""
         if self.handed_over is None:
             self.socket.close()
         if self.pool is not None:
-            for each in (self.bell, self.ringer, self.pool.halt, self.pool.halted):
+            for each in (self.wake_reader, self.wake_writer, self.pool.halt, self.pool.halted):
                 each.close()
 
     def serve_forever(self, poll_interval=POLL_INTERVAL):
@@ -3187,9 +3197,9 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
 
         :param poll_interval: seconds until it looks for that even if nothing wakes it; None: until it is woken
         """
+        timeout = None if self.handed_over is None else timeout_of(self.handed_over)
         self.finished.clear()
         self.serving = get_ident()
-        timeout = None if self.handed_over is None else timeout_of(self.handed_over)
         try:
             if not self.stopping:
                 self.socket.setblocking(False)  # who waits for a connection must be able to wait for the end as well
@@ -3208,11 +3218,13 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     def end(self, timeout):
         """The end of serve_forever()."""
         self.stopping = True
-        self.pool.stop()
-        self.log.summarize()
-        if self.handed_over is not None:
-            self.socket.settimeout(timeout)
-        self.finished.set()
+        try:
+            self.pool.stop()
+            self.log.summarize()
+            if self.handed_over is not None:
+                self.socket.settimeout(timeout)
+        finally:    # even where the owner of the socket has closed it
+            self.finished.set()
 
     def shutdown(self):
         """Make serve_forever() end, and wait until it has."""
@@ -3244,24 +3256,24 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         self.sums.add(FAULTS)
         if isinstance(sys.exc_info()[1], MemoryError):
             self.log.pressure("memory", "out of memory: a connection is closed")
-        elif self.log.permits(FAULTS):
+        elif self.log.limit.permits(FAULTS):
             self.log.line(ERROR, "%s: %r; please report it" % (words, sys.exc_info()[1]), connection,
                           exc_info=sys.exc_info() if enabled(DEBUG) else None)
 
     def wake(self):
         """Wake serve_forever(). Takes no lock."""
         try:
-            self.ringer.send(b"!")
-        except (socket.error, ValueError, MemoryError):     # awake already, closed, out of memory, or POLL_INTERVAL
+            self.wake_writer.send(b"!")
+        except (socket.error, ValueError, MemoryError):     # awake already, closed, or else POLL_INTERVAL helps
             pass
 
     def sleep(self, seconds):
-        """Until wake() is called, or so many seconds; None: until it is called."""
+        """Wait until wake() is called, at most so many seconds; None: without a limit."""
         try:
-            self.bell.settimeout(seconds)
-            self.bell.recv(4096)
-        except socket.error as error:
-            if not isinstance(error, socket.timeout) and error.errno not in INTERRUPTED:
+            self.wake_reader.settimeout(seconds)
+            self.wake_reader.recv(100)
+        except (socket.error, MemoryError) as error:    # where it has no number, it is the timeout or the memory
+            if getattr(error, "errno", None) not in INTERRUPTED + NOT_NOW + (None,):
                 raise
 
 
@@ -3272,16 +3284,18 @@ FIRST_FD = 3
 SO_DOMAIN = 39      # Linux's number for the address family of a socket, which few Pythons have
 
 
-def handed_over(environ):
-    """The listening socket that the service manager hands over, or None; what tells of it is taken out of ``environ``.
+class ListenerError(Exception):
+    """What is handed over is not one TCP socket that listens on our port."""
 
-    Raises ValueError where what is handed over is not one listening TCP socket.
-    """
+
+def handed_over(environ, port):
+    """The listening socket that the service manager hands over, or None; what tells of it is taken out of ``environ``."""
     pid, count, _ = environ.pop("LISTEN_PID", ""), environ.pop("LISTEN_FDS", ""), environ.pop("LISTEN_FDNAMES", "")
     if pid != str(os.getpid()) or not count:
         return None
     if count != "1":
-        raise ValueError("LISTEN_FDS is %s, due: 1 listening socket" % count)
+        raise ListenerError("LISTEN_FDS is %s, due: 1 listening socket" % count)
+    problem = "the socket handed over (LISTEN_FDS) does not listen on TCP"
     for family in (socket.AF_INET, getattr(socket, "AF_INET6", None)):
         try:
             sock = socket.fromfd(FIRST_FD, family, socket.SOCK_STREAM)
@@ -3291,11 +3305,13 @@ def handed_over(environ):
             if (sock.getsockopt(socket.SOL_SOCKET, SO_DOMAIN) == family
                     and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)):
                 os.close(FIRST_FD)
-                return sock
+                if sock.getsockname()[1] == port:
+                    return sock
+                problem = "port %d is not that of the socket handed over (LISTEN_FDS): %d" % (port, sock.getsockname()[1])
         except (OSError, socket.error):
             pass
         sock.close()
-    raise ValueError("the socket handed over (LISTEN_FDS) does not listen on TCP")
+    raise ListenerError(problem)
 
 
 def notify(environ, state):
@@ -3523,7 +3539,8 @@ def hint(argument, spellings, with_value):
     name, equals, value = argument.partition("=")
     if equals and spellings.get(name) in with_value:
         return "; did you mean '%s %s'?" % (name, escaped(value))
-    near = [each for each in (argument.lower(), "-" + argument, argument[1:], name) if each in spellings]
+    near = [each for each in sorted(spellings) if each in (argument.lower(), "-" + argument, argument[1:], name)
+            or name[:2] == "--" != name and each.startswith(name)]
     try:
         import difflib
         near += difflib.get_close_matches(argument, sorted(spellings), 1, 0.6)
@@ -3563,24 +3580,11 @@ def main(arguments=None):
             sys.exit(0 if write(1, text) else FAILURE)
         if "--log-config" in chosen:
             log_by_file(chosen["--log-config"], log_level(chosen))
-        listener = activated(chosen["port"])
-    except UsageError as error:
+        listener = handed_over(os.environ, chosen["port"])
+    except (UsageError, ListenerError) as error:
         write(2, "%s: %s\n" % (PROGRAM, error))
         sys.exit(REFUSED)
     serve(chosen, listener)
-
-
-def activated(port):
-    """The socket that systemd hands over, or None. Raises UsageError where it is unusable, or has another port."""
-    try:
-        listener = handed_over(os.environ)
-    except ValueError as error:
-        raise UsageError(str(error))
-    if listener is not None and listener.getsockname()[1] != port:
-        other = listener.getsockname()[1]
-        listener.close()
-        raise UsageError("port %d is not the port of the socket handed over (LISTEN_FDS), which is %d" % (port, other))
-    return listener
 
 
 def serve(chosen, listener):
@@ -3618,14 +3622,13 @@ def serve(chosen, listener):
 
     for number in ending_signals():
         signal.signal(number, stop)
-    wake_on_signal(server.ringer)
+    wake_on_signal(server.wake_writer)
     notify(os.environ, "READY=1")
     server.serve_forever()
     notify(os.environ, "STOPPING=1")
     server.log.line(DEBUG, server.summary())
     if writer:
         writer.finish(WRITING_LIMIT)
-    server.server_close()
     end_by(received[0])
 
 

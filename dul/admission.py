@@ -27,7 +27,7 @@ class Admission(object):
             self.peak = max(self.peak, len(self.connections))
 
     def depart(self, connection):
-        """It is over."""
+        """A connection is over."""
         with self.lock:
             self.connections.discard(connection)
             self.departed.notify()
@@ -45,29 +45,26 @@ class Admission(object):
             self.established -= 1
 
     def wait(self, seconds):
-        """Until a connection is over, or so many seconds."""
+        """Wait until a connection is over, at most so many seconds."""
         with self.lock:
             self.departed.wait(seconds)
-
-    def several(self, connection):
-        """Whether another association is open at the same time as this connection."""
-        return self.established > connection.admitted
 
     def all(self):
         """The connections that are open now."""
         with self.lock:
             return list(self.connections)
 
-    def evict(self):
+    def evict(self, urgent):
         """Close the connection that is missed least, so that peers without an association cannot keep others out.
 
-        First those whose association is over, then those that have sent nothing for GRACE, then those in the middle of
-        their A-ASSOCIATE-RQ; of these the oldest. An association is never closed. Returns whether one was found.
+        First those whose association is over, then those silent for GRACE, then those in the middle of a request; of these
+        the oldest. Newer ones only if ``urgent``; no association, unless it begins just then. Returns whether one was found.
         """
         now = monotonic()
-        candidates = [(not each.association.closing, each.reader.progress() != "" or now - each.active < GRACE,
-                       each.number, each)
-                      for each in self.all() if not each.evicted and not each.association.associated]
+        candidates = [
+            (not each.association.closing, each.reader.progress() != "" or now - each.active < GRACE, each.number, each)
+            for each in self.all()
+            if not (each.evicted or each.association.associated or not urgent and now - each.active < GRACE)]
         if candidates:
             connection = min(candidates)[3]
             connection.evicted = True

@@ -224,7 +224,7 @@ class Association(Acceptor):
         if self.state.cells[event].needs is HEADER:
             self.handle(event, UnexpectedPDU(PDU_NAMES[pdu_type], self.state))
             return SKIP
-        if length > LARGEST_RQ:     # a P-DATA-TF where we announced no limit
+        if length > LARGEST_RQ:     # a P-DATA-TF, where -pdu allows more
             self.handle(Evt15, MessageError("P-DATA-TF: PDU-length is %d, more than any C-ECHO-RQ needs" % length))
             return SKIP
         return READ

@@ -10,7 +10,7 @@ from dul.compat import (
 from dul.log import CRITICAL, DEBUG, ERROR, INFO, LOGGER, NO_PEER, WARNING, Log, LogWriter, new_record
 from dul.options import HELP, SYNTAX_OPTIONS, UsageError, parse, quoted
 from dul.server import EchoServer
-from dul.service import end_by, fill_standard_files, handed_over, notify, write
+from dul.service import ListenerError, end_by, fill_standard_files, handed_over, notify, write
 from dul.text import escaped
 from dul.words import UID_NAMES
 
@@ -37,24 +37,11 @@ def main(arguments=None):
             sys.exit(0 if write(1, text) else FAILURE)
         if "--log-config" in chosen:
             log_by_file(chosen["--log-config"], log_level(chosen))
-        listener = activated(chosen["port"])
-    except UsageError as error:
+        listener = handed_over(os.environ, chosen["port"])
+    except (UsageError, ListenerError) as error:
         write(2, "%s: %s\n" % (PROGRAM, error))
         sys.exit(REFUSED)
     serve(chosen, listener)
-
-
-def activated(port):
-    """The socket that systemd hands over, or None. Raises UsageError where it is unusable, or has another port."""
-    try:
-        listener = handed_over(os.environ)
-    except ValueError as error:
-        raise UsageError(str(error))
-    if listener is not None and listener.getsockname()[1] != port:
-        other = listener.getsockname()[1]
-        listener.close()
-        raise UsageError("port %d is not the port of the socket handed over (LISTEN_FDS), which is %d" % (port, other))
-    return listener
 
 
 def serve(chosen, listener):
@@ -92,14 +79,13 @@ def serve(chosen, listener):
 
     for number in ending_signals():
         signal.signal(number, stop)
-    wake_on_signal(server.ringer)
+    wake_on_signal(server.wake_writer)
     notify(os.environ, "READY=1")
     server.serve_forever()
     notify(os.environ, "STOPPING=1")
     server.log.line(DEBUG, server.summary())
     if writer:
         writer.finish(WRITING_LIMIT)
-    server.server_close()
     end_by(received[0])
 
 

@@ -40,10 +40,10 @@ AE_TITLE_LENGTH = 16          # PS3.8 9.3.2, PS3.5 6.2
 UID_LENGTH = 64               # characters at most (PS3.5 9)
 
 # Limits of this implementation; the standard has none
-LARGEST_RQ = 1024 * 1024      # PDU-length of an A-ASSOCIATE-RQ, in bytes; also of a P-DATA-TF where no limit is announced
+LARGEST_RQ = 1024 * 1024      # PDU-length of an A-ASSOCIATE-RQ, in bytes; also of a P-DATA-TF, whatever -pdu allows
 MOST_ITEMS = 10000            # items, sub-items and listed UIDs of one A-ASSOCIATE-RQ: bounds the memory that decoding takes
 LARGEST_COMMAND_SET = 64 * 1024   # bytes, reassembled
-CLOSING_SECONDS = 30          # ARTIM in Sta13 where -ta is 0: nothing is left to say, so the connection need not stay
+CLOSING_SECONDS = 30          # ARTIM in Sta13 where -ta is 0: both sides are done, so the connection need not stay
 
 PROTOCOL_VERSION = 0x0001     # only bit 0 is tested (PS3.8 9.3.2)
 

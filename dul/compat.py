@@ -121,7 +121,7 @@ def raise_file_limit():
 
 
 def schedule_as_batch():
-    """Have no thread that wakes preempt the one that holds the GIL, for which it would wait: SCHED_BATCH, sched(7)."""
+    """A thread that wakes shall not preempt the one that holds the GIL, and then wait for it: SCHED_BATCH, sched(7)."""
     try:
         if os.sched_getscheduler(0) == os.SCHED_OTHER:      # no policy was chosen from outside
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
@@ -134,8 +134,8 @@ def is_ignored(number):
     if signal.getsignal(number) == signal.SIG_IGN:
         return True
     try:        # PyPy does not ask the system
-        with open("/proc/self/status") as status:
-            masks = [line.split()[1] for line in status if line.startswith("SigIgn:")]
+        with open("/proc/self/status", "rb") as status:     # bytes: the name of the process may be in any encoding
+            masks = [line.split()[1] for line in status if line.startswith(b"SigIgn:")]
         return bool(masks) and bool(int(masks[0], 16) >> (number - 1) & 1)
     except EnvironmentError:
         return False

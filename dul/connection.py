@@ -25,8 +25,8 @@ class Connection(socketserver.BaseRequestHandler, object):
         self.reader = PDUReader(self.transport.receive, self.transport.acknowledge)
         self.titles = ("", "")      # (calling, called) AE title as text, once the A-ASSOCIATE-RQ came
         self.active = monotonic()   # when the last whole PDU came
-        self.admitted = self.evicted = False    # whether its association counts; whether the server needs its room
-        self.wish = None            # what on_event asked for: called with the Association
+        self.admitted = self.evicted = False    # whether its association counts; whether evict() chose it
+        self.primitive = None            # the request of on_event for release or abort: a function of the Association
         debugs, informs = server.log.levels()
         self.association = Association(server.negotiator, self.admit, debugs)
         self.watched = informs or server.on_event is not None   # an echo is more than counted
@@ -45,7 +45,7 @@ class Connection(socketserver.BaseRequestHandler, object):
             self.end()      # not finish(): Python 2.6 does not call that where handle() raises
 
     def end(self):
-        """It is over."""
+        """Close it, and tell that it is closed."""
         self.leave()
         self.transport.close()
         self.server.admission.depart(self)
@@ -77,9 +77,9 @@ class Connection(socketserver.BaseRequestHandler, object):
                 self.tell(RECEIVING, (pdu_type, length))
             how = association.header(pdu_type, length, reader.buffer)
             if how is READ:
-                data = reader.pdu()
-                self.active = monotonic()
+                data, self.active = reader.pdu(), monotonic()
                 association.pdu(data)
+                data = b""      # or it would be kept until the next PDU
             self.apply()
 
     def lost(self, error):
@@ -111,11 +111,12 @@ class Connection(socketserver.BaseRequestHandler, object):
                     if self.admitted and kind in ENDS:
                         self.leave()    # before the peer hears of it, or its next request may find no room
                     self.tell(kind, value)
-            if self.wish and self.wish(association):
-                self.wish = None
+            if self.primitive and self.primitive(association):
+                self.primitive = None
             elif association.undecided:
                 association.respond()
         if lost:
+            lost.closed = False     # not an ordinary end: an answer did not reach the peer
             self.lost(lost)
 
     def tell(self, kind, value):
@@ -149,14 +150,14 @@ class Connection(socketserver.BaseRequestHandler, object):
 
         It takes effect when what happens is done and an association is established; never, where none comes to be.
         """
-        self.wish = Association.release
+        self.primitive = Association.release
 
     def abort(self):
         """Abort the association from within on_event (A-ABORT request, PS3.8 7.3), as soon as what happens is done.
 
         From within ``received``: before the A-ASSOCIATE-RQ is answered; ``connected``: when it has come.
         """
-        self.wish = lambda association: association.abort(Stopped("aborted by the program"))
+        self.primitive = lambda association: association.abort(Stopped("aborted by the program"))
 
 
 def peer_name(address):

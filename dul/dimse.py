@@ -9,7 +9,8 @@ from dul.codes import (
 from dul.errors import MessageError
 from dul.items import unpadded
 from dul.pdu import decode_p_data, encode_p_data
-from dul.words import command_name, element_name
+from dul.text import counted
+from dul.words import STATUS_NAMES, command_name, element_name, uid_name
 
 ELEMENT_HEADER = struct.Struct("<HHI")      # group, element, value length: always Implicit VR Little Endian
 US = struct.Struct("<H")
@@ -21,7 +22,7 @@ def decode_command(data):
     command, offset, end = {}, 0, len(data)
     while offset < end:
         if end - offset < ELEMENT_HEADER.size:
-            raise _invalid(offset, "element", "cut off: %d bytes are left" % (end - offset), "8 at least")
+            raise _invalid(offset, "element", "cut off: %s left" % counted(end - offset, "byte"), "8 bytes at least")
         group, element, length = ELEMENT_HEADER.unpack_from(data, offset)
         if group:
             raise _invalid(offset, "group", "%04XH" % group, "0000H")
@@ -75,13 +76,18 @@ def to_pdus(context_id, command, maximum_length):
                           command[start:start + most]) for start in range(0, len(command), most)]
 
 
+def common_request(context_id, message_id):
+    """The P-DATA-TF with a whole C-ECHO-RQ as most SCUs send it."""
+    return to_pdus(context_id, echo_command(C_ECHO_RQ, MESSAGE_ID, message_id, VERIFICATION), 0)[0]
+
+
 class Echo(object):
     """A C-ECHO-RQ (PS3.7 9.3.5.1), decoded from its command set, and its answer.
 
     :param maximum_length: as in to_pdus()
     :raises MessageError: where it is another command, lacks what a C-ECHO-RQ has, or announces a data set
     :ivar sop_class: Affected SOP Class UID; Verification where it is absent, which is tolerated
-    :ivar status: the Status that it is answered with (PS3.7 9.1.5.1.4)
+    :ivar status: the Status that it is answered with (PS3.7 9.1.5.1.4); ``refusal``: why, where that is not Success
     :ivar response: the command set of the C-ECHO-RSP; it names the SOP class of the request (PS3.7 9.1.5)
     """
 
@@ -101,6 +107,9 @@ class Echo(object):
             raise MessageError("command set: Affected SOP Class UID is %d bytes long, due: at most %d (PS3.5 9.1)" % (
                 len(self.sop_class), UID_LENGTH))
         self.status = SUCCESS if self.sop_class == VERIFICATION else SOP_CLASS_NOT_SUPPORTED
+        self.refusal = "" if self.status == SUCCESS else (
+            "C-ECHO-RQ for %s, not for Verification: answered with status %04XH, %s (PS3.7 9.1.5)" % (
+                uid_name(self.sop_class), self.status, STATUS_NAMES[self.status]))
         self.response = echo_command(C_ECHO_RSP, MESSAGE_ID_BEING_RESPONDED_TO, self.message_id, self.sop_class,
                                      (STATUS, US.pack(self.status)))
         self.pdus = to_pdus(context_id, self.response, maximum_length)
@@ -140,8 +149,7 @@ class EchoService(object):
                 except MessageError as error:
                     error.unanswered = pdv.context_id, command
                     raise
-                common = echo_command(C_ECHO_RQ, MESSAGE_ID, echo.message_id, VERIFICATION)
-                if whole and data == to_pdus(pdv.context_id, common, 0)[0]:
+                if whole and data == common_request(pdv.context_id, echo.message_id):
                     if len(self.remembered) >= MOST_ECHOES:
                         self.remembered.clear()
                     self.remembered[data] = (echo,)

@@ -108,9 +108,12 @@ def acceptance_lines(connection, decision):
 def message_lines(direction, context_id, data):
     """An ``INCOMING`` or ``OUTGOING`` message by the names of its elements; nothing where it cannot be read."""
     try:
-        command = decode_command(data)
+        return _command_lines(direction, context_id, decode_command(data))
     except MessageError:
         return []
+
+
+def _command_lines(direction, context_id, command):
     numbers = dict((element, US.unpack(value)[0]) for element, value in command.items() if len(value) == US.size)
     lines = [begin("%s DIMSE MESSAGE" % direction), "Message Type: %s" % command_name(numbers.get(COMMAND_FIELD)),
              "Presentation Context ID: %d" % context_id]
@@ -144,7 +147,7 @@ def shown_name(name):
     """An Implementation Version Name; of anything else its length alone: a damaged request may have a secret there."""
     if len(name) <= VERSION_NAME_LENGTH and is_plain(name):
         return as_native(name)
-    return "(%s that are not a version name)" % counted(len(name), "byte")
+    return "(%s, not a version name)" % counted(len(name), "byte")
 
 
 def invalid_lines(error):

@@ -55,7 +55,7 @@ class Rejected(PeerError):
     def __init__(self, reject, sentence):
         PeerError.__init__(self, reject, sentence)
         self.reject = reject
-        self.by_user = reject[1] == SERVICE_USER    # it rejects it (AE-8), and not the service provider (AE-6)
+        self.by_user = reject[1] == SERVICE_USER    # the service user rejects (AE-8), not the service provider (AE-6)
 
     def __str__(self):
         reject, sentence = self.args

@@ -26,7 +26,7 @@ class Notice(object):
     :ivar association: the number of its connection, from 1; ``peer``: ``address:port``
     :ivar calling: Calling-AE-title as text, empty until the A-ASSOCIATE-RQ; ``called``: Called-AE-title, likewise
     :ivar message_id: of the C-ECHO-RQ, with ``echoed``; else None
-    :ivar sentence: why, where something went wrong; the same as in the log; else an empty string
+    :ivar sentence: why, where something went wrong; as in the log, but for ``bare``; else an empty string
     :ivar error: the PeerError that it is about, or None
     :ivar handle: the connection: its ``release()`` and ``abort()`` may be called from within the callback
     """
@@ -38,7 +38,7 @@ class Notice(object):
         self.calling, self.called = connection.titles
         self.message_id = value.message_id if kind == ECHOED else None
         self.error = value if isinstance(value, PeerError) else None
-        self.sentence = "" if self.error is None else explanation(self.error)
+        self.sentence = explanation(self.error) if self.error is not None else value.refusal if kind == ECHOED else ""
         self.handle = connection
 
     def __repr__(self):
@@ -56,13 +56,13 @@ class Sums(object):
         self.slowest = 0.0      # seconds from a C-ECHO-RQ to its response at most, measured at debug alone
 
     def add(self, kind, echoes=0):
-        """Count."""
+        """Count one of a kind, and so many echoes."""
         with self.lock:
             self.counts[kind] = self.counts.get(kind, 0) + 1
             self.echoes += echoes
 
     def told(self, connection, kind, value):
-        """A fact."""
+        """Count what a fact says."""
         if kind in ENDS:    # none is answered after it
             self.add(EXPIRED if isinstance(value, Expired) else kind, connection.association.echoes)
         elif kind is SENDING and value[:1] == P_DATA_START:

@@ -76,11 +76,15 @@ def client_hello(data):
             if extension == SERVER_NAME:
                 name = host_name(body)
             elif extension == SUPPORTED_VERSIONS:
-                found = [_uint16(body, i) for i in range(1, len(body) - 1, 2)]
-                version = max([v for v in found if v in TLS_VERSIONS] + [version])
+                version = _highest(body, version)
             offset += 4 + length
     except struct.error:                    # the end of what is there
         return version, name
+
+
+def _highest(body, version):
+    offered = [_uint16(body, offset) for offset in range(1, len(body) - 1, 2)]
+    return max([version] + [each for each in offered if each in TLS_VERSIONS])
 
 
 def host_name(body):
@@ -101,8 +105,9 @@ def _text(line):
             return "%s: the peer is %s" % (name, peer)
     if words[0] in HTTP_METHODS and len(words) > 1:
         path = words[1].split(b"?")[0]
-        words[1:2] = [path] if path[:1] in (b"/", b"*") else []     # not the user in an absolute URL
-        return "HTTP request (%s): the peer is a browser, a web client or a health check" % _shown(b" ".join(words[:3]))
+        known = [words[0]] + [path] * (path[:1] in (b"/", b"*"))        # not the user in an absolute URL
+        known += [each for each in words[2:] if each.startswith(b"HTTP/")][:1]
+        return "HTTP request (%s): the peer is a browser, a web client or a health check" % _shown(b" ".join(known))
     if line.startswith(b"SSH-"):
         return "SSH (%s): the peer is an SSH client" % _shown(line)
     if line.startswith(b"PROXY "):

@@ -9,14 +9,12 @@ import threading
 import time
 
 from dul.association import ABORTED, ABORTING, ACCEPTED, BARE, ECHOED, LOST, REJECTED, RELEASED, REQUESTED
-from dul.codes import SUCCESS
 from dul.compat import monotonic, start_new_thread
 from dul.connection import CLOSED
 from dul.dump import LINES, invalid_lines
 from dul.errors import ClosedHere, InvalidPDU, PeerError, Stopped
 from dul.foreign import explanation, is_proxy_header
 from dul.text import counted, shortened
-from dul.words import STATUS_NAMES, uid_name
 
 LOGGER = "echoscp"
 CRITICAL, ERROR, WARNING, INFO, DEBUG = 50, 40, 30, 20, 10      # as in logging
@@ -54,23 +52,27 @@ class WarningLimit(object):
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.began = None           # when the minute began
+        self.began = -MINUTE        # when the minute began
         self.told = {}              # {address: warnings}, WARNINGS_OF_ALL addresses at most
-        self.total = self.held = 0
+        self.held = 0
         self.last = {}              # {topic: when it was last told}, TOPICS at most
+        self.wake = lambda: None    # called when warnings begin to be counted: Log.summarize() is due when pause() is over
 
     def permits(self, address):
         """Whether one more warning about this address is told; else it is counted."""
         with self.lock:
-            if self.began is None or not self.held and monotonic() - self.began >= MINUTE:
-                self.began, self.told, self.total = monotonic(), {}, 0
-            count = self.told.get(address, 0)
-            if count >= WARNINGS_OF_ONE or self.total >= WARNINGS_OF_ALL:
+            now = monotonic()
+            if not self.held and now - self.began >= MINUTE:
+                self.began, self.told = now, {}
+            told, count = self.told, self.told.get(address, 0)
+            permitted = count < WARNINGS_OF_ONE and sum(told.values()) < WARNINGS_OF_ALL
+            if permitted:
+                told[address] = count + 1
+            else:
+                if not self.held:
+                    self.wake()     # takes no lock
                 self.held += 1
-                return False
-            self.told[address] = count + 1
-            self.total += 1
-            return True
+        return permitted
 
     def first(self, topic):
         """Whether nothing was told of this topic for a minute: then it may be now."""
@@ -84,14 +86,14 @@ class WarningLimit(object):
             return True
 
     def pause(self):
-        """Seconds until take() is due, at least 0; None while nothing is counted."""
+        """Seconds until end_minute() is due, at least 0; None while nothing is counted."""
         with self.lock:
             return max(0.0, self.began + MINUTE - monotonic()) if self.held else None
 
-    def take(self):
+    def end_minute(self):
         """How many were counted; a new minute begins."""
         with self.lock:
-            held, self.held, self.began = self.held, 0, None
+            held, self.held, self.began = self.held, 0, -MINUTE
             return held
 
 
@@ -139,7 +141,7 @@ class LogWriter(object):
                 self.changed.wait()
             self.busy = True
             record, dropped = self.records.popleft(), 0
-            if not any(self.records):       # but the None of finish()
+            if not any(self.records):       # nothing is left but the None of finish()
                 dropped, self.dropped = self.dropped, 0
             return record, dropped
 
@@ -177,7 +179,6 @@ class Log(object):
         self.limit = WarningLimit()
         self.proxied = {}           # {number of a connection: InvalidPDU} of open ones that began with a PROXY header alone
         self.put = hand_over        # called with each record: where it happens, or LogWriter.put()
-        self.wake = lambda: None    # called when warnings begin to be counted, to summarize() when pause() is over
 
     @staticmethod
     def levels():
@@ -185,7 +186,7 @@ class Log(object):
         return enabled(DEBUG), enabled(INFO)
 
     def told(self, connection, kind, value):
-        """A fact."""
+        """Log what a fact says."""
         if kind in WORDS and kind is not ACCEPTED:
             self.line(INFO, WORDS[kind], connection)
         elif kind is ECHOED:
@@ -199,9 +200,8 @@ class Log(object):
             error = self.proxied.pop(connection.number)
             more = connection.reader.arrived > len(error.data)      # else it was a load balancer's own health check
             self.warn(connection, WARNING if more else INFO, explanation(error))
-        elif kind is ECHOED and value.status != SUCCESS:
-            self.warn(connection, WARNING, "C-ECHO-RQ for %s, not for Verification: answered with status %04XH, %s "
-                      "(PS3.7 9.1.5)" % (uid_name(value.sop_class), value.status, STATUS_NAMES[value.status]))
+        elif kind is ECHOED and value.refusal:
+            self.warn(connection, WARNING, value.refusal)
         elif kind is BARE:
             self.bare(connection, value)
         elif isinstance(value, InvalidPDU) and value.opening and is_proxy_header(value.data):
@@ -214,15 +214,8 @@ class Log(object):
 
     def warn(self, connection, level, sentence):
         """The one line that says why."""
-        if level != WARNING or not enabled(WARNING) or self.permits(address_of(connection)):
+        if level != WARNING or not enabled(WARNING) or self.limit.permits(address_of(connection)):
             self.line(level, sentence, connection, "%s: " % connection.peer)
-
-    def permits(self, address):
-        """Whether one more warning about this address is written; else it is counted, and summarize() is due."""
-        permitted = self.limit.permits(address)
-        if not permitted and self.limit.held == 1:
-            self.wake()
-        return permitted
 
     def bare(self, connection, error):
         """The connection ended without a byte: a port check, or a load balancer."""
@@ -232,7 +225,7 @@ class Log(object):
 
     def summarize(self):
         """Tell how many warnings were only counted."""
-        held = self.limit.take()
+        held = self.limit.end_minute()
         if held:
             self.line(WARNING, "%s in the last minute (%d a minute are shown, %d of one address)" % (
                 counted(held, "further warning"), WARNINGS_OF_ALL, WARNINGS_OF_ONE))
@@ -255,7 +248,7 @@ class Log(object):
             calling, called = connection.titles
             extra = {"peer": connection.peer, "association": connection.number, "calling": calling or "-",
                      "called": called or "-", "text": text}
-            if enabled(INFO) and self.admission.several(connection):
+            if enabled(INFO) and self.admission.established > connection.admitted:      # another association is open
                 start = "[%d %s] " % (connection.number, connection.peer)
         try:
             self.put(new_record(level, start + text, extra, exc_info))

@@ -178,7 +178,8 @@ def hint(argument, spellings, with_value):
     name, equals, value = argument.partition("=")
     if equals and spellings.get(name) in with_value:
         return "; did you mean '%s %s'?" % (name, escaped(value))
-    near = [each for each in (argument.lower(), "-" + argument, argument[1:], name) if each in spellings]
+    near = [each for each in sorted(spellings) if each in (argument.lower(), "-" + argument, argument[1:], name)
+            or name[:2] == "--" != name and each.startswith(name)]
     try:
         import difflib
         near += difflib.get_close_matches(argument, sorted(spellings), 1, 0.6)

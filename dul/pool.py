@@ -13,7 +13,7 @@ from dul.compat import (
     CLOSED_BY_PEER, INTERRUPTED, NOT_NOW, OUT_OF_RESOURCES, ThreadError, get_ident, mmap, monotonic, schedule_as_batch,
     socket_pair, start_new_thread, waiter)
 
-SPARE_THREADS = 2           # idle threads that there should be at least
+SPARE_THREADS = 2           # idle threads that there should be
 IDLE_THREADS = 128          # idle threads that there may be at most
 STACK_SIZE = 512 * 1024     # bytes for each thread; only what is used of it takes memory
 ROOM = 4 * 1024 * 1024      # bytes of memory for a new thread: where it starts without, CPython can end the process
@@ -38,7 +38,7 @@ class HandlerThreads(object):
         self.ended = threading.Condition(self.lock)
         self.leader = threading.Lock()
         self.threads = self.idle = 0                # how many there are, and how many of them wait for a connection
-        self.patience = 0.0                         # until when the thread that was begun last may not run yet
+        self.patience = 0.0                         # before this time the thread that was begun last may not run yet
         self.halt, self.halted = socket_pair()      # halt is closed at the end: then the leader can read from halted
         self.wait = waiter([server.socket, self.halted])
         if alone:
@@ -48,16 +48,16 @@ class HandlerThreads(object):
         """Start a thread where one is missing; called again when it runs, and after the seconds that this returns."""
         if self.alone and hasattr(sys, "setswitchinterval"):
             sys.setswitchinterval(min(max(LEAST_INTERVAL, self.threads * SWITCH_INTERVAL), LONGEST_INTERVAL))
-        if self.threads >= self.most:
-            if not self.idle and self.server.admission.evict():
-                self.server.log.pressure("connections", "too many connections without an association: the oldest are closed")
-            return None if self.idle else PRESSURE_PAUSE
-        if self.idle >= SPARE_THREADS:
+        full = self.threads >= self.most
+        if self.idle >= (1 if full else SPARE_THREADS):
             return None
-        if monotonic() >= self.patience:
+        if not full and monotonic() >= self.patience:
             self.patience = monotonic() + PRESSURE_PAUSE
-            if not begin_thread(self.run):
+            full = not begin_thread(self.run)
+            if full:
                 self.server.log.pressure("threads", "out of threads or memory: " + SLOWER)
+        if full and not self.idle and self.server.admission.evict(self.threads >= self.most):
+            self.server.log.pressure("connections", "too many connections without an association: the oldest are closed")
         return PRESSURE_PAUSE
 
     def count(self, threads, idle):
@@ -71,6 +71,7 @@ class HandlerThreads(object):
 
     def run(self):
         """What a handler thread does: connection after connection."""
+        known, identifier = getattr(threading, "_active", {}), get_ident()      # now: at the end memory may be short
         self.count(1, 1)
         self.patience = 0.0
         try:
@@ -79,8 +80,7 @@ class HandlerThreads(object):
                 pass
         except BaseException:   # no memory for the least thing: one thread less, and serve_forever() starts another
             pass
-        # what threading keeps of a thread that it did not start; Python 3.13 and later drop that by themselves
-        getattr(threading, "_active", {}).pop(get_ident(), None)
+        known.pop(identifier, None)     # what threading keeps of a thread that it did not start, before Python 3.13
         self.count(-1, -1)
 
     def serve_one(self):
@@ -123,6 +123,8 @@ class HandlerThreads(object):
             self.server.log.pressure("accept", "%s (%s): %s" % (
                 "out of file descriptors or memory" if full else "cannot accept connections",
                 getattr(error, "strerror", "MemoryError"), SLOWER))
+            if full:
+                self.server.admission.evict(False)
             self.server.admission.wait(PRESSURE_PAUSE)
 
     def stop(self):
@@ -132,9 +134,13 @@ class HandlerThreads(object):
         for sending, end in ((False, now + STOP_POLITELY), (True, now + STOP_LIMIT)):
             for connection in self.server.admission.all():
                 connection.transport.interrupt(sending)
-            with self.lock:
-                while self.threads and monotonic() < end:
-                    self.ended.wait(max(0.001, end - monotonic()))
+            self.join(end)
+
+    def join(self, end):
+        """Wait until all threads have ended, or until this time."""
+        with self.lock:
+            while self.threads and monotonic() < end:
+                self.ended.wait(max(0.001, end - monotonic()))
 
 
 def begin_thread(function):

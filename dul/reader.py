@@ -48,14 +48,14 @@ class PDUReader(object):
 
     def complete(self, total):
         """Wait until so many bytes of the PDU are there. Where ``receive`` raises, those that came are kept, for skip()."""
-        pieces, self.buffer, self.arrived = [self.buffer], b"", len(self.buffer)
-        try:
+        whole, self.buffer, self.arrived = bytearray(self.buffer), b"", len(self.buffer)
+        try:    # not a list: small pieces take many times the memory of their bytes
             while self.arrived < total:
                 self.acknowledge()
-                pieces.append(self.receive(min(NEXT_READ, total - self.arrived)))
-                self.arrived += len(pieces[-1])
+                whole += self.receive(min(NEXT_READ, total - self.arrived))
+                self.arrived = len(whole)
         finally:
-            self.buffer = b"".join(pieces)
+            self.buffer = bytes(whole)
 
     def skip(self, how):
         """Throw away the PDU whose header was read last, as it arrives.

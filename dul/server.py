@@ -3,9 +3,9 @@
 Which lock guards what, as if there were no GIL: a ``lock``, and LogWriter's ``changed``, what its own object keeps;
 ``HandlerThreads.leader`` is held by the one thread that waits for a connection. Without a lock, a Connection and its
 Association are written by their handler thread alone, but for ``evicted``, which goes from False to True once, as
-``EchoServer.stopping`` does. Other threads read ``active``, ``admitted`` and the state to choose what to evict; a
-value that is just old costs nothing. The values of ``Negotiator.remembered`` are never changed; two threads that add
-to it at the same time decode once more, or keep a few decisions more.
+``EchoServer.stopping`` does. Other threads read ``active``, ``admitted`` and the state to choose what to evict; by an
+old value they may choose one whose association has just begun. The values of ``Negotiator.remembered`` are never
+changed; two threads that add to it at the same time decode once more, or keep a few decisions more.
 """
 import errno
 import socket
@@ -14,7 +14,8 @@ import threading
 
 from dul.acse import Negotiator
 from dul.admission import Admission
-from dul.compat import INTERRUPTED, POLL_INTERVAL, PREFER_LOCAL, get_ident, socket_pair, socketserver, timeout_of
+from dul.compat import (
+    INTERRUPTED, NOT_NOW, POLL_INTERVAL, PREFER_LOCAL, get_ident, socket_pair, socketserver, timeout_of)
 from dul.connection import Connection, peer_name
 from dul.events import FAULTS, NOTICES, Notice, Sums
 from dul.log import DEBUG, ERROR, Log, enabled
@@ -65,18 +66,22 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         self.thread = self.serving = None   # the one that start() started; the identifier of the one in serve_forever()
         self.finished = threading.Event()   # serve_forever() does not run
         self.finished.set()
-        self.bell = self.ringer = self.pool = None
+        self.wake_reader = self.wake_writer = self.pool = None
         self.open(host, port)
-        self.bell, self.ringer = socket_pair()
-        self.ringer.setblocking(False)
-        self.log.wake = self.wake
+        self.wake_reader, self.wake_writer = socket_pair()
+        self.wake_writer.setblocking(False)
+        self.log.limit.wake = self.wake
         self.pool = HandlerThreads(self, alone)
 
     def open(self, host, port):
-        """Listen: on IPv6 and IPv4 where ``host`` is empty and the system has both, else on what it has."""
+        """Listen: on IPv6 and IPv4 where ``host`` is empty and the system has both; unless a socket was handed over."""
         if self.handed_over is not None:
-            addresses = [(self.handed_over.family, ("", 0))]
-        elif not host and socket.has_ipv6 and hasattr(socket, "IPV6_V6ONLY") and hasattr(socket, "IPPROTO_IPV6"):
+            self.address_family, address = self.handed_over.family, self.handed_over.getsockname()
+            socketserver.ThreadingTCPServer.__init__(self, address, Connection, False)
+            self.socket.close()
+            self.socket = self.handed_over
+            return
+        if not host and socket.has_ipv6 and hasattr(socket, "IPV6_V6ONLY") and hasattr(socket, "IPPROTO_IPV6"):
             addresses = [(socket.AF_INET6, ("::", port)), (socket.AF_INET, ("0.0.0.0", port))]
         else:
             found = socket.getaddrinfo(host or "0.0.0.0", port, socket.AF_UNSPEC, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)
@@ -109,39 +114,30 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         return self
 
     def stop(self):
-        """Stop listening, abort what is open, and close; returns within two seconds. May be called twice."""
+        """Stop listening, abort what is open, and close: within two seconds. From within on_event, request_stop() is due."""
         self.shutdown()
         self.server_close()
 
     def __enter__(self):
-        return self if self.thread else self.start()
+        return self if self.thread and not self.stopping else self.start()
 
     def __exit__(self, *_):
         self.stop()
 
     def server_bind(self):
-        """Take the socket that was handed over, or bind ours."""
-        if self.handed_over is not None:
-            self.socket.close()
-            self.socket, self.server_address = self.handed_over, self.handed_over.getsockname()
-            return
+        """Bind the socket."""
         if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         if self.address_family != socket.AF_INET and self.server_address[0] == "::":
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         socketserver.ThreadingTCPServer.server_bind(self)
 
-    def server_activate(self):
-        """Listen."""
-        if self.handed_over is None:
-            socketserver.ThreadingTCPServer.server_activate(self)
-
     def server_close(self):
         """Close the listening socket, and what else the server holds. One that was handed over goes on listening."""
         if self.handed_over is None:
             self.socket.close()
         if self.pool is not None:
-            for each in (self.bell, self.ringer, self.pool.halt, self.pool.halted):
+            for each in (self.wake_reader, self.wake_writer, self.pool.halt, self.pool.halted):
                 each.close()
 
     def serve_forever(self, poll_interval=POLL_INTERVAL):
@@ -149,9 +145,9 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
 
         :param poll_interval: seconds until it looks for that even if nothing wakes it; None: until it is woken
         """
+        timeout = None if self.handed_over is None else timeout_of(self.handed_over)
         self.finished.clear()
         self.serving = get_ident()
-        timeout = None if self.handed_over is None else timeout_of(self.handed_over)
         try:
             if not self.stopping:
                 self.socket.setblocking(False)  # who waits for a connection must be able to wait for the end as well
@@ -170,11 +166,13 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
     def end(self, timeout):
         """The end of serve_forever()."""
         self.stopping = True
-        self.pool.stop()
-        self.log.summarize()
-        if self.handed_over is not None:
-            self.socket.settimeout(timeout)
-        self.finished.set()
+        try:
+            self.pool.stop()
+            self.log.summarize()
+            if self.handed_over is not None:
+                self.socket.settimeout(timeout)
+        finally:    # even where the owner of the socket has closed it
+            self.finished.set()
 
     def shutdown(self):
         """Make serve_forever() end, and wait until it has."""
@@ -206,22 +204,22 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
         self.sums.add(FAULTS)
         if isinstance(sys.exc_info()[1], MemoryError):
             self.log.pressure("memory", "out of memory: a connection is closed")
-        elif self.log.permits(FAULTS):
+        elif self.log.limit.permits(FAULTS):
             self.log.line(ERROR, "%s: %r; please report it" % (words, sys.exc_info()[1]), connection,
                           exc_info=sys.exc_info() if enabled(DEBUG) else None)
 
     def wake(self):
         """Wake serve_forever(). Takes no lock."""
         try:
-            self.ringer.send(b"!")
-        except (socket.error, ValueError, MemoryError):     # awake already, closed, out of memory, or POLL_INTERVAL
+            self.wake_writer.send(b"!")
+        except (socket.error, ValueError, MemoryError):     # awake already, closed, or else POLL_INTERVAL helps
             pass
 
     def sleep(self, seconds):
-        """Until wake() is called, or so many seconds; None: until it is called."""
+        """Wait until wake() is called, at most so many seconds; None: without a limit."""
         try:
-            self.bell.settimeout(seconds)
-            self.bell.recv(4096)
-        except socket.error as error:
-            if not isinstance(error, socket.timeout) and error.errno not in INTERRUPTED:
+            self.wake_reader.settimeout(seconds)
+            self.wake_reader.recv(100)
+        except (socket.error, MemoryError) as error:    # where it has no number, it is the timeout or the memory
+            if getattr(error, "errno", None) not in INTERRUPTED + NOT_NOW + (None,):
                 raise

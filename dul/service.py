@@ -10,16 +10,18 @@ FIRST_FD = 3
 SO_DOMAIN = 39      # Linux's number for the address family of a socket, which few Pythons have
 
 
-def handed_over(environ):
-    """The listening socket that the service manager hands over, or None; what tells of it is taken out of ``environ``.
+class ListenerError(Exception):
+    """What is handed over is not one TCP socket that listens on our port."""
 
-    Raises ValueError where what is handed over is not one listening TCP socket.
-    """
+
+def handed_over(environ, port):
+    """The listening socket that the service manager hands over, or None; what tells of it is taken out of ``environ``."""
     pid, count, _ = environ.pop("LISTEN_PID", ""), environ.pop("LISTEN_FDS", ""), environ.pop("LISTEN_FDNAMES", "")
     if pid != str(os.getpid()) or not count:
         return None
     if count != "1":
-        raise ValueError("LISTEN_FDS is %s, due: 1 listening socket" % count)
+        raise ListenerError("LISTEN_FDS is %s, due: 1 listening socket" % count)
+    problem = "the socket handed over (LISTEN_FDS) does not listen on TCP"
     for family in (socket.AF_INET, getattr(socket, "AF_INET6", None)):
         try:
             sock = socket.fromfd(FIRST_FD, family, socket.SOCK_STREAM)
@@ -29,11 +31,13 @@ def handed_over(environ):
             if (sock.getsockopt(socket.SOL_SOCKET, SO_DOMAIN) == family
                     and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)):
                 os.close(FIRST_FD)
-                return sock
+                if sock.getsockname()[1] == port:
+                    return sock
+                problem = "port %d is not that of the socket handed over (LISTEN_FDS): %d" % (port, sock.getsockname()[1])
         except (OSError, socket.error):
             pass
         sock.close()
-    raise ValueError("the socket handed over (LISTEN_FDS) does not listen on TCP")
+    raise ListenerError(problem)
 
 
 def notify(environ, state):

@@ -42,7 +42,7 @@ class Settings(object):
     :param dimse_timeout: seconds until the next complete message; 0: no limit
     :param maximum_length: the longest PDU-length of a P-DATA-TF that we take, in bytes; 0: no limit
     :param transfer_syntaxes: UIDs, the preferred one first
-    :raises ValueError: for a value out of its range
+    :raises ValueError: for a value out of its range; TypeError for a UID that is no bytes
     """
 
     __slots__ = ("ae_title", "timeout", "acse_timeout", "dimse_timeout", "maximum_length", "transfer_syntaxes")
@@ -53,5 +53,5 @@ class Settings(object):
         self.timeout = check_seconds(timeout)
         self.acse_timeout = check_seconds(acse_timeout)
         self.dimse_timeout = check_seconds(dimse_timeout)
-        self.maximum_length = check_maximum_length(maximum_length)
-        self.transfer_syntaxes = tuple(transfer_syntaxes)
+        self.maximum_length = int(check_maximum_length(maximum_length))
+        self.transfer_syntaxes = tuple([bytes(each) for each in transfer_syntaxes])

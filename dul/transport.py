@@ -5,8 +5,8 @@ from dul.compat import (
     CLOSED_BY_PEER, INTERRUPTED, KERNEL_TIMEOUTS, NOT_NOW, POLL_INTERVAL, SHUTDOWN_WAKES, monotonic, set_timeout)
 from dul.errors import ConnectionLost
 
-# Seconds. A longer wait is one of several pieces: kernels limit the number, and on Windows interrupt() is seen in between.
-LONGEST_WAIT = 86400.0 if SHUTDOWN_WAKES else POLL_INTERVAL
+LONGEST_WAIT = 86400.0      # seconds; a longer timeout is waited for in pieces, because kernels limit the number
+LONGEST_RECEIVE = LONGEST_WAIT if SHUTDOWN_WAKES else POLL_INTERVAL     # else interrupt() is seen between two pieces
 CLOSE_ENOUGH = 0.001        # seconds by which a wait may end after its deadline
 AT_ONCE = socket.MSG_DONTWAIT if KERNEL_TIMEOUTS else 0     # a flag of send(): where there is no room, it does not wait
 
@@ -22,7 +22,7 @@ class Transport(object):
 
     def __init__(self, sock, send_limit):
         self.sock = sock
-        self.send_limit = send_limit
+        self.send_limit = min(send_limit, LONGEST_WAIT)
         self.interrupted = False    # by interrupt(), where shutdown() does not wake who receives
         self.deadline = None        # on the monotonic clock
         self.armed = None           # seconds that the next recv() waits at most, as the socket knows it
@@ -49,24 +49,21 @@ class Transport(object):
                 if data:
                     return data
                 raise _lost()
-            except socket.timeout:
-                early = True
             except (socket.error, ValueError) as error:     # ValueError: closed meanwhile, on Python 2.7
-                code = getattr(error, "errno", None)
-                early = code in NOT_NOW
-                if not early and code not in INTERRUPTED:
+                early = _waited(error)
+                if not early and getattr(error, "errno", None) not in INTERRUPTED:
                     raise _lost(error)
 
     def arm(self, early):
         """See to it that the next recv() ends with the deadline. Raises DeadlinePassed; ConnectionLost if interrupted."""
         if self.interrupted:
             raise ConnectionLost("closed here")
-        left = None if SHUTDOWN_WAKES else LONGEST_WAIT
+        left = None if SHUTDOWN_WAKES else LONGEST_RECEIVE
         if self.deadline is not None:
             left = self.deadline - monotonic()
             if left <= 0:
                 raise DeadlinePassed()
-            left = min(left, LONGEST_WAIT)
+            left = min(left, LONGEST_RECEIVE)
         if early or self.armed is None or self.armed > left + CLOSE_ENOUGH:
             set_timeout(self.sock, left)    # no system call where the limit is right; one too short is mended when it
             self.armed = left               # has passed
@@ -103,10 +100,9 @@ class Transport(object):
 
     def unsent(self, error, flags):
         """The ConnectionLost for what send() of the socket raised; None where a signal interrupted it, or it did not wait."""
-        code = getattr(error, "errno", None)
-        if not flags and (isinstance(error, socket.timeout) or code in NOT_NOW):
+        if not flags and _waited(error):
             return ConnectionLost("the peer has not read what was sent to it for %s s" % self.send_limit)
-        return None if code in NOT_NOW + INTERRUPTED else _lost(error)
+        return None if getattr(error, "errno", None) in NOT_NOW + INTERRUPTED else _lost(error)
 
     def interrupt(self, sending=False):
         """Wake, from any thread, one that is receiving as if the stream had ended; also one that is ``sending``."""
@@ -126,6 +122,11 @@ class Transport(object):
             self.sock.close()
         except (socket.error, ValueError):
             pass
+
+
+def _waited(error):     # for its whole timeout; the ETIMEDOUT of a dead network is a socket.timeout, too, from Python 3.10
+    code = getattr(error, "errno", None)
+    return code in NOT_NOW or code is None and isinstance(error, socket.timeout)
 
 
 def _lost(error=None):

@@ -143,7 +143,7 @@ def element_name(element):
 
 
 def command_name(field):
-    """``C-STORE-RQ``, or the number where it has no name; None where there is no Command Field."""
+    """``C-STORE-RQ``; ``command 1234H`` where the number has no name; ``(none)`` for None."""
     return "(none)" if field is None else COMMAND_NAMES.get(field, "command %04XH" % field)
 
 
@@ -156,7 +156,7 @@ def uid_name(uid):
     """``Verification SOP Class``; the UID itself where it has no known name; of what is not a UID, its length alone,
     because a damaged request may have a secret there. ``uid``: bytes without padding."""
     if not is_uid(uid):
-        return "(%s that are not a UID)" % counted(len(uid), "byte")
+        return "(%s, not a UID)" % counted(len(uid), "byte")
     text = as_native(uid)
     return UID_NAMES.get(text, text)
 

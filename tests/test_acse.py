@@ -121,10 +121,10 @@ class Negotiation(Case):
         self.assertEqual(self.decide(associate_rq(user=b"")).maximum_length, 0)
 
     def test_another_application_context_is_rejected_by_the_user(self):
-        for name, words in ((b"1.2.3", "1.2.3"), (b"", "(0 bytes that are not a UID)"), (None, "(none)"),
+        for name, words in ((b"1.2.3", "1.2.3"), (b"", "(0 bytes, not a UID)"), (None, "(none)"),
                             (APPLICATION_CONTEXT + b".1", "1.2.840.10008.3.1.1.1.1"),
                             (VERIFICATION, "Verification SOP Class"),
-                            (b"geheim", "(6 bytes that are not a UID)")):
+                            (b"geheim", "(6 bytes, not a UID)")):
             error = self.decide(associate_rq(application=name)).rejected
             self.assertEqual((error.reject, error.by_user), ((1, 1, 2), True))
             self.assertEqual(str(error),
@@ -184,7 +184,7 @@ class Problems(Case):
         self.assertEqual(self.problem(context(1, CT_IMAGE)),
                          "proposed 1 context, no Verification: CT Image Storage: this is an echo server")
         self.assertEqual(self.problem(context(1, b"")),
-                         "proposed 1 context, no Verification: (0 bytes that are not a UID): this is an echo server")
+                         "proposed 1 context, no Verification: (0 bytes, not a UID): this is an echo server")
 
     def test_each_service_is_named_once_four_at_most_and_the_others_counted(self):
         table = [((1, 2, 3, 4), "4 contexts", "1.2.3.1, 1.2.3.2, 1.2.3.3, 1.2.3.4"),

@@ -64,25 +64,23 @@ class Counting(object):
         self.assertEqual([admission.admit() for _ in range(2)], [True, False])
         self.assertEqual(admission.established, 2)
 
-    def test_several_are_open_where_another_one_is(self):
-        admission = self.dul.Admission(9)
-        inside, outside = Stub("associated"), Stub()
-        due = [(False, False), (False, True), (True, True)]
-        for pair in due:
-            self.assertEqual((admission.several(inside), admission.several(outside)), pair)
-            admission.admit()
-
     def test_a_wait_ends_when_a_connection_does(self):
         admission = self.dul.Admission(9)
         stub = Stub()
         admission.enter(stub)
-        timer = threading.Timer(0.05, admission.depart, (stub,))
+        over = threading.Event()
+
+        def depart():
+            while not over.wait(0.01):      # again and again: it may come before the wait
+                admission.depart(stub)
+        thread = threading.Thread(target=depart)
         start = self.dul.monotonic()
-        timer.start()
+        thread.start()
         admission.wait(60)
+        over.set()
+        thread.join()
         self.assertEqual(admission.all(), [])       # and not before
         self.assertLess(self.dul.monotonic() - start, 20)
-        timer.join()
         admission.wait(0.01)        # and by itself
 
     def test_the_sentence_of_a_full_server_tells_how_many_and_how_idle(self):
@@ -115,11 +113,11 @@ class Eviction(object):
         for stub in stubs:
             admission.enter(stub)
         order = []
-        while admission.evict():
+        while admission.evict(True):
             order += [stub.number for stub in stubs if stub.interrupted and stub.number not in order]
         self.assertEqual(order, [4, 6, 3, 7, 9, 1, 5])
         self.assertEqual([stub.number for stub in stubs if stub.evicted != stub.interrupted], [])
-        self.assertFalse(admission.evict())
+        self.assertFalse(admission.evict(True))
 
     def test_a_new_connection_has_time_to_begin(self):
         replace_name(self, "admission", "monotonic", lambda: 10000.0)
@@ -128,9 +126,18 @@ class Eviction(object):
         for stub in stubs:
             admission.enter(stub)
         order = []
-        while admission.evict():
+        while admission.evict(True):
             order += [stub.number for stub in stubs if stub.interrupted and stub.number not in order]
         self.assertEqual(order, [4, 3, 1, 2])
+
+    def test_where_it_is_not_urgent_a_new_connection_stays(self):
+        replace_name(self, "admission", "monotonic", lambda: 10000.0)
+        admission = self.dul.Admission(9)
+        stubs = [Stub("silent", 9999.51), Stub("arriving", 9999.49), Stub("associated"), Stub("closing", 9999.9)]
+        for stub in stubs:
+            admission.enter(stub)
+        self.assertEqual((admission.evict(False), admission.evict(False)), (True, False))
+        self.assertEqual([stub.interrupted for stub in stubs], [False, True, False, False])
 
 
 class OverSockets(object):
@@ -189,6 +196,8 @@ class OverSockets(object):
             self.assertEqual(one.send(echo_rq()).pdu(), echo_rsp())
 
     def test_a_full_server_tells_once_a_minute_how_idle_its_associations_are(self):
+        replace_name(self, "admission", "monotonic", lambda: 1000.0)
+        replace_name(self, "connection", "monotonic", lambda: 1000.0)
         server = self.serve(1, 20)
         with Peer(server.address) as one:
             one.associate()

@@ -315,11 +315,11 @@ class Here(object):
             self.assertFalse(self.dul.is_ignored(number + 1))
 
     def test_without_the_systems_word_a_signal_is_not_ignored(self):
-        for text in (None, u"Name:\tpython\n", u"SigIgn:\t0000000000000000\n"):
-            def opened(name):
+        for text in (None, b"Name:\tpyth\xc3\n", b"SigIgn:\t0000000000000000\n"):
+            def opened(name, mode):
                 if text is None:
                     raise IOError("no such file")
-                return io.StringIO(text)
+                return io.BytesIO(text)
             self.handler(signal.SIGTERM, signal.SIG_DFL)
             module = self.dul if self.dul.FORM == "one file" else sys.modules["dul.compat"]
             module.open = opened
@@ -330,7 +330,7 @@ class Here(object):
 
     def test_each_bit_of_the_systems_word_is_its_own_signal(self):
         module = self.dul if self.dul.FORM == "one file" else sys.modules["dul.compat"]
-        module.open = lambda name: io.StringIO(u"SigBlk:\tffffffffffffffff\nSigIgn:\t0000000000004001\nSigCgt:\tffffffff\n")
+        module.open = lambda name, mode: io.BytesIO(b"SigBlk:\tffffffffffffffff\nSigIgn:\t0000000000004001\nSigCgt:\tffffffff\n")
         replace(self, signal, "getsignal", lambda number: None)
         try:
             self.assertEqual([number for number in range(1, 65) if self.dul.is_ignored(number)], [1, 15])

@@ -105,8 +105,8 @@ class CommandSets(Case):
         first = element(0x100, us(0x30))        # 10 bytes
         for left in range(1, 8):
             self.assertEqual(self.message_error(self.dul.decode_command, first + b"\0" * left),
-                             "command set: element at byte 10 is cut off: %d bytes are left, due: 8 at least (PS3.7 "
-                             "6.3.1)" % left)
+                             "command set: element at byte 10 is cut off: %d byte%s left, due: 8 bytes at least (PS3.7 "
+                             "6.3.1)" % (left, "s" * (left > 1)))
         self.assertEqual(self.message_error(self.dul.decode_command, first + element(0x110, us(1), group=8)),
                          "command set: group at byte 10 is 0008H, due: 0000H (PS3.7 6.3.1)")
         self.assertEqual(self.message_error(self.dul.decode_command, first + element(0x110, b"") + first),

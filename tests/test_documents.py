@@ -358,7 +358,7 @@ LIMITS = (
      conversation(None, p_data(pdv(command(element(0x9999, b"x" * (65537 - len(ECHO) - 8)), ECHO[12:], length=0)))), (2, 7)),
     ("Affected SOP Class UID (PS3.5 9.1)", "64 bytes", "", conversation(None, p_data(pdv(echo_command(1, b"1." + b"2" * 62)))),
      GOOD, conversation(None, p_data(pdv(echo_command(1, b"1." + b"2" * 63)))), (2, 7)),
-    ("P-DATA-TF (PS3.8 9.3.5) with ``-pdu 0``, PDU-length", "1048576 bytes", "-pdu 0",
+    ("P-DATA-TF (PS3.8 9.3.5), whatever ``-pdu``, PDU-length", "1048576 bytes", "-pdu 0",
      b"", (), conversation(None, b"\4\0\0\x10\0\1"), (2, 7)),
     ("maximum length that the peer announces (PS3.8 D.1)", "at least 8", "",
      conversation(associate_rq(user=user_information(maximum=8))), (2,) + (4,) * 39 + (6,),

@@ -225,14 +225,14 @@ class Facts(object):
         lines = self.lines("received", self.decision(associate_rq(
             [context(1, b"password", (b"1.2.3x", b""))],
             user=item(0x50, item(0x52, b"geheim") + item(0x55, b"one byte too long") + item(0x56, b"\0\6secret"))),))
-        for due in ("    Abstract Syntax: (8 bytes that are not a UID)", "      (6 bytes that are not a UID)",
-                    "      (0 bytes that are not a UID)",
-                    "Their Implementation Class UID: (6 bytes that are not a UID)",
-                    "Their Implementation Version Name: (17 bytes that are not a version name)",
-                    "Requested Extended Negotiation: (6 bytes that are not a UID): 0 bytes"):
+        for due in ("    Abstract Syntax: (8 bytes, not a UID)", "      (6 bytes, not a UID)",
+                    "      (0 bytes, not a UID)",
+                    "Their Implementation Class UID: (6 bytes, not a UID)",
+                    "Their Implementation Version Name: (17 bytes, not a version name)",
+                    "Requested Extended Negotiation: (6 bytes, not a UID): 0 bytes"):
             self.assertIn(due, lines)
-        for name, shown in ((b"x" * 16, "x" * 16), (b"a\\b", "(3 bytes that are not a version name)"),
-                            (b"\n", "(1 byte that are not a version name)")):
+        for name, shown in ((b"x" * 16, "x" * 16), (b"a\\b", "(3 bytes, not a version name)"),
+                            (b"\n", "(1 byte, not a version name)")):
             self.assertEqual(self.dul.shown_name(name), shown)
 
 

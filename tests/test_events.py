@@ -5,7 +5,8 @@ import unittest
 
 from support import LogCapture, Recorder, at_length, both_forms, good_echo, serve, wait_until
 from wire import (
-    CT_IMAGE, RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, context, echo_rq, echo_rsp, pdu, reject)
+    CT_IMAGE, RELEASE_RP, RELEASE_RQ, Peer, abort, associate_rq, context, echo_command, echo_rq, echo_rsp, p_data, pdu, pdv,
+    reject)
 
 
 class Notices(object):
@@ -55,13 +56,24 @@ class Notices(object):
                 log.saw(notice.sentence)
 
     def test_an_expired_request_is_told(self):
-        server = serve(self, on_event=self.recorder, acse_timeout=0.1)
+        server = serve(self, on_event=self.recorder, acse_timeout=1)
         with Peer(server.address) as peer:
             peer.send(associate_rq()[:22])
             self.assertEqual(peer.rest(), b"")
         notice = self.recorder.saw("connected", "expired", "closed")[1]
         self.assertIs(type(notice.error), self.dul.Expired)
         self.assertIn("22 of 172 bytes of A-ASSOCIATE-RQ", notice.sentence)
+
+    def test_an_echo_of_another_sop_class_has_the_sentence_of_the_log(self):
+        log = LogCapture(self, logging.WARNING)
+        with Peer(self.server.address) as peer:
+            peer.associate()
+            peer.send(p_data(pdv(echo_command(5, CT_IMAGE))) + echo_rq(6)).read(1)
+        refused, good = self.recorder.ends()[3:5]
+        self.assertEqual((refused.kind, refused.message_id, refused.error, good.sentence), ("echoed", 5, None, ""))
+        self.assertEqual(refused.sentence, "C-ECHO-RQ for CT Image Storage, not for Verification: answered with status 0122H, "
+                                           "Refused: SOP Class not supported (PS3.7 9.1.5)")
+        log.saw(refused.sentence)
 
     def test_steps_and_pdus_of_the_debug_level_are_no_notices(self):
         LogCapture(self, logging.DEBUG)
@@ -86,7 +98,7 @@ class SumsOfAll(object):
 
     def test_each_connection_counts_once_by_its_end_and_each_echo(self):
         log = LogCapture(self, logging.WARNING)
-        server = serve(self, acse_timeout=0.3)
+        server = serve(self, acse_timeout=2)
         self.assertEqual(server.summary(), "0 connections, at most 0 at once; 0 echoes; 0 released, "
                                            "0 rejected, 0 aborted here, 0 aborted by the peer, 0 lost, 0 timed out, "
                                            "0 without a byte")

@@ -124,7 +124,9 @@ class Parser(object):
         sys.modules["difflib"] = None
         try:
             for argument, due in (("-verbose", "did you mean --verbose?"), ("-D", "did you mean -d?"),
-                                  ("--v", "did you mean -v?"), ("--verbos", "--help shows the options")):
+                                  ("--v", "did you mean --verbose?"), ("--acse", "did you mean --acse-timeout?"),
+                                  ("--q=1", "did you mean --quiet?"), ("--", "--help shows the options"),
+                                  ("--verbosity", "--help shows the options")):
                 self.assertEqual(self.refusal(["1", argument]), "unknown option '%s'; %s" % (argument, due))
         finally:
             del sys.modules["difflib"]

@@ -69,6 +69,22 @@ class Reader(object):
         for pieces in ([long_pdu + RELEASE_RQ], [long_pdu[:50], long_pdu[50:] + RELEASE_RQ], [long_pdu, RELEASE_RQ]):
             self.assertEqual(self.read_all(*pieces), [long_pdu, RELEASE_RQ])
 
+    def test_a_pdu_that_arrives_in_small_pieces_takes_no_more_memory_than_its_bytes(self):
+        try:
+            import tracemalloc
+        except ImportError:
+            raise unittest.SkipTest("there is no tracemalloc here")
+        whole, rest = pdu(4, b"x" * 65536), []
+        reader = self.dul.PDUReader(lambda most: rest.pop(), lambda: None)
+        rest[:] = [whole[i:i + 2] for i in range(0, len(whole), 2)][::-1]
+        reader.header()
+        tracemalloc.start()
+        try:
+            self.assertEqual(reader.pdu(), whole)
+            self.assertLess(tracemalloc.get_traced_memory()[1], 4 * len(whole))
+        finally:
+            tracemalloc.stop()
+
     def test_header_gives_type_and_length(self):
         reader = self.reader(pdu(9, b"abc")[:7])
         self.assertEqual(reader.header(), (9, 3))

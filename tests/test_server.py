@@ -62,6 +62,7 @@ class Life(object):
         good_echo(server.address)
         server.stop()
         self.assertRaises(RuntimeError, server.start)
+        self.assertRaises(RuntimeError, server.__enter__)
         never = self.dul.EchoServer(port=0)
         never.stop()
         self.assertRaises(RuntimeError, never.start)
@@ -149,7 +150,7 @@ class Life(object):
         server = self.dul.EchoServer(port=0)
         self.addCleanup(server.stop)
         begin(server.serve_forever, None)
-        wait_until(lambda: server.pool.idle >= 2 and server.bell.gettimeout() is None, "it sleeps for good")
+        wait_until(lambda: server.pool.idle >= 2 and server.wake_reader.gettimeout() is None, "it sleeps for good")
         calls = []
         real = server.pool.grow
         server.pool.grow = lambda: (calls.append(1), real())[1]
@@ -169,11 +170,11 @@ class Life(object):
                 """Nothing."""
         for interval in [(0.05,)] + [()] * (os.name == "nt"):     # there by default
             server = self.dul.EchoServer(port=0)
-            self.addCleanup(server.ringer.close)
+            self.addCleanup(server.wake_writer.close)
             thread = begin(server.serve_forever, *interval)
-            wait_until(lambda: server.pool.idle >= 2 and server.bell.gettimeout(), "it sleeps")
+            wait_until(lambda: server.pool.idle >= 2 and server.wake_reader.gettimeout(), "it sleeps")
             good_echo(server.address)
-            server.ringer = Deaf()
+            server.wake_writer = Deaf()
             server.stop()
             thread.join(20)
             self.assertFalse(thread.is_alive())
@@ -199,17 +200,18 @@ class Life(object):
                 """Nothing."""
 
             def recv(self, most):
-                raise socket.error(code, "no")
+                raise error
 
             def close(self):
                 """Nothing."""
-        real = server.bell
-        server.bell = Bell()
-        code = errno.EINTR
-        server.sleep(1)
-        code = errno.ENOMEM
+        real = server.wake_reader
+        server.wake_reader = Bell()
+        for error in (socket.error(errno.EINTR, "no"), MemoryError(), socket.timeout("timed out")):
+            server.sleep(1)
+        error = socket.error(errno.ENOMEM, "no")
         self.assertRaises(socket.error, server.sleep, 1)
-        server.bell = real
+        server.wake_reader = real
+        server.sleep(0)         # nothing has woken it
 
     def test_the_threads_have_the_name_of_the_program_and_hold_no_interpreter_up(self):
         server = serve(self)
@@ -233,6 +235,10 @@ class Settings(object):
                         {"timeout": -1}, {"acse_timeout": 2 ** 32}, {"dimse_timeout": -5}):
             self.assertRaises(ValueError, self.dul.EchoServer, port=0, **setting)
         self.assertRaises(TypeError, self.dul.EchoServer, port=0, no_such_setting=1)
+        self.assertRaises((TypeError, UnicodeError), self.dul.EchoServer, port=0, transfer_syntaxes=[u"1.2.840.10008.1.2\u0661"])
+        server = self.dul.EchoServer(port=0, maximum_length=16384.0)
+        server.stop()
+        self.assertEqual(repr(server.settings.maximum_length), "16384")
 
     def test_a_port_out_of_range_is_a_value_error(self):
         for port in (-1, 65536, 70000):
@@ -268,14 +274,14 @@ class Settings(object):
         for default in (5, 0.05):
             socket.setdefaulttimeout(default)
             try:
-                server = serve(self, acse_timeout=0.15)
+                server = serve(self, acse_timeout=0.8)
                 recorder = Recorder()
                 server.listeners.append(lambda *fact: recorder.notices.append(fact))
                 start = monotonic()
                 with Peer(server.address) as peer, Peer(server.address) as other:
                     self.assertEqual(other.associate()[:1], b"\x02")
                     self.assertEqual(peer.rest(), b"")
-                    self.assertTrue(0.1 < monotonic() - start < 4)
+                    self.assertTrue(0.7 < monotonic() - start < 4.5)
                     wait_until(lambda: len(server.admission.all()) < 2, "it is over")
                     self.assertEqual(server.admission.established, 1)   # and the other one still there
                 threading.Event().wait(0.06)
@@ -417,6 +423,8 @@ class Listening(object):
     def test_a_system_without_poll_serves(self):
         if hasattr(select, "poll"):
             replace(self, select, "poll", None)
+        replace_name(self, "pool", "STOP_POLITELY", 10.0)
+        replace_name(self, "pool", "STOP_LIMIT", 11.0)
         before = threading.active_count()
         server = serve(self)
         good_echo(server.address)
@@ -424,24 +432,26 @@ class Listening(object):
             peer.associate()
             start = monotonic()
             server.stop()
-            self.assertLess(monotonic() - start, 1)
+            self.assertLess(monotonic() - start, 5)     # and not when STOP_POLITELY is over
             self.assertEqual(peer.rest(), abort(0, 0))
         wait_until(lambda: threading.active_count() <= before, "its threads are gone")
 
     def test_a_system_without_kernel_timeouts_serves(self):
         without_kernel_timeouts(self)
-        server = serve(self, acse_timeout=0.3, dimse_timeout=0.3)
+        server = serve(self, acse_timeout=1, dimse_timeout=1)
         good_echo(server.address)
         start = monotonic()
         with Peer(server.address) as half, Peer(server.address) as whole:
             half.send(associate_rq()[:22])
             self.assertEqual(whole.associate()[:1], b"\x02")
             self.assertEqual((half.read(10), whole.read(10)), (b"", abort(0, 0)))
-            self.assertTrue(0.25 < monotonic() - start < 5)
+            self.assertTrue(0.95 < monotonic() - start < 10)
 
     def test_a_system_whose_shutdown_wakes_nobody_serves_and_stops(self):
         replace_name(self, "transport", "SHUTDOWN_WAKES", False)
-        replace_name(self, "transport", "LONGEST_WAIT", 0.5)
+        replace_name(self, "transport", "LONGEST_RECEIVE", 0.5)
+        replace_name(self, "pool", "STOP_POLITELY", 10.0)
+        replace_name(self, "pool", "STOP_LIMIT", 11.0)
         without_kernel_timeouts(self)
         server = serve(self)
         good_echo(server.address)
@@ -451,7 +461,7 @@ class Listening(object):
             wait_until(lambda: server.admission.number == 3 and len(server.admission.all()) == 2, "both are served")
             start = monotonic()
             server.stop()
-            self.assertLess(monotonic() - start, 1.2)
+            self.assertLess(monotonic() - start, 5)     # and not when STOP_POLITELY is over
             self.assertEqual((peer.rest(), silent.rest()), (abort(0, 0), b""))
 
 
@@ -506,6 +516,23 @@ class HandedOver(object):
             good_echo(server.address)
             self.assertLess(monotonic() - start, 4)
         self.assertEqual(log.lines(), [])
+
+    def test_a_stop_ends_though_it_was_closed_meanwhile(self):
+        listener = listening_socket(self)
+        server = self.dul.EchoServer(listener=listener)
+        errors = []
+
+        def serve_forever():
+            try:
+                server.serve_forever()
+            except (socket.error, ValueError) as error:
+                errors.append(error)
+        thread = begin(serve_forever)
+        good_echo(server.address)
+        listener.close()
+        server.stop()
+        thread.join(20)
+        self.assertEqual((thread.is_alive(), len(errors)), (False, 1))
 
     def test_a_server_that_never_served_leaves_it_too(self):
         listener = listening_socket(self)

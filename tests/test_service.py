@@ -76,7 +76,7 @@ class Activation(Posix):
     def test_another_port_on_the_command_line_is_refused(self):
         listener = listening(self)
         self.assertEqual(self.refusal(Ported(listener)), (
-            "echoscp.py: port 104 is not the port of the socket handed over (LISTEN_FDS), which is %d\n"
+            "echoscp.py: port 104 is not that of the socket handed over (LISTEN_FDS): %d\n"
             % listener.getsockname()[1]))
 
     def test_what_is_no_listening_tcp_socket_is_refused_in_one_line(self):
@@ -103,9 +103,9 @@ class Activation(Posix):
     def test_what_is_meant_for_another_process_is_left_alone(self):
         for environ in ({}, {"LISTEN_PID": "1", "LISTEN_FDS": "1", "LISTEN_FDNAMES": "x"}, {"LISTEN_PID": str(os.getpid())},
                         {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": ""}):
-            self.assertIsNone(self.dul.handed_over(environ))
+            self.assertIsNone(self.dul.handed_over(environ, 104))
             self.assertEqual(environ, {})       # and no child of this process will take it for its own
-        self.assertRaises(ValueError, self.dul.handed_over, {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "x"})
+        self.assertRaises(self.dul.ListenerError, self.dul.handed_over, {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "x"}, 104)
 
 
 class Ported(object):
@@ -251,13 +251,17 @@ class Functions(object):
             def getsockopt(self, level, option):
                 """Of IPv4, and listening."""
                 return socket.AF_INET if option == 39 else 1
+
+            def getsockname(self):
+                """Its address."""
+                return "0.0.0.0", 104
         if not hasattr(socket, "SO_ACCEPTCONN") or not hasattr(socket, "fromfd"):
             self.skipTest("no socket can be handed over here")
         handed, closed, copied = Handed(), [], []
         replace(self, socket, "fromfd", lambda *arguments: copied.append(arguments) or handed)
         real = replace(self, os, "close", closed.append)
         try:
-            got = self.dul.handed_over({"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"})
+            got = self.dul.handed_over({"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"}, 104)
         finally:
             os.close = real
         self.assertIs(got, handed)

@@ -42,7 +42,7 @@ else:
     sys.argv[:] = command[1:]
     runpy.run_path(command[1], run_name="__main__")
 '''
-ENTERED = ("fill_standard_files", "parse", "handed_over", "serve", "raise_file_limit", "server_activate",
+ENTERED = ("fill_standard_files", "parse", "handed_over", "serve", "raise_file_limit", "open",
            "schedule_as_batch", "set_up_log", "learn_uid_names", "ending_signals", "wake_on_signal", "notify", "serve_forever",
            "grow")
 BEGUN = ("import collections", "class Association", "class EchoServer", "__version__")

@@ -106,10 +106,10 @@ class Words(object):
                  (b"1.2.840.10008.5.1.4.1.1.2", "CT Image Storage", "=CT Image Storage"),
                  (b"1.2.3.4", "1.2.3.4", "1.2.3.4"),
                  (b"9" * 64, "9" * 64, "9" * 64),
-                 (b"9" * 65, "(65 bytes that are not a UID)", "(65 bytes that are not a UID)"),
-                 (b"x", "(1 byte that are not a UID)", "(1 byte that are not a UID)"),
-                 (b"", "(0 bytes that are not a UID)", "(0 bytes that are not a UID)"),
-                 (b"secret\n", "(7 bytes that are not a UID)", "(7 bytes that are not a UID)")]
+                 (b"9" * 65, "(65 bytes, not a UID)", "(65 bytes, not a UID)"),
+                 (b"x", "(1 byte, not a UID)", "(1 byte, not a UID)"),
+                 (b"", "(0 bytes, not a UID)", "(0 bytes, not a UID)"),
+                 (b"secret\n", "(7 bytes, not a UID)", "(7 bytes, not a UID)")]
         for uid, name, named in table:
             self.assertEqual(self.dul.uid_name(uid), name)
             self.assertEqual(self.dul.named_uid(uid), named)
