@@ -1,5 +1,7 @@
 #!/usr/bin/env python
-"""probe.py HOST PORT: associate, C-ECHO, release. One line, and exit status 0: it answers, or 2: it does not (Nagios).
+"""probe.py HOST PORT: associate, C-ECHO, release. One line, and the exit status that Nagios wants.
+
+0: it answers, 2: it does not, 3: the arguments are wrong.
 
 Kubernetes: livenessProbe: {exec: {command: [python3, /opt/echoscp/probe.py, localhost, "11112"]}, timeoutSeconds: 20}
 """

@@ -335,7 +335,7 @@ LENIENCIES = {
     "(0000,0000) missing or wrong": [
         (conversation(None, p_data(pdv(ECHO[12:]))), GOOD),
         (conversation(None, p_data(pdv(ECHO[:8] + b"\xff" * 4 + ECHO[12:]))), GOOD)],
-    "unknown elements, elements in any order": [
+    "unknown elements, elements in any order or of odd length": [
         (conversation(None, p_data(pdv(command(element(0x800, us(0x101)), element(0x110, us(1)), element(0x700, us(0)),
                                                element(0x5000, b"x"), element(0x100, us(0x30)))))), GOOD)],
     "P-DATA-TF after our own A-RELEASE-RQ": [],      # see the test
