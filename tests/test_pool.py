@@ -384,8 +384,10 @@ class NoRoom(object):
         def no_memory():
             replace_name(self, "pool", "get_ident", no_memory)
             raise MemoryError()
+        ended = []
         server.pool.serve_one = no_memory
-        server.pool.run()
+        self.dul.start_new_thread(lambda: (server.pool.run(), ended.append(1)), ())
+        wait_until(lambda: ended, "it ends in an orderly way")
         self.assertEqual((server.pool.threads, server.pool.idle), (0, 0))
 
     def test_a_connection_that_is_gone_before_it_is_accepted_is_no_pressure(self):
