@@ -1772,7 +1772,6 @@ def wake_on_signal(sock):
 # One TCP connection: bytes in and out of a blocking socket, within one absolute deadline.
 
 LONGEST_WAIT = 86400.0      # seconds; a longer timeout is waited for in pieces, because kernels limit the number
-LONGEST_RECEIVE = LONGEST_WAIT if SHUTDOWN_WAKES else POLL_INTERVAL     # else interrupt() is seen between two pieces
 CLOSE_ENOUGH = 0.001        # seconds by which a wait may end after its deadline
 AT_ONCE = socket.MSG_DONTWAIT if KERNEL_TIMEOUTS else 0     # a flag of send(): where there is no room, it does not wait
 
@@ -1784,14 +1783,15 @@ class DeadlinePassed(Exception):
 class Transport(object):
     """A connected socket with a deadline for receiving, and a limit, in seconds, for the sending of each PDU."""
 
-    __slots__ = ("sock", "send_limit", "interrupted", "deadline", "armed")
+    __slots__ = ("sock", "send_limit", "halted", "waiting", "interrupted", "deadline", "armed")
 
-    def __init__(self, sock, send_limit):
+    def __init__(self, sock, send_limit, halted=None):
         self.sock = sock
         self.send_limit = min(send_limit, LONGEST_WAIT)
-        self.interrupted = False    # by interrupt(), where shutdown() does not wake who receives
-        self.deadline = None        # on the monotonic clock
-        self.armed = None           # seconds that the next recv() waits at most, as the socket knows it
+        self.halted = halted    # a socket that can be read when the server stops: Windows needs it
+        self.waiting = self.interrupted = False     # in select(); interrupt() was called: Windows needs these, too
+        self.deadline = None    # on the monotonic clock
+        self.armed = None       # seconds that the next recv() waits at most, as the socket knows it
         try:
             if not KERNEL_TIMEOUTS or sock.gettimeout() is not None:    # as the listener, or by setdefaulttimeout()
                 sock.setblocking(True)
@@ -1815,22 +1815,26 @@ class Transport(object):
                 if data:
                     return data
                 raise _lost()
-            except (socket.error, ValueError) as error:     # ValueError: closed meanwhile, on Python 2.7
+            except (socket.error, select.error, ValueError) as error:   # ValueError: closed meanwhile, on Python 2.7
                 early = _waited(error)
                 if not early and getattr(error, "errno", None) not in INTERRUPTED:
                     raise _lost(error)
 
     def arm(self, early):
-        """See to it that the next recv() ends with the deadline. Raises DeadlinePassed; ConnectionLost if interrupted."""
-        if self.interrupted:
-            raise ConnectionLost("closed here")
-        left = None if SHUTDOWN_WAKES else LONGEST_RECEIVE
+        """See to it that the next recv() ends with the deadline. Raises DeadlinePassed."""
+        left = None
         if self.deadline is not None:
             left = self.deadline - monotonic()
             if left <= 0:
                 raise DeadlinePassed()
-            left = min(left, LONGEST_RECEIVE)
-        if early or self.armed is None or self.armed > left + CLOSE_ENOUGH:
+            left = min(left, LONGEST_WAIT)
+        if not SHUTDOWN_WAKES:
+            self.waiting = True
+            ready = [self.halted] if self.interrupted else select.select([self.sock, self.halted], [], [], left)[0]
+            self.waiting = False
+            if self.sock not in ready:
+                raise ConnectionLost("closed here") if ready else socket.timeout()
+        elif early or self.armed is None or self.armed > left + CLOSE_ENOUGH:
             set_timeout(self.sock, left)    # no system call where the limit is right; one too short is mended when it
             self.armed = left               # has passed
 
@@ -1873,12 +1877,10 @@ class Transport(object):
     def interrupt(self, sending=False):
         """Wake, from any thread, one that is receiving as if the stream had ended; also one that is ``sending``."""
         try:
-            if SHUTDOWN_WAKES:
-                self.sock.shutdown(socket.SHUT_RDWR if sending else socket.SHUT_RD)
-            elif sending:
-                self.sock.close()
-            else:
-                self.interrupted = True
+            self.interrupted = True
+            self.sock.shutdown(socket.SHUT_RDWR if sending else socket.SHUT_RD)
+            if not SHUTDOWN_WAKES and (sending or self.waiting and not select.select([self.halted], [], [], 0)[0]):
+                self.sock.close()       # nothing else ends that wait
         except (socket.error, ValueError):
             pass
 
@@ -2005,12 +2007,12 @@ class Connection(socketserver.BaseRequestHandler, object):
     def setup(self):
         """Before handle()."""
         server = self.server
-        self.transport = Transport(self.request, server.settings.acse_timeout or SEND_LIMIT)
+        self.transport = Transport(self.request, server.settings.acse_timeout or SEND_LIMIT, server.pool.halted)
         self.reader = PDUReader(self.transport.receive, self.transport.acknowledge)
         self.titles = ("", "")      # (calling, called) AE title as text, once the A-ASSOCIATE-RQ came
         self.active = monotonic()   # when the last whole PDU came
         self.admitted = self.evicted = False    # whether its association counts; whether evict() chose it
-        self.primitive = None            # the request of on_event for release or abort: a function of the Association
+        self.primitive = None       # the request of on_event for release or abort: a function of the Association
         debugs, informs = server.log.levels()
         self.association = Association(server.negotiator, self.admit, debugs)
         self.watched = informs or server.on_event is not None   # an echo is more than counted
@@ -3277,92 +3279,6 @@ class EchoServer(socketserver.ThreadingTCPServer, object):
                 raise
 
 
-# ---- dul/service.py -------------------------------------------------------------------------------------------------
-# The process as a service: systemd's socket, sd_listen_fds(3), readiness, sd_notify(3); signals; standard files.
-
-FIRST_FD = 3
-SO_DOMAIN = 39      # Linux's number for the address family of a socket, which few Pythons have
-
-
-class ListenerError(Exception):
-    """What is handed over is not one TCP socket that listens on our port."""
-
-
-def handed_over(environ, port):
-    """The listening socket that the service manager hands over, or None; what tells of it is taken out of ``environ``."""
-    pid, count, _ = environ.pop("LISTEN_PID", ""), environ.pop("LISTEN_FDS", ""), environ.pop("LISTEN_FDNAMES", "")
-    if pid != str(os.getpid()) or not count:
-        return None
-    if count != "1":
-        raise ListenerError("LISTEN_FDS is %s, due: 1 listening socket" % count)
-    problem = "the socket handed over (LISTEN_FDS) does not listen on TCP"
-    for family in (socket.AF_INET, getattr(socket, "AF_INET6", None)):
-        try:
-            sock = socket.fromfd(FIRST_FD, family, socket.SOCK_STREAM)
-        except (OSError, socket.error, TypeError):
-            break
-        try:
-            if (sock.getsockopt(socket.SOL_SOCKET, SO_DOMAIN) == family
-                    and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)):
-                os.close(FIRST_FD)
-                if sock.getsockname()[1] == port:
-                    return sock
-                problem = "port %d is not that of the socket handed over (LISTEN_FDS): %d" % (port, sock.getsockname()[1])
-        except (OSError, socket.error):
-            pass
-        sock.close()
-    raise ListenerError(problem)
-
-
-def notify(environ, state):
-    """Tell the service manager ``READY=1`` or ``STOPPING=1``, where NOTIFY_SOCKET asks for it; never wait for it."""
-    address = environ.get("NOTIFY_SOCKET", "")
-    if not address or not hasattr(socket, "AF_UNIX"):
-        return
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    try:
-        sock.setblocking(False)
-        sock.sendto(state.encode("ascii"), "\0" + address[1:] if address[0] == "@" else address)
-    except (OSError, socket.error):     # its listener is gone, or does not read: the service goes on
-        pass
-    finally:
-        sock.close()
-
-
-def fill_standard_files():
-    """Open what of standard input, output and error is closed, or the next socket would be taken for it."""
-    for number in (0, 1, 2):
-        try:
-            os.fstat(number)
-        except OSError:
-            try:
-                os.open(os.devnull, os.O_RDWR)
-            except OSError:     # no null device here: a pipe takes its place, and is never read
-                os.pipe()
-
-
-def write(number, text):
-    """Write to a descriptor, standard output or error, and wait until all is taken. Returns whether it was."""
-    data = text if isinstance(text, bytes) else text.encode("ascii", "backslashreplace")
-    while data:
-        try:
-            data = data[os.write(number, data):]
-        except OSError as error:
-            if error.errno not in NOT_NOW + INTERRUPTED or WINDOWS:
-                return False
-            select.select([], [number], [])     # another program has made the terminal or pipe non-blocking
-    return True
-
-
-def end_by(number):
-    """End as a process that this signal ended, as shells and service managers expect. Where none can, on Windows and
-    as the first process of a container, the exit status is 128 + its number."""
-    if not WINDOWS:
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
-    os._exit(128 + number)
-
-
 # ---- dul/options.py -------------------------------------------------------------------------------------------------
 # The command line: one table of options, which is also the help, and one loop that reads by it.
 #
@@ -3554,6 +3470,89 @@ def quoted(text):
     return "'%s'" % escaped(text)
 
 
+# ---- dul/service.py -------------------------------------------------------------------------------------------------
+# The process as a service: systemd's socket, sd_listen_fds(3), readiness, sd_notify(3); signals; standard files.
+
+FIRST_FD = 3
+SO_DOMAIN = 39      # Linux's number for the address family of a socket, which few Pythons have
+
+
+def handed_over(environ, port):
+    """The listening socket that the service manager hands over, or None; what tells of it is taken out of ``environ``.
+    Raises UsageError where what is handed over is not one TCP socket that listens on this port."""
+    pid, count, _ = environ.pop("LISTEN_PID", ""), environ.pop("LISTEN_FDS", ""), environ.pop("LISTEN_FDNAMES", "")
+    if pid != str(os.getpid()) or not count:
+        return None
+    if count != "1":
+        raise UsageError("LISTEN_FDS is %s, due: 1 listening socket" % count)
+    problem = "the socket handed over (LISTEN_FDS) does not listen on TCP"
+    for family in (socket.AF_INET, getattr(socket, "AF_INET6", None)):
+        try:
+            sock = socket.fromfd(FIRST_FD, family, socket.SOCK_STREAM)
+        except (OSError, socket.error, TypeError):
+            break
+        try:
+            if (sock.getsockopt(socket.SOL_SOCKET, SO_DOMAIN) == family
+                    and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)):
+                os.close(FIRST_FD)
+                if sock.getsockname()[1] == port:
+                    return sock
+                problem = "port %d is not that of the socket handed over (LISTEN_FDS): %d" % (port, sock.getsockname()[1])
+        except (OSError, socket.error):
+            pass
+        sock.close()
+    raise UsageError(problem)
+
+
+def notify(environ, state):
+    """Tell the service manager ``READY=1`` or ``STOPPING=1``, where NOTIFY_SOCKET asks for it; never wait for it."""
+    address = environ.get("NOTIFY_SOCKET", "")
+    if not address or not hasattr(socket, "AF_UNIX"):
+        return
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        sock.sendto(state.encode("ascii"), "\0" + address[1:] if address[0] == "@" else address)
+    except (OSError, socket.error):     # its listener is gone, or does not read: the service goes on
+        pass
+    finally:
+        sock.close()
+
+
+def fill_standard_files():
+    """Open what of standard input, output and error is closed, or the next socket would be taken for it."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            try:
+                os.open(os.devnull, os.O_RDWR)
+            except OSError:     # no null device here: a pipe takes its place, and is never read
+                os.pipe()
+
+
+def write(number, text):
+    """Write to a descriptor, standard output or error, and wait until all is taken. Returns whether it was."""
+    data = text if isinstance(text, bytes) else text.encode("ascii", "backslashreplace")
+    while data:
+        try:
+            data = data[os.write(number, data):]
+        except OSError as error:
+            if error.errno not in NOT_NOW + INTERRUPTED or WINDOWS:
+                return False
+            select.select([], [number], [])     # another program has made the terminal or pipe non-blocking
+    return True
+
+
+def end_by(number):
+    """End as a process that this signal ended, as shells and service managers expect. Where none can, on Windows and
+    as the first process of a container, the exit status is 128 + its number."""
+    if not WINDOWS:
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    os._exit(128 + number)
+
+
 # ---- dul/cli.py -----------------------------------------------------------------------------------------------------
 # ``echoscp [options] port``: logging set-up, and ``main()``.
 
@@ -3581,7 +3580,7 @@ def main(arguments=None):
         if "--log-config" in chosen:
             log_by_file(chosen["--log-config"], log_level(chosen))
         listener = handed_over(os.environ, chosen["port"])
-    except (UsageError, ListenerError) as error:
+    except UsageError as error:
         write(2, "%s: %s\n" % (PROGRAM, error))
         sys.exit(REFUSED)
     serve(chosen, listener)

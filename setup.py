@@ -21,7 +21,7 @@ ONE_FILE = os.path.join(HERE, "echoscp.py")
 # The modules of dul/, each of which imports only from those before it.
 MODULES = ("codes", "text", "words", "errors", "settings", "items", "pdu", "fsm", "acse", "dimse", "association",  # protocol
            "compat", "transport", "reader", "connection", "admission", "dump", "foreign", "events", "log", "pool",  # host
-           "server", "service", "options", "cli")
+           "server", "options", "service", "cli")
 
 # The Pythons that all tests were run with: for the classifiers. README says more.
 PYTHONS = ("2", "2.7", "3", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13",

@@ -3,7 +3,7 @@
 Every module has one concern, and imports only from those above it in this list. The protocol half, which knows no
 socket, thread, clock, file or log: codes, text, words, errors, settings, items, pdu, fsm, acse, dimse, association.
 The host half, which carries out what it says: compat, transport, reader, connection, admission, dump, foreign, events,
-log, pool, server, service, options, cli.
+log, pool, server, options, service, cli.
 """
 from dul.codes import VERSION as __version__
 from dul.events import Notice

@@ -10,7 +10,7 @@ from dul.compat import (
 from dul.log import CRITICAL, DEBUG, ERROR, INFO, LOGGER, NO_PEER, WARNING, Log, LogWriter, new_record
 from dul.options import HELP, SYNTAX_OPTIONS, UsageError, parse, quoted
 from dul.server import EchoServer
-from dul.service import ListenerError, end_by, fill_standard_files, handed_over, notify, write
+from dul.service import end_by, fill_standard_files, handed_over, notify, write
 from dul.text import escaped
 from dul.words import UID_NAMES
 
@@ -38,7 +38,7 @@ def main(arguments=None):
         if "--log-config" in chosen:
             log_by_file(chosen["--log-config"], log_level(chosen))
         listener = handed_over(os.environ, chosen["port"])
-    except (UsageError, ListenerError) as error:
+    except UsageError as error:
         write(2, "%s: %s\n" % (PROGRAM, error))
         sys.exit(REFUSED)
     serve(chosen, listener)

@@ -21,12 +21,12 @@ class Connection(socketserver.BaseRequestHandler, object):
     def setup(self):
         """Before handle()."""
         server = self.server
-        self.transport = Transport(self.request, server.settings.acse_timeout or SEND_LIMIT)
+        self.transport = Transport(self.request, server.settings.acse_timeout or SEND_LIMIT, server.pool.halted)
         self.reader = PDUReader(self.transport.receive, self.transport.acknowledge)
         self.titles = ("", "")      # (calling, called) AE title as text, once the A-ASSOCIATE-RQ came
         self.active = monotonic()   # when the last whole PDU came
         self.admitted = self.evicted = False    # whether its association counts; whether evict() chose it
-        self.primitive = None            # the request of on_event for release or abort: a function of the Association
+        self.primitive = None       # the request of on_event for release or abort: a function of the Association
         debugs, informs = server.log.levels()
         self.association = Association(server.negotiator, self.admit, debugs)
         self.watched = informs or server.on_event is not None   # an echo is more than counted

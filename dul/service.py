@@ -5,22 +5,20 @@ import signal
 import socket
 
 from dul.compat import INTERRUPTED, NOT_NOW, WINDOWS
+from dul.options import UsageError
 
 FIRST_FD = 3
 SO_DOMAIN = 39      # Linux's number for the address family of a socket, which few Pythons have
 
 
-class ListenerError(Exception):
-    """What is handed over is not one TCP socket that listens on our port."""
-
-
 def handed_over(environ, port):
-    """The listening socket that the service manager hands over, or None; what tells of it is taken out of ``environ``."""
+    """The listening socket that the service manager hands over, or None; what tells of it is taken out of ``environ``.
+    Raises UsageError where what is handed over is not one TCP socket that listens on this port."""
     pid, count, _ = environ.pop("LISTEN_PID", ""), environ.pop("LISTEN_FDS", ""), environ.pop("LISTEN_FDNAMES", "")
     if pid != str(os.getpid()) or not count:
         return None
     if count != "1":
-        raise ListenerError("LISTEN_FDS is %s, due: 1 listening socket" % count)
+        raise UsageError("LISTEN_FDS is %s, due: 1 listening socket" % count)
     problem = "the socket handed over (LISTEN_FDS) does not listen on TCP"
     for family in (socket.AF_INET, getattr(socket, "AF_INET6", None)):
         try:
@@ -37,7 +35,7 @@ def handed_over(environ, port):
         except (OSError, socket.error):
             pass
         sock.close()
-    raise ListenerError(problem)
+    raise UsageError(problem)
 
 
 def notify(environ, state):

@@ -1,12 +1,12 @@
 """One TCP connection: bytes in and out of a blocking socket, within one absolute deadline."""
+import select
 import socket
 
 from dul.compat import (
-    CLOSED_BY_PEER, INTERRUPTED, KERNEL_TIMEOUTS, NOT_NOW, POLL_INTERVAL, SHUTDOWN_WAKES, monotonic, set_timeout)
+    CLOSED_BY_PEER, INTERRUPTED, KERNEL_TIMEOUTS, NOT_NOW, SHUTDOWN_WAKES, monotonic, set_timeout)
 from dul.errors import ConnectionLost
 
 LONGEST_WAIT = 86400.0      # seconds; a longer timeout is waited for in pieces, because kernels limit the number
-LONGEST_RECEIVE = LONGEST_WAIT if SHUTDOWN_WAKES else POLL_INTERVAL     # else interrupt() is seen between two pieces
 CLOSE_ENOUGH = 0.001        # seconds by which a wait may end after its deadline
 AT_ONCE = socket.MSG_DONTWAIT if KERNEL_TIMEOUTS else 0     # a flag of send(): where there is no room, it does not wait
 
@@ -18,14 +18,15 @@ class DeadlinePassed(Exception):
 class Transport(object):
     """A connected socket with a deadline for receiving, and a limit, in seconds, for the sending of each PDU."""
 
-    __slots__ = ("sock", "send_limit", "interrupted", "deadline", "armed")
+    __slots__ = ("sock", "send_limit", "halted", "waiting", "interrupted", "deadline", "armed")
 
-    def __init__(self, sock, send_limit):
+    def __init__(self, sock, send_limit, halted=None):
         self.sock = sock
         self.send_limit = min(send_limit, LONGEST_WAIT)
-        self.interrupted = False    # by interrupt(), where shutdown() does not wake who receives
-        self.deadline = None        # on the monotonic clock
-        self.armed = None           # seconds that the next recv() waits at most, as the socket knows it
+        self.halted = halted    # a socket that can be read when the server stops: Windows needs it
+        self.waiting = self.interrupted = False     # in select(); interrupt() was called: Windows needs these, too
+        self.deadline = None    # on the monotonic clock
+        self.armed = None       # seconds that the next recv() waits at most, as the socket knows it
         try:
             if not KERNEL_TIMEOUTS or sock.gettimeout() is not None:    # as the listener, or by setdefaulttimeout()
                 sock.setblocking(True)
@@ -49,22 +50,26 @@ class Transport(object):
                 if data:
                     return data
                 raise _lost()
-            except (socket.error, ValueError) as error:     # ValueError: closed meanwhile, on Python 2.7
+            except (socket.error, select.error, ValueError) as error:   # ValueError: closed meanwhile, on Python 2.7
                 early = _waited(error)
                 if not early and getattr(error, "errno", None) not in INTERRUPTED:
                     raise _lost(error)
 
     def arm(self, early):
-        """See to it that the next recv() ends with the deadline. Raises DeadlinePassed; ConnectionLost if interrupted."""
-        if self.interrupted:
-            raise ConnectionLost("closed here")
-        left = None if SHUTDOWN_WAKES else LONGEST_RECEIVE
+        """See to it that the next recv() ends with the deadline. Raises DeadlinePassed."""
+        left = None
         if self.deadline is not None:
             left = self.deadline - monotonic()
             if left <= 0:
                 raise DeadlinePassed()
-            left = min(left, LONGEST_RECEIVE)
-        if early or self.armed is None or self.armed > left + CLOSE_ENOUGH:
+            left = min(left, LONGEST_WAIT)
+        if not SHUTDOWN_WAKES:
+            self.waiting = True
+            ready = [self.halted] if self.interrupted else select.select([self.sock, self.halted], [], [], left)[0]
+            self.waiting = False
+            if self.sock not in ready:
+                raise ConnectionLost("closed here") if ready else socket.timeout()
+        elif early or self.armed is None or self.armed > left + CLOSE_ENOUGH:
             set_timeout(self.sock, left)    # no system call where the limit is right; one too short is mended when it
             self.armed = left               # has passed
 
@@ -107,12 +112,10 @@ class Transport(object):
     def interrupt(self, sending=False):
         """Wake, from any thread, one that is receiving as if the stream had ended; also one that is ``sending``."""
         try:
-            if SHUTDOWN_WAKES:
-                self.sock.shutdown(socket.SHUT_RDWR if sending else socket.SHUT_RD)
-            elif sending:
-                self.sock.close()
-            else:
-                self.interrupted = True
+            self.interrupted = True
+            self.sock.shutdown(socket.SHUT_RDWR if sending else socket.SHUT_RD)
+            if not SHUTDOWN_WAKES and (sending or self.waiting and not select.select([self.halted], [], [], 0)[0]):
+                self.sock.close()       # nothing else ends that wait
         except (socket.error, ValueError):
             pass
 

@@ -449,7 +449,10 @@ class Listening(object):
 
     def test_a_system_whose_shutdown_wakes_nobody_serves_and_stops(self):
         replace_name(self, "transport", "SHUTDOWN_WAKES", False)
-        replace_name(self, "transport", "LONGEST_RECEIVE", 0.5)
+
+        def interrupt(transport, sending=False):
+            """Wakes nobody."""
+        replace(self, self.dul.Transport, "interrupt", interrupt)
         replace_name(self, "pool", "STOP_POLITELY", 10.0)
         replace_name(self, "pool", "STOP_LIMIT", 11.0)
         without_kernel_timeouts(self)

@@ -105,7 +105,7 @@ class Activation(Posix):
                         {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": ""}):
             self.assertIsNone(self.dul.handed_over(environ, 104))
             self.assertEqual(environ, {})       # and no child of this process will take it for its own
-        self.assertRaises(self.dul.ListenerError, self.dul.handed_over, {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "x"}, 104)
+        self.assertRaises(self.dul.UsageError, self.dul.handed_over, {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "x"}, 104)
 
 
 class Ported(object):

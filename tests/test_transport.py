@@ -1,13 +1,14 @@
 """A socket within one absolute deadline, with and without timeouts of the kernel."""
 import errno
 import os
+import select
 import socket
 import struct
 import threading
 import unittest
 
 from process import need_posix
-from support import at_length, monotonic, replace_name, skip_in_wine, wait_until, without_kernel_timeouts
+from support import at_length, monotonic, replace, replace_name, skip_in_wine, wait_until, without_kernel_timeouts
 
 SECONDS = 0.03      # of a deadline; the clocks of Windows and of Python 2.7 have steps of 10 to 16 ms
 EARLY = 0.02
@@ -38,7 +39,6 @@ class WithKernelTimeouts(object):
     """Transport, as this system has it."""
 
     wakes = True        # whether shutdown() wakes a recv() in another thread
-    ended = "connection closed by the peer"     # what interrupt() comes to
 
     def setUp(self):
         if self.wakes:
@@ -53,7 +53,8 @@ class WithKernelTimeouts(object):
         self.peer.settimeout(20)
         self.sock = listener.accept()[0]
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        for each in (self.peer, self.sock):
+        self.halt, self.halted = self.dul.socket_pair()
+        for each in (self.peer, self.sock, self.halt, self.halted):
             self.addCleanup(each.close)
 
     def received(self, transport):
@@ -64,7 +65,7 @@ class WithKernelTimeouts(object):
             return str(error)
 
     def transport(self, send_limit=20, **methods):
-        return self.dul.Transport(Counting(self.sock, **methods), send_limit)
+        return self.dul.Transport(Counting(self.sock, **methods), send_limit, self.halted)
 
     def option(self, *which):
         return self.sock.getsockopt(*which)
@@ -199,7 +200,7 @@ class WithKernelTimeouts(object):
             self.assertLessEqual(transport.sock.calls.count("recv"), 2)
 
     def test_a_wait_longer_than_a_system_takes_is_waited_for_in_pieces(self):
-        replace_name(self, "transport", "LONGEST_RECEIVE", 0.01)
+        replace_name(self, "transport", "LONGEST_WAIT", 0.01)
         transport = self.transport()
         start = monotonic()
         transport.set_deadline(5 * SECONDS)     # some of 15 pieces, also where others have the processor
@@ -359,7 +360,7 @@ class WithKernelTimeouts(object):
         wait_until(lambda: "recv" in transport.sock.calls, "it waits")
         transport.interrupt()
         thread.join(GENEROUS)
-        self.assertEqual(got, [self.ended])
+        self.assertEqual(got, ["connection closed by the peer"])
         self.assertIsNone(transport.send(b"bye"))
         self.assertEqual(self.peer.recv(10), b"bye")
 
@@ -411,27 +412,85 @@ class WhereShutdownWakesNobody(WithoutKernelTimeouts):
     """The same where shutdown() does not wake a recv() in another thread, as on Windows."""
 
     wakes = False
-    ended = "closed here"
 
     def setUp(self):
         replace_name(self, "transport", "SHUTDOWN_WAKES", False)
-        replace_name(self, "transport", "LONGEST_RECEIVE", 0.5)
         WithoutKernelTimeouts.setUp(self)
 
-    def test_interrupt_is_seen_at_the_next_receive_whatever_has_arrived(self):
+    def test_a_timeout_is_not_set_again_while_it_is_right(self):
+        """No timeout is set for receiving: it waits before."""
         transport = self.transport()
-        self.peer.sendall(b"x")
+        transport.set_deadline(1000)
+        self.peer.sendall(b"1")
+        del transport.sock.calls[:]
+        transport.receive(1)
+        self.assertNotIn("settimeout", transport.sock.calls)
+
+    def test_a_wait_longer_than_a_system_takes_is_waited_for_in_pieces(self):
+        replace_name(self, "transport", "LONGEST_WAIT", 0.01)
+        transport = self.transport()
+        start = monotonic()
+        transport.set_deadline(SECONDS)
+        self.assertRaises(self.dul.DeadlinePassed, transport.receive, 1)
+        self.assertTrue(SECONDS - EARLY <= monotonic() - start < GENEROUS)
+
+    def test_the_end_of_the_server_ends_a_wait(self):
+        transport = self.transport(shutdown=lambda how: None)
+        got = []
+        thread = self.during(lambda: got.append(self.received(transport)))
+        wait_until(lambda: "fileno" in transport.sock.calls, "it waits")
+        self.halt.close()
+        thread.join(GENEROUS)
+        self.assertEqual(got, ["closed here"])
+        self.peer.sendall(b"x")         # what has arrived is read before
+        self.assertEqual(transport.receive(1), b"x")
+        self.assertEqual(self.received(transport), "closed here")
         transport.interrupt()
+        transport.send(b"bye")          # and answers can still be sent
+        self.assertEqual(self.peer.recv(10), b"bye")
+        transport.interrupt(sending=True)
+        self.assertIsInstance(transport.send(b"x"), self.dul.ConnectionLost)
+
+    def test_interrupt_ends_a_wait_and_answers_can_still_be_sent(self):
+        """Where the server goes on, the socket is closed: nothing else ends the wait."""
+        transport = self.transport()
+        got = []
+        thread = self.during(lambda: got.append(self.received(transport)))
+        wait_until(lambda: "fileno" in transport.sock.calls, "it waits")
+        transport.interrupt()
+        thread.join(GENEROUS)
+        self.assertTrue(got[0].startswith(("connection closed by the peer", "connection lost: ")), got)     # either is right
+        self.assertRaises(self.dul.ConnectionLost, transport.receive, 1)
+
+    def test_interrupt_closes_the_socket_unless_the_server_stops(self):
+        transport = self.transport(shutdown=lambda how: None, close=lambda: None)
+        transport.waiting = True
+        transport.interrupt()
+        self.assertIn("close", transport.sock.calls)
+        del transport.sock.calls[:]
+        self.halt.close()
+        transport.interrupt()
+        self.assertNotIn("close", transport.sock.calls)
+        transport.interrupt(sending=True)
+        self.assertIn("close", transport.sock.calls)
+
+    def test_who_does_not_wait_can_still_answer_and_is_interrupted_at_the_next_receive(self):
+        transport = self.transport(shutdown=lambda how: None)
+        self.peer.sendall(b"xy")
+        self.assertEqual(self.received(transport), b"x")
+        transport.interrupt()
+        self.assertIsNone(transport.send(b"bye"))
+        self.assertEqual(self.peer.recv(10), b"bye")
         self.assertEqual(self.received(transport), "closed here")
 
-    def test_interrupt_leaves_the_socket_as_it_is_unless_a_send_is_to_end(self):
-        transport = self.transport()
-        del transport.sock.calls[:]
-        transport.interrupt()
-        self.assertEqual(transport.sock.calls, [])
-        transport.interrupt(sending=True)
-        self.assertEqual(transport.sock.calls, ["close"])
-        self.assertIsInstance(transport.send(b"x"), self.dul.ConnectionLost)
+    def test_a_socket_that_is_closed_while_it_is_waited_for_is_the_end(self):
+        for error in (select.error(errno.EBADF, "Bad file descriptor"), ValueError("negative"), socket.error(errno.EBADF, "")):
+            transport = self.transport()
+            saved = replace(self, select, "select", raises(error))
+            try:
+                self.assertRaises(self.dul.ConnectionLost, transport.receive, 1)
+            finally:
+                select.select = saved
 
 
 at_length(WhereShutdownWakesNobody)
