@@ -61,18 +61,19 @@ class WarningLimit(object):
     def permits(self, address):
         """Whether one more warning about this address is told; else it is counted."""
         with self.lock:
-            now = monotonic()
-            if not self.held and now - self.began >= MINUTE:
-                self.began, self.told = now, {}
-            told, count = self.told, self.told.get(address, 0)
-            permitted = count < WARNINGS_OF_ONE and sum(told.values()) < WARNINGS_OF_ALL
-            if permitted:
-                told[address] = count + 1
-            else:
-                if not self.held:
-                    self.wake()     # takes no lock
-                self.held += 1
-        return permitted
+            return self._permits(address)
+
+    def _permits(self, address):
+        if not self.held and monotonic() - self.began >= MINUTE:
+            self.began, self.told = monotonic(), {}
+        count = self.told.get(address, 0)
+        if count >= WARNINGS_OF_ONE or sum(self.told.values()) >= WARNINGS_OF_ALL:
+            if not self.held:
+                self.wake()     # takes no lock
+            self.held += 1
+            return False
+        self.told[address] = count + 1
+        return True
 
     def first(self, topic):
         """Whether nothing was told of this topic for a minute: then it may be now."""
