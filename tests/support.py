@@ -183,6 +183,12 @@ def without_kernel_timeouts(case):
         replace_name(case, module, name, value)
 
 
+def with_a_patient_stop(case):
+    """Have it that a stop which waits for its limit takes 10 s: so one that takes less did not."""
+    replace_name(case, "pool", "STOP_POLITELY", 10.0)
+    replace_name(case, "pool", "STOP_LIMIT", 11.0)
+
+
 def listening_socket(case, send_buffer=None):
     """A socket that listens on a free port, closed after the test."""
     sock = socket.socket()

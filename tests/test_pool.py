@@ -8,7 +8,7 @@ import unittest
 
 from support import (
     LogCapture, Recorder, at_length, both_forms, descriptors, good_echo, monotonic, replace, replace_name, serve,
-    wait_until)
+    wait_until, with_a_patient_stop)
 from wire import Peer, abort, associate_rq, echo_rq, echo_rsp
 
 SIZE = 1024 * 1024      # bytes of a stack
@@ -467,8 +467,7 @@ class Stopping(object):
             wait_until(lambda: not server.pool.threads, "its threads are gone")
 
     def test_nothing_is_left_of_a_server_that_was_stopped(self):
-        replace_name(self, "pool", "STOP_POLITELY", 10.0)
-        replace_name(self, "pool", "STOP_LIMIT", 11.0)
+        with_a_patient_stop(self)
         before, threads = descriptors(), threading.active_count()
         server = serve(self)
         peers = [Peer(server.address) for _ in range(5)]

@@ -10,7 +10,7 @@ import unittest
 
 from support import (
     LogCapture, Recorder, both_forms, descriptors, good_echo, listening_socket, monotonic, replace, replace_name, serve,
-    skip_in_wine, wait_until, without_kernel_timeouts)
+    skip_in_wine, wait_until, with_a_patient_stop, without_kernel_timeouts)
 from wire import BIG, IMPLICIT, LITTLE, Peer, abort, associate_rq, context, echo_rq
 
 
@@ -423,8 +423,7 @@ class Listening(object):
     def test_a_system_without_poll_serves(self):
         if hasattr(select, "poll"):
             replace(self, select, "poll", None)
-        replace_name(self, "pool", "STOP_POLITELY", 10.0)
-        replace_name(self, "pool", "STOP_LIMIT", 11.0)
+        with_a_patient_stop(self)
         before = threading.active_count()
         server = serve(self)
         good_echo(server.address)
@@ -453,8 +452,7 @@ class Listening(object):
         def interrupt(transport, sending=False):
             """Wakes nobody."""
         replace(self, self.dul.Transport, "interrupt", interrupt)
-        replace_name(self, "pool", "STOP_POLITELY", 10.0)
-        replace_name(self, "pool", "STOP_LIMIT", 11.0)
+        with_a_patient_stop(self)
         without_kernel_timeouts(self)
         server = serve(self)
         good_echo(server.address)
